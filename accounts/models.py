@@ -1,0 +1,292 @@
+"""People and their time: the account, users, managers, work schedules, exceptions and pauses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from . import holidays, schedules
+
+code_validator = RegexValidator(
+    r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", _("Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.")
+)
+
+
+def validate_zone(name: str) -> None:
+    """Refuse what is not an IANA time zone."""
+    try:
+        schedules.zone(name)
+    except schedules.BadZone as error:
+        raise ValidationError(str(error)) from None
+
+
+def validate_skills(skills: object) -> None:
+    """Refuse what is not {"language": ["es", "en"], ...}."""
+    if not isinstance(skills, dict) or not all(
+        isinstance(values, list) and all(isinstance(v, str) and v for v in values) for values in skills.values()
+    ):
+        raise ValidationError(_('Write skills as {"language": ["es", "en"], "region": ["ES"]}.'))
+
+
+class Account(models.Model):
+    """The one installation."""
+
+    CHANNELS: ClassVar[tuple[str, ...]] = ("site", "phone", "mail", "api", "chat")
+
+    name = models.CharField(max_length=200, default="Leadrouter")
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_zone])
+    country = models.CharField(
+        _("default country"), max_length=2, blank=True, help_text=_("Phone numbers without a country code are read as of here. Two letters, e.g. ES.")
+    )
+    unqualified = models.BooleanField(_("Unqualified section"), default=True)
+    online_minutes = models.PositiveSmallIntegerField(
+        default=5, validators=[MinValueValidator(1)], help_text=_("A manager seen within so many minutes is online.")
+    )
+    channel_site = models.BooleanField(_("channel site"), default=True)
+    channel_phone = models.BooleanField(_("channel phone"), default=True)
+    channel_mail = models.BooleanField(_("channel mail"), default=True)
+    channel_api = models.BooleanField(_("channel API"), default=True)
+    channel_chat = models.BooleanField(_("channel chat"), default=True)
+
+    class Meta:
+        verbose_name = _("account")
+        constraints = [
+            # There is one account: the row with number 1.
+            models.CheckConstraint(condition=Q(pk=1), name="account_only_one"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def get(cls) -> Account:
+        """Return the account; it comes into being with its defaults when first asked for."""
+        return cls.objects.get_or_create(pk=1)[0]
+
+    @property
+    def channels(self) -> dict[str, bool]:
+        """Tell which channels are active."""
+        return {channel: getattr(self, f"channel_{channel}") for channel in self.CHANNELS}
+
+
+class ConfigurationVersion(models.Model):
+    """A number that grows with every change of configuration; database triggers write it (migration 0002).
+
+    Processes keep the configuration in memory under this number, and read it again when the number is another.
+    """
+
+    version = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="configurationversion_only_one")]
+
+
+class UserManager(BaseUserManager["User"]):
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, email: str | None) -> User:
+        return self.get(email=(email or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who signs in; the e-mail, in lower case, is the login."""
+
+    email = models.EmailField(_("e-mail"), unique=True, error_messages={"unique": _("There is a user with this e-mail.")})
+    name = models.CharField(max_length=200, blank=True)
+    language = models.CharField(max_length=8, blank=True)
+    is_active = models.BooleanField(_("may sign in"), default=True)
+    is_staff = models.BooleanField(_("may use the admin"), default=False)
+    date_joined = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    EMAIL_FIELD = USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("user")
+        constraints = [
+            models.CheckConstraint(condition=Q(email=models.functions.Lower(F("email"))), name="user_email_lower_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.strip().lower()
+
+
+class WorkSchedule(models.Model):
+    """A titled chart of working hours: weekly, or a cycle such as 2/2."""
+
+    class Kind(models.TextChoices):
+        WEEKLY = "weekly", _("weekly")
+        CYCLE = "cycle", _("cycle")
+
+    code = models.CharField(max_length=63, unique=True, validators=[code_validator])
+    title = models.CharField(max_length=200)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.WEEKLY)
+    weekly = models.JSONField(
+        blank=True, default=dict, help_text=_('{"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"]}; a day left out is off.')
+    )
+    cycle_start = models.DateField(null=True, blank=True)
+    cycle_days = models.JSONField(blank=True, default=list, help_text=_('2/2: [["09:00-21:00"], ["09:00-21:00"], [], []].'))
+    holiday_country = models.CharField(max_length=2, blank=True, help_text=_("Off on this country's public holidays."))
+    holiday_subdivision = models.CharField(max_length=8, blank=True)
+
+    class Meta:
+        verbose_name = _("work schedule")
+        ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="weekly") | Q(kind="cycle", cycle_start__isnull=False), name="workschedule_cycle_has_a_start"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def chart(self) -> schedules.Chart:
+        """Return the chart as a value. Raises schedules.BadChart."""
+        if self.kind == self.Kind.WEEKLY:
+            return schedules.parse_weekly(self.weekly)
+        if self.cycle_start is None:
+            raise schedules.BadChart("cycle.start", "a cycle needs the date on which it starts")
+        return schedules.parse_cycle(self.cycle_start, self.cycle_days)
+
+    def clean(self) -> None:
+        try:
+            self.chart  # noqa: B018  the parse is the check
+        except schedules.BadChart as error:
+            field = {"weekly": "weekly", "cycle.start": "cycle_start"}.get(error.place.split("[")[0].split(".")[0], "cycle_days")
+            raise ValidationError({"cycle_start" if error.place == "cycle.start" else field: str(error)}) from None
+        try:
+            if self.holiday_country or self.holiday_subdivision:
+                holidays.check_country(self.holiday_country, self.holiday_subdivision or None)
+        except holidays.BadHoliday as error:
+            raise ValidationError({"holiday_country": str(error)}) from None
+
+
+class ManagerQuerySet(models.QuerySet["Manager"]):
+    def active(self) -> ManagerQuerySet:
+        return self.filter(active=True)
+
+
+class Manager(models.Model):
+    """A user who receives leads."""
+
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="manager")
+    active = models.BooleanField(default=True, help_text=_("Receives leads."))
+    schedule = models.ForeignKey(
+        WorkSchedule, on_delete=models.PROTECT, null=True, blank=True, related_name="managers", help_text=_("None: always on duty.")
+    )
+    offset = models.SmallIntegerField(default=0, help_text=_("Days by which this manager starts the cycle later."))
+    time_zone = models.CharField(max_length=64, blank=True, validators=[validate_zone], help_text=_("Empty: the account's."))
+    skills = models.JSONField(blank=True, default=dict, validators=[validate_skills], help_text=_('{"language": ["es", "en"], "region": ["ES"]}'))
+    last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ManagerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("manager")
+        ordering = ["user__email"]
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class ScheduleException(models.Model):
+    """Days on which a manager, or everybody with a schedule, works otherwise. Both days are included."""
+
+    class Kind(models.TextChoices):
+        OFF = "off", _("off")
+        EXTRA = "extra", _("extra hours")
+        HOURS = "hours", _("these hours instead")
+
+    manager = models.ForeignKey(Manager, on_delete=models.CASCADE, null=True, blank=True, related_name="exceptions")
+    schedule = models.ForeignKey(WorkSchedule, on_delete=models.CASCADE, null=True, blank=True, related_name="exceptions")
+    first_day = models.DateField()
+    last_day = models.DateField()
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.OFF)
+    intervals = models.JSONField(blank=True, default=list, help_text=_('["10:00-14:00"]'))
+
+    class Meta:
+        verbose_name = _("schedule exception")
+        ordering = ["first_day", "last_day", "kind"]
+        constraints = [
+            models.CheckConstraint(condition=Q(manager=None) ^ Q(schedule=None), name="scheduleexception_of_one"),
+            models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="scheduleexception_days_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_day} – {self.last_day}: {self.get_kind_display()}"
+
+    @property
+    def value(self) -> schedules.DayException:
+        """Return it as a value. Raises schedules.BadInterval."""
+        return schedules.DayException(
+            first=self.first_day,
+            last=self.last_day,
+            off=self.kind != self.Kind.EXTRA,
+            extra=tuple(schedules.parse_interval(text) for text in self.intervals),
+        )
+
+    def clean(self) -> None:
+        if self.last_day and self.first_day and self.last_day < self.first_day:
+            raise ValidationError({"last_day": _("The last day is before the first.")})
+        if (self.kind == self.Kind.OFF) == bool(self.intervals):
+            raise ValidationError({"intervals": _("Days off have no intervals; extra hours and other hours need at least one.")})
+        try:
+            self.value  # noqa: B018  the parse is the check
+        except (schedules.BadInterval, TypeError) as error:
+            raise ValidationError({"intervals": str(error)}) from None
+
+
+class PauseQuerySet(models.QuerySet["Pause"]):
+    def running(self, *, at: datetime) -> PauseQuerySet:
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=at), ended_at=None, started_at__lte=at)
+
+
+class Pause(models.Model):
+    """A time for which a manager is out of distribution: until `ends_at`, or until resumed."""
+
+    manager = models.ForeignKey(Manager, on_delete=models.CASCADE, related_name="pauses")
+    started_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: until resumed."))
+    ended_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=_("When it was resumed, or another pause took its place."))
+    reason = models.CharField(max_length=200, blank=True)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False)
+
+    objects = PauseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("pause")
+        ordering = ["-started_at"]
+        constraints = [
+            # A manager is on one pause at a time; what was before stays as history.
+            models.UniqueConstraint(fields=["manager"], condition=Q(ended_at=None), name="pause_one_open_per_manager"),
+            models.CheckConstraint(condition=Q(ends_at=None) | Q(ends_at__gt=F("started_at")), name="pause_ends_after_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.manager} {self.started_at:%Y-%m-%d %H:%M}"
+

@@ -1,0 +1,29 @@
+"""Day, week and month in the account's time, as instants. Pure."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+
+def start_of(period: str, on: date) -> date:
+    """Return the first date of the day, week (from Monday) or month that holds the date."""
+    if period == "week":
+        return on - timedelta(days=on.weekday())
+    return on.replace(day=1) if period == "month" else on
+
+
+def end_of(period: str, on: date) -> date:
+    """Return the first date after the period that holds the date."""
+    start = start_of(period, on)
+    if period == "month":
+        return (start + timedelta(days=31)).replace(day=1)
+    return start + timedelta(days={"day": 1, "week": 7}[period])
+
+
+def midnight(on: date, zone: ZoneInfo) -> datetime:
+    """Return the instant at which the date begins in the zone, in UTC; where midnight is skipped, the end of the gap."""
+    return datetime.combine(on, time(), zone).astimezone(UTC)
+
+
+def began_at(period: str, at: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant at which the period that holds `at` began, in UTC."""
+    return midnight(start_of(period, at.astimezone(zone).date()), zone)

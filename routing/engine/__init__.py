@@ -1,0 +1,26 @@
+"""The heart: who gets a lead, and why. Pure; the standard library only. Start reading in decision.py."""
+
+from .decision import after, assign, decide, fold
+from .eligibility import matches, refusal
+from .redistribution import Finally, NeverOnDuty, accept_by, attempts_left
+from .selection import METHODS, shares
+from .values import LEAD, Candidate, Decision, Reason
+
+__all__ = [
+    "LEAD",
+    "METHODS",
+    "Candidate",
+    "Decision",
+    "Finally",
+    "NeverOnDuty",
+    "Reason",
+    "accept_by",
+    "after",
+    "assign",
+    "attempts_left",
+    "decide",
+    "fold",
+    "matches",
+    "refusal",
+    "shares",
+]

@@ -1,0 +1,61 @@
+"""One run of a trigger on one lead. Start reading here.
+
+Values in, a value out: no database, clock, randomness or settings. The caller brings the facts and the instant.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from .eligibility import refusal
+from .selection import METHODS
+from .values import LEAD, Candidate, Decision, Reason
+
+
+def decide(candidates: Sequence[Candidate], *, method: Reason, turn: int) -> Decision:
+    """Choose one of the candidates, and say why each of the others could not be chosen."""
+    refusals = [refusal(c) for c in candidates]
+    positions = [i for i, reason in enumerate(refusals) if reason is None]
+    if not positions:
+        return Decision(chosen=None, reason=Reason.NOBODY, refusals=refusals, balances=[c.balance for c in candidates])
+    chosen, after = METHODS[method]([candidates[i] for i in positions], turn=turn)
+    balances = [c.balance for c in candidates]
+    for position, balance in zip(positions, after):
+        balances[position] = balance
+    return Decision(chosen=positions[chosen], reason=method, refusals=refusals, balances=balances)
+
+
+def assign(candidates: Sequence[Candidate], *, chosen: int, reason: Reason, count: bool, method: Reason, turn: int) -> Decision:
+    """Decide in favour of one candidate whom something else than the method has named: their owner, the one on duty.
+
+    count: whether the lead counts in the registry. Then the eligible are credited as ever, and the named one pays.
+    """
+    refusals = [refusal(c) for c in candidates]
+    balances = [c.balance for c in candidates]
+    if count and method is Reason.FAIR_SHARE:
+        free = decide(candidates, method=method, turn=turn)
+        if free.chosen is not None:
+            balances = list(free.balances)
+            balances[free.chosen] += LEAD
+            balances[chosen] -= LEAD
+    return Decision(chosen=chosen, reason=reason, refusals=refusals, balances=balances)
+
+
+def after(candidates: Sequence[Candidate], decision: Decision, *, turn: int, held: bool, count: bool = True) -> list[Candidate]:
+    """Return the candidates as the next decision of the same run sees them.
+
+    held: the lead stands in a stage that the limit counts. count: the lead counts in the registry.
+    """
+    following = [c._replace(balance=b) if c.balance != b else c for c, b in zip(candidates, decision.balances)]
+    if decision.chosen is not None:
+        c = following[decision.chosen]
+        following[decision.chosen] = c._replace(
+            held=c.held + held, received=c.received + count, last_turn=turn if count else c.last_turn
+        )
+    return following
+
+
+def fold(candidates: Sequence[Candidate], leads: int, *, method: Reason, turn: int, held: bool = True) -> Iterator[Decision]:
+    """Decide for that many equal leads, one after the other."""
+    for turn_ in range(turn, turn + leads):
+        decision = decide(candidates, method=method, turn=turn_)
+        yield decision
+        candidates = after(candidates, decision, turn=turn_, held=held)

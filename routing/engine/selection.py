@@ -1,0 +1,70 @@
+"""Who of the eligible gets the lead. Each method takes the eligible, and returns the choice and the balances after it."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from .values import LEAD, Candidate, Reason
+
+Choice = tuple[int, list[int]]  # position of the chosen, balances after
+
+
+def shares(coefficients: Sequence[int], *, turn: int) -> list[int]:
+    """Split one lead by coefficient; the parts, in billionths of a lead, add up to exactly one lead.
+
+    The coefficients are laid end to end on a line, and each share is the whole numbers its piece covers. The line is
+    shifted a little each turn, so the remainders go round: over as many turns as the coefficients add up to, everybody
+    gets their exact share.
+    """
+    total = sum(coefficients)
+    position = turn % total
+    parts, covered = [], position // total
+    for coefficient in coefficients:
+        position += coefficient * LEAD
+        up_to = position // total
+        parts.append(up_to - covered)
+        covered = up_to
+    return parts
+
+
+def fair_share(eligible: Sequence[Candidate], *, turn: int) -> Choice:
+    """Credit each their share of this lead; the highest balance gets it and pays one lead.
+
+    Source: docs/rules.md, "Fair share".
+    """
+    balances = [c.balance + share for c, share in zip(eligible, shares([c.coefficient for c in eligible], turn=turn))]
+    chosen = _longest_without(eligible, balances, max(balances))
+    balances[chosen] -= LEAD
+    return chosen, balances
+
+
+def totals(eligible: Sequence[Candidate], *, turn: int) -> Choice:
+    """Choose the lowest received / coefficient since the registry's last reset."""
+    return _lowest(eligible, [Fraction(c.received, c.coefficient) for c in eligible])
+
+
+def least_loaded(eligible: Sequence[Candidate], *, turn: int) -> Choice:
+    """Choose the lowest held / coefficient."""
+    return _lowest(eligible, [Fraction(c.held, c.coefficient) for c in eligible])
+
+
+def direct(eligible: Sequence[Candidate], *, turn: int) -> Choice:
+    """Choose the first in the trigger's order."""
+    return 0, [c.balance for c in eligible]
+
+
+Method = Callable[..., Choice]
+METHODS: dict[Reason, Method] = {
+    Reason.FAIR_SHARE: fair_share,
+    Reason.TOTALS: totals,
+    Reason.LEAST_LOADED: least_loaded,
+    Reason.DIRECT: direct,
+}
+
+
+def _lowest(eligible: Sequence[Candidate], loads: list[Fraction]) -> Choice:
+    return _longest_without(eligible, loads, min(loads)), [c.balance for c in eligible]
+
+
+def _longest_without(eligible: Sequence[Candidate], standing: Sequence[object], best: object) -> int:
+    """Return the position of the best; of equals, who has been longest without a lead, then the trigger's order."""
+    return min((c.last_turn, i) for i, (c, value) in enumerate(zip(eligible, standing)) if value == best)[1]

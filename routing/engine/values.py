@@ -1,0 +1,59 @@
+"""The nouns of the engine: who could take a lead, what was decided, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+LEAD = 1_000_000_000  # one lead in billionths, the unit of every balance
+
+
+class Reason(StrEnum):
+    """Why somebody cannot take a lead, in the order in which it is asked, or why somebody got it."""
+
+    INACTIVE = "inactive"
+    PAUSED = "paused"
+    OFF_DUTY = "off_duty"
+    OFFLINE = "offline"
+    COEFFICIENT_ZERO = "coefficient_zero"
+    NO_MATCH = "no_match"
+    AT_LIMIT = "at_limit"
+    ALREADY_TRIED = "already_tried"
+
+    FAIR_SHARE = "fair_share"
+    TOTALS = "totals"
+    LEAST_LOADED = "least_loaded"
+    DIRECT = "direct"
+    RESPONSIBLE = "responsible"
+    DUTY = "duty"
+    KEEP = "keep"
+    BY_HAND = "by_hand"
+    NOBODY = "nobody"
+
+
+class Candidate(NamedTuple):
+    """A member as one decision sees them.
+
+    A tuple and not a dataclass: a decision among a thousand members makes a thousand of these.
+    """
+
+    manager: int
+    coefficient: int = 1
+    limit: int | None = None  # leads; None: no limit
+    held: int = 0  # leads in the limit's stages, offers included
+    balance: int = 0  # billionths of a lead owed (+) or received ahead (-)
+    received: int = 0  # leads counted in the registry since its last reset
+    last_turn: int = 0  # turn of the registry at which they last got a lead; 0: never
+    unavailable: Reason | None = None  # what `accounts` says of them at the instant
+    matches: bool = True  # has the skills that the lead needs
+    tried: bool = False  # had this lead in this round
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one run of a trigger on one lead came to. The sequences stand in the order of the candidates."""
+
+    chosen: int | None  # position of the chosen candidate; None: nobody could take it
+    reason: Reason
+    refusals: Sequence[Reason | None]  # None: eligible
+    balances: Sequence[int]  # billionths of a lead, after the decision

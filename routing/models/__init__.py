@@ -1,0 +1,33 @@
+"""Tables, in the order of a lead's way."""
+
+from .crm import Company, Contact, Lead, LeadEvent, Load, Task
+from .decisions import Decision, Heartbeat, Offer
+from .identifiers import new_id
+from .intake import ApiKey, IntakeRequest, RefusedIntake, Source
+from .pipelines import Pipeline, Stage
+from .registries import Adjustment, Ledger, Registry
+from .triggers import Member, Trigger
+
+__all__ = [
+    "Adjustment",
+    "ApiKey",
+    "Company",
+    "Contact",
+    "Decision",
+    "Heartbeat",
+    "IntakeRequest",
+    "Lead",
+    "LeadEvent",
+    "Ledger",
+    "Load",
+    "Member",
+    "Offer",
+    "Pipeline",
+    "RefusedIntake",
+    "Registry",
+    "Source",
+    "Stage",
+    "Task",
+    "Trigger",
+    "new_id",
+]

@@ -1,0 +1,208 @@
+"""Contacts, companies, leads and their tasks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Manager
+
+from .identifiers import PublicId
+from .intake import Source
+from .pipelines import Stage
+
+responsible_options: dict[str, Any] = {"on_delete": models.PROTECT, "null": True, "blank": True, "verbose_name": _("responsible")}
+
+
+class Company(models.Model):
+    """An organisation that contacts and leads belong to."""
+
+    id = PublicId()
+    name = models.CharField(max_length=500, blank=True)
+    domain = models.CharField(max_length=255, blank=True, help_text=_("As it was written"))
+    name_key = models.CharField(max_length=500, blank=True, editable=False, help_text=_("The name as it is compared"))
+    domain_key = models.CharField(max_length=255, null=True, blank=True, unique=True, editable=False, help_text=_("The domain as it is compared"))
+    responsible = models.ForeignKey(Manager, related_name="companies", **responsible_options)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("company")
+        verbose_name_plural = _("companies")
+        constraints = [
+            # A name alone is one company as long as no domain tells two of that name apart.
+            models.UniqueConstraint(fields=["name_key"], condition=Q(domain_key=None), name="company_name_once_without_domain"),
+        ]
+        indexes = [models.Index(fields=["name_key"], name="company_by_name")]
+
+    def __str__(self) -> str:
+        return self.name or self.domain
+
+
+class Contact(models.Model):
+    """A person to reach: by e-mail, phone or chat. What was written is kept beside what is compared."""
+
+    id = PublicId()
+    name = models.CharField(max_length=500, blank=True)
+    email = models.CharField(_("e-mail"), max_length=500, blank=True)
+    phone = models.CharField(max_length=200, blank=True)
+    chat = models.CharField(max_length=500, blank=True)
+    email_key = models.CharField(max_length=320, null=True, blank=True, unique=True, editable=False)
+    phone_key = models.CharField(max_length=20, null=True, blank=True, unique=True, editable=False, help_text=_("E.164"))
+    chat_key = models.CharField(max_length=500, null=True, blank=True, unique=True, editable=False)
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="contacts")
+    responsible = models.ForeignKey(Manager, related_name="contacts", **responsible_options)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("contact")
+
+    def __str__(self) -> str:
+        return self.name or self.email or self.phone or self.chat
+
+
+class LeadQuerySet(models.QuerySet["Lead"]):
+    def waiting(self) -> LeadQuerySet:
+        return self.filter(state=Lead.State.WAITING)
+
+    def best_first(self) -> LeadQuerySet:
+        return self.order_by("-score", "created_at", "id")
+
+    def active(self) -> LeadQuerySet:
+        return self.filter(stage__kind__in=Stage.ACTIVE)
+
+
+class Lead(models.Model):
+    """Somebody's interest in buying; it stands in one stage, and one manager at most is responsible for it."""
+
+    class State(models.TextChoices):
+        IDLE = "idle", _("idle")
+        WAITING = "waiting", _("waiting")
+        OFFERED = "offered", _("offered")
+        ASSIGNED = "assigned", _("assigned")
+
+    id = PublicId()
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="leads", db_index=False)  # the constraint's index serves
+    external_id = models.CharField(max_length=255, null=True, blank=True, help_text=_("The source's own number"))
+    name = models.CharField(max_length=500, blank=True)
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
+    stage = models.ForeignKey(Stage, on_delete=models.PROTECT, related_name="leads")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.IDLE, editable=False)
+    responsible = models.ForeignKey(Manager, related_name="leads", db_index=False, **responsible_options)
+    score = models.IntegerField(default=0)
+    budget = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)])
+    currency = models.CharField(max_length=3, blank=True)
+    language = models.CharField(max_length=35, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    region = models.CharField(max_length=200, blank=True)
+    postal_code = models.CharField(max_length=32, blank=True)
+    product = models.CharField(max_length=200, blank=True)
+    tags = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    utm = models.JSONField(default=dict, blank=True)
+    fields = models.JSONField(default=dict, blank=True)
+    comment = models.TextField(blank=True)
+    arrived_unqualified = models.BooleanField(default=False, editable=False, help_text=_("Counted in the ring of sources, whatever happened since"))
+    arrived_at = models.DateTimeField(help_text=_("When it reached the source"))
+    created_at = models.DateTimeField(help_text=_("When it reached us"))
+    trigger = models.ForeignKey(
+        "routing.Trigger", on_delete=models.PROTECT, null=True, blank=True, related_name="leads", db_index=False, editable=False, help_text=_("The trigger that distributes it")
+    )
+    round = models.PositiveIntegerField(default=1, editable=False)
+    attempt = models.PositiveIntegerField(default=0, editable=False, help_text=_("Offers in this round"))
+
+    objects = LeadQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("lead")
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            # The same lead sent twice is one lead, for ever.
+            models.UniqueConstraint(fields=["source", "external_id"], name="lead_external_id_once_per_source"),
+            # Offered and assigned leads have an owner; waiting and idle ones have none. No lead is lost in between.
+            models.CheckConstraint(
+                condition=Q(state__in=["offered", "assigned"], responsible__isnull=False) | Q(state__in=["idle", "waiting"], responsible=None),
+                name="lead_has_an_owner_when_assigned",
+            ),
+            models.CheckConstraint(condition=~Q(state="waiting") | Q(trigger__isnull=False), name="lead_waits_for_a_trigger"),
+        ]
+        indexes = [
+            # Lists, newest first.
+            models.Index(fields=["-created_at", "-id"], name="lead_newest"),
+            models.Index(fields=["responsible", "-created_at"], condition=Q(responsible__isnull=False), name="lead_of_a_manager"),
+            # The sweep takes the best waiting leads of each trigger first.
+            models.Index(F("trigger"), F("score").desc(), F("created_at"), F("id"), condition=Q(state="waiting"), name="lead_waiting_best_first"),
+            # The ring of sources counts what arrived as unqualified in a period.
+            models.Index(fields=["arrived_at", "source"], condition=Q(arrived_unqualified=True), name="lead_arrived_unqualified"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.contact or self.company or self.pk)
+
+
+class Load(models.Model):
+    """How many leads a manager holds in a stage. A trigger of the database keeps it (migration 0002), never the code."""
+
+    manager = models.ForeignKey(Manager, on_delete=models.CASCADE, related_name="loads")
+    stage = models.ForeignKey(Stage, on_delete=models.CASCADE, related_name="loads")
+    leads = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["stage", "manager"], name="load_once"),
+            models.CheckConstraint(condition=Q(leads__gte=0), name="load_is_not_negative"),
+        ]
+
+
+class LeadEvent(models.Model):
+    """Something that happened to a lead besides its decisions and offers: a move, a hand-over. Rows are only added."""
+
+    class Kind(models.TextChoices):
+        MOVED = "moved", _("moved")
+        REASSIGNED = "reassigned", _("reassigned by hand")
+        HANDED_OVER = "handed_over", _("handed over with a related lead")
+        FIELDS_SET = "fields_set", _("fields set by the trigger")
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("lead event")
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    def open(self) -> TaskQuerySet:
+        return self.filter(done_at=None)
+
+    def overdue(self, *, at: datetime) -> TaskQuerySet:
+        return self.open().filter(due_at__lte=at)
+
+
+class Task(models.Model):
+    """Something to be done for a lead."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="tasks")
+    title = models.CharField(max_length=500)
+    responsible = models.ForeignKey(Manager, related_name="tasks", **responsible_options)
+    due_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("task")
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,106 @@
+"""What was decided, what was offered, and what became of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Manager
+
+from .crm import Lead
+from .registries import Registry
+from .triggers import Trigger
+
+
+class Decision(models.Model):
+    """One run of a trigger on one lead. Rows are only added."""
+
+    class Outcome(models.TextChoices):
+        ASSIGNED = "assigned", _("assigned")
+        WAITING = "waiting", _("waiting")
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="decisions")
+    at = models.DateTimeField()
+    trigger = models.ForeignKey(Trigger, on_delete=models.PROTECT, related_name="decisions", db_index=False)
+    registry = models.ForeignKey(Registry, on_delete=models.PROTECT, related_name="decisions", db_index=False)
+    method = models.CharField(max_length=12)
+    attempt = models.PositiveIntegerField()
+    outcome = models.CharField(max_length=8, choices=Outcome.choices)
+    chosen = models.ForeignKey(Manager, on_delete=models.PROTECT, null=True, related_name="decisions", db_index=False)
+    reason = models.CharField(max_length=16)
+    turn = models.BigIntegerField(help_text=_("Of the registry"))
+    counted = models.BooleanField(help_text=_("The lead counts in the registry"))
+    candidates = models.JSONField(help_text=_("Columns, in the trigger's order; see routing/explanation.py"))
+
+    class Meta:
+        verbose_name = _("decision")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(outcome="assigned", chosen__isnull=False) | Q(outcome="waiting", chosen=None), name="decision_assigned_to_somebody"),
+            # All who decide in a registry take turns: a turn is taken once.
+            models.UniqueConstraint(fields=["registry", "turn"], condition=Q(counted=True), name="decision_turn_once_per_registry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trigger}: {self.reason}"
+
+
+class OfferQuerySet(models.QuerySet["Offer"]):
+    def open(self) -> OfferQuerySet:
+        return self.filter(closed_at=None)
+
+    def overdue(self, *, at: datetime) -> OfferQuerySet:
+        return self.open().filter(accept_by__lte=at)
+
+
+class Offer(models.Model):
+    """A lead held for one manager until it is accepted, declined or out of time."""
+
+    class Outcome(models.TextChoices):
+        ACCEPTED = "accepted", _("accepted")
+        DECLINED = "declined", _("declined")
+        TIMED_OUT = "timed_out", _("out of time")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="offers")
+    manager = models.ForeignKey(Manager, on_delete=models.PROTECT, related_name="offers")
+    trigger = models.ForeignKey(Trigger, on_delete=models.PROTECT, related_name="offers", db_index=False)
+    round = models.PositiveIntegerField()
+    offered_at = models.DateTimeField()
+    accept_by = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+
+    objects = OfferQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("offer")
+        ordering = ["id"]
+        constraints = [
+            # A lead is never held by two managers: the database itself says no.
+            models.UniqueConstraint(fields=["lead"], condition=Q(closed_at=None), name="offer_one_open_per_lead"),
+            # Each offer has exactly one outcome, from the moment it is closed.
+            models.CheckConstraint(condition=Q(closed_at=None, outcome="") | (Q(closed_at__isnull=False) & ~Q(outcome="")), name="offer_closed_with_an_outcome"),
+            models.CheckConstraint(condition=Q(accept_by__gte=F("offered_at")), name="offer_deadline_after_start"),
+        ]
+        indexes = [
+            # The sweep asks every few seconds which open offers are overdue.
+            models.Index(fields=["accept_by"], condition=Q(closed_at=None), name="offer_open_by_deadline"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lead} → {self.manager}"
+
+
+class Heartbeat(models.Model):
+    """When something that must run was last seen running: `sweep`, `worker`."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.at:%H:%M:%S}"

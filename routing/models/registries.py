@@ -1,0 +1,103 @@
+"""Registries: the books in which fairness is counted."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Func, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Manager, User, code_validator
+
+
+class RegistryQuerySet(models.QuerySet["Registry"]):
+    def named(self) -> RegistryQuerySet:
+        return self.filter(trigger=None)
+
+
+class Registry(models.Model):
+    """A named book of statistics; or, without a name, the own book of one trigger."""
+
+    class Accounting(models.TextChoices):
+        FAIR_SHARE = "fair_share", _("fair share: absence earns nothing and costs nothing")
+        TOTALS = "totals", _("totals: who was away catches up")
+
+    class Reset(models.TextChoices):
+        NEVER = "never", _("never")
+        DAY = "day", _("every day")
+        WEEK = "week", _("every week")
+        MONTH = "month", _("every month")
+
+    code = models.CharField(max_length=63, unique=True, null=True, blank=True, validators=[code_validator])
+    title = models.CharField(max_length=200, blank=True)
+    accounting = models.CharField(max_length=12, choices=Accounting.choices, default=Accounting.FAIR_SHARE)
+    reset = models.CharField(max_length=8, choices=Reset.choices, default=Reset.NEVER, help_text=_("Of totals, in account time"))
+    refund_missed = models.BooleanField(
+        default=False, help_text=_("A lead declined or out of time is not counted for who let it go.")
+    )
+    trigger = models.OneToOneField("routing.Trigger", on_delete=models.CASCADE, null=True, blank=True, related_name="own_registry", editable=False)
+
+    objects = RegistryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("registry")
+        verbose_name_plural = _("registries")
+        ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(condition=Q(code=None) ^ Q(trigger=None), name="registry_has_a_code_or_a_trigger"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.label
+
+    @property
+    def label(self) -> str:
+        """Return the code, or the code of the trigger whose own book it is."""
+        return self.code or (self.trigger.code if self.trigger else "")
+
+
+class Ledger(models.Model):
+    """Where everybody stands in a registry: one row, so that its lock, its sum and its write are one.
+
+    standings: manager id -> [balance in billionths of a lead, leads received since the last reset, turn of the last lead]
+    added: what was deliberately added to the balances (credit back +, leads by hand -), in billionths
+    """
+
+    registry = models.OneToOneField(Registry, on_delete=models.CASCADE, primary_key=True, related_name="ledger")
+    turn = models.BigIntegerField(default=0, help_text=_("Decisions made in this registry"))
+    standings = models.JSONField(default=dict)
+    added = models.BigIntegerField(default=0)
+    reset_at = models.DateTimeField(null=True, help_text=_("Start of the period that `received` counts"))
+
+    class Meta:
+        constraints = [
+            # No drift: the balances always add up to what was deliberately added or taken.
+            models.CheckConstraint(
+                condition=Q(added=Func("standings", function="leadrouter_ledger_sum", output_field=models.BigIntegerField())),
+                name="ledger_adds_up",
+            ),
+        ]
+
+
+class Adjustment(models.Model):
+    """A deliberate change of a balance: a lead credited back, or given by hand. Rows are only added."""
+
+    class Kind(models.TextChoices):
+        CREDIT_BACK = "credit_back", _("credited back")
+        BY_HAND = "by_hand", _("given by hand")
+        REFUND = "refund", _("declined or out of time")
+
+    registry = models.ForeignKey(Registry, on_delete=models.CASCADE, related_name="adjustments")
+    manager = models.ForeignKey(Manager, on_delete=models.PROTECT, related_name="adjustments")
+    lead = models.ForeignKey("routing.Lead", on_delete=models.SET_NULL, null=True, blank=True, related_name="adjustments")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    amount = models.BigIntegerField(help_text=_("Billionths of a lead, added to the balance"))
+    reason = models.CharField(max_length=500, blank=True)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("adjustment")
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.manager}: {self.amount / 1_000_000_000:+g}"
