@@ -1,0 +1,338 @@
+"""Whatever goes wrong under /api/ → one RFC 9457 answer: application/problem+json, with a stable `code` for programs.
+
+Domain errors know nothing of HTTP; their status is decided here. Nothing of the inside is told: no traceback, SQL, path
+or setting.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
+from django.views import defaults
+from rest_framework import exceptions as drf
+from rest_framework.serializers import as_serializer_error
+from rest_framework.views import set_rollback
+
+from routing import exceptions as domain
+from routing.api.parsers import BadBody
+from routing.engine.text import BadText
+from routing.exceptions import FieldError
+
+logger = logging.getLogger(__name__)
+
+API = "/api/"
+CONTENT_TYPE = "application/problem+json"
+CHALLENGE = "Bearer"
+LARGEST_DRAIN = 32 << 20  # bytes of a refused body that are still read, so that its sender hears the answer
+MOST_ERRORS = 100  # in one answer
+
+STATUSES: dict[type[Exception], int] = {  # the first that fits decides
+    domain.InvalidLead: 400,
+    domain.NotFound: 404,
+    domain.IdempotencyKeyReused: 422,
+    domain.OfferClosed: 409,
+    domain.Conflict: 409,
+    domain.NotAllowed: 403,
+    domain.Busy: 503,
+    domain.Refused: 400,
+}
+
+PLAIN = {  # what HTTP itself has a word for: status → (code, title, what to tell)
+    400: ("bad-request", "Bad request", "The request cannot be read."),
+    401: ("unauthorized", "Unauthorized", "A valid key is needed: Authorization: Bearer KEY."),
+    403: ("forbidden", "Forbidden", "This is not allowed with these credentials."),
+    404: ("not-found", "Not found", "There is nothing at this address."),
+    405: ("method-not-allowed", "Method not allowed", "This address does not take this method."),
+    406: ("not-acceptable", "Not acceptable", "The answer is JSON."),
+    409: ("conflict", "Conflict", "The state does not allow it."),
+    411: ("length-required", "Length required", "Send the body with its Content-Length."),
+    413: ("too-large", "The body is too large", "The body is too large."),
+    415: ("unsupported-media-type", "Unsupported media type", "The body must be JSON."),
+    429: ("too-many-requests", "Too many requests", "More requests than are allowed: wait, then go on."),
+    500: (
+        "internal-error",
+        "Internal error",
+        "Something went wrong here. It has been noted; the request may be sent again.",
+    ),
+    503: ("busy", "Too busy at the moment", "The request could not be served in time; it may be sent again."),
+}
+_PLAIN_CODES = frozenset(code for code, _, _ in PLAIN.values())
+
+
+class ProblemResponse(HttpResponse):
+    """A problem document; `data` is the document as a value, as the answer to a bulk request holds it for an item."""
+
+    def __init__(self, document: dict[str, Any], *, headers: Mapping[str, str] | None = None) -> None:
+        content = json.dumps(document, separators=(",", ":"))
+        super().__init__(content, status=document["status"], content_type=CONTENT_TYPE, headers=dict(headers or {}))
+        self.headers["Cache-Control"] = "no-store"
+        self.data = document
+
+
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: Iterable[FieldError] = (),
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    """Return the answer that says what is wrong."""
+    document: dict[str, Any] = {
+        "type": "about:blank" if code in _PLAIN_CODES else f"/problems/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    listed = [_with_field(error) for error in errors]
+    if listed:
+        document["errors"] = listed[:MOST_ERRORS]
+    return ProblemResponse(document, headers=headers)
+
+
+def plain_problem(status: int, *, headers: Mapping[str, str] | None = None) -> ProblemResponse:
+    """Return the answer for which the status says it all."""
+    code, title, detail = PLAIN.get(status) or PLAIN[500 if status >= 500 else 400]
+    if status not in PLAIN:
+        with suppress(ValueError):
+            title = HTTPStatus(status).phrase
+    return problem(status, code, title, detail, headers=headers)
+
+
+def _with_field(error: FieldError) -> FieldError:
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in error["pointer"].split("/")[1:]]
+    return {**error, "field": ".".join(steps)}
+
+
+# REST framework
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> ProblemResponse | None:
+    """Return the answer to an exception of an API view; None for a bug, which rises and is answered with 500."""
+    for answer in (_domain_problem, _text_problem, _framework_problem, _django_problem, _database_problem):
+        response = answer(exc)
+        if response is not None:
+            set_rollback()
+            return response
+    return None
+
+
+def _domain_problem(exc: Exception) -> ProblemResponse | None:
+    if not isinstance(exc, domain.Refused):
+        return None
+    status = next(status for kind, status in STATUSES.items() if isinstance(exc, kind))
+    headers = {"Retry-After": str(math.ceil(exc.retry_after))} if isinstance(exc, domain.Busy) else None
+    return problem(status, exc.code, exc.title, exc.detail, exc.errors, headers=headers)
+
+
+def _text_problem(exc: Exception) -> ProblemResponse | None:
+    if not isinstance(exc, BadText):
+        return None
+    error: FieldError = {"pointer": exc.pointer, "code": exc.code, "detail": exc.detail}
+    return problem(
+        400, exc.code, "A text cannot be kept", f"The request holds a text that cannot be kept: {exc.detail}.", [error]
+    )
+
+
+def _framework_problem(exc: Exception) -> ProblemResponse | None:
+    if isinstance(
+        exc, drf.NotAuthenticated | drf.AuthenticationFailed
+    ):  # one body for every reason: it must not help to guess
+        return plain_problem(401, headers={"WWW-Authenticate": CHALLENGE})
+    if isinstance(exc, BadBody):
+        return problem(exc.status_code, exc.code, exc.title, str(exc.detail))
+    if isinstance(exc, drf.ValidationError):
+        return _validation_problem(exc.detail)
+    if isinstance(exc, drf.Throttled):
+        wait = {} if exc.wait is None else {"Retry-After": str(max(1, math.ceil(exc.wait)))}
+        return plain_problem(429, headers=wait)
+    if isinstance(exc, drf.ParseError):
+        return problem(400, "invalid-json", "The body cannot be read", "The body is not JSON.")
+    if isinstance(exc, drf.APIException):
+        return plain_problem(exc.status_code)
+    return None
+
+
+def _django_problem(exc: Exception) -> ProblemResponse | None:
+    if isinstance(exc, Http404):
+        return plain_problem(404)
+    if isinstance(exc, DjangoPermissionDenied):
+        return plain_problem(403)
+    if isinstance(exc, RequestDataTooBig):
+        return plain_problem(413)
+    if isinstance(exc, DjangoValidationError):
+        return _validation_problem(as_serializer_error(exc))
+    if isinstance(exc, SuspiciousOperation | BadRequest | MultiPartParserError | UnreadablePostError):
+        return plain_problem(400)
+    return None
+
+
+def _database_problem(exc: Exception) -> ProblemResponse | None:
+    """Answer what the database refused. The log gets its code only: its messages quote what people sent."""
+    if isinstance(
+        exc, OperationalError | InterfaceError
+    ):  # a lock not had in time, a deadlock, a server that went away
+        logger.warning("database not available: %s", _sqlstate(exc), extra={"action": "database_busy"})
+        return plain_problem(503, headers={"Retry-After": "1"})
+    if isinstance(exc, IntegrityError):
+        logger.error("constraint broken: %s", _sqlstate(exc), extra={"action": "database_conflict"})
+        return plain_problem(409)
+    if isinstance(exc, DataError) or _cannot_be_written(
+        exc
+    ):  # the doors should have seen it: a bug of ours, a fault of theirs
+        logger.error("value refused by the database: %s", _sqlstate(exc), extra={"action": "database_value"})
+        detail = "The request holds a value that cannot be kept."
+        return problem(400, "invalid-value", "A value cannot be kept", detail)
+    return None
+
+
+def _cannot_be_written(exc: Exception) -> bool:
+    """A half character, or a NUL, which the database driver refuses before the database could."""
+    return isinstance(exc, UnicodeEncodeError) or (type(exc) is ValueError and "NUL (0x00)" in str(exc))
+
+
+def _sqlstate(exc: Exception) -> str:
+    return str(getattr(exc.__cause__, "pgcode", None) or type(exc).__name__)
+
+
+# Errors of serializers
+
+
+def _validation_problem(detail: object) -> ProblemResponse:
+    errors = list(field_errors(detail))
+    codes = set(_raw_codes(detail))
+    # A fault with a code of our own, `invalid-phone`, names the whole answer; the framework's `max_length` says too little.
+    named = len(codes) == 1 and "-" in min(codes)
+    code = codes.pop() if named else "invalid-request"
+    return problem(400, code, "The request is not valid", _summary(errors), errors)
+
+
+def _raw_codes(detail: object) -> Iterator[str]:
+    if isinstance(detail, dict):
+        for inner in detail.values():
+            yield from _raw_codes(inner)
+    elif isinstance(detail, list | tuple):
+        for inner in detail:
+            yield from _raw_codes(inner)
+    else:
+        yield str(getattr(detail, "code", None) or "invalid")
+
+
+def field_errors(detail: object, pointer: str = "") -> Iterator[FieldError]:
+    """Flatten the nested errors of a serializer: each with the JSON pointer to what it is about."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            step = str(name).replace("~", "~0").replace("/", "~1")
+            yield from field_errors(inner, pointer if name == "non_field_errors" else f"{pointer}/{step}")
+    elif isinstance(detail, list | tuple):
+        for index, inner in enumerate(detail):  # a list of texts is about one value, a list of objects about its items
+            yield from field_errors(inner, f"{pointer}/{index}" if isinstance(inner, dict | list) else pointer)
+    else:
+        code = str(getattr(detail, "code", None) or "invalid")
+        yield {"pointer": pointer, "code": _slug(code), "detail": str(detail)}
+
+
+def _slug(code: str) -> str:
+    return code.replace("_", "-")
+
+
+def _summary(errors: list[FieldError]) -> str:
+    if not errors:
+        return "The request is not valid."
+    more = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
+    where = errors[0]["pointer"]
+    return f"{where}: {errors[0]['detail']}{more}" if where else f"{errors[0]['detail']}{more}"
+
+
+# Django
+
+
+class ProblemMiddleware:
+    """Make every refusal under /api/ a problem document, whoever made it: a middleware, the router, the debugger.
+
+    Stands first, so that nothing answers outside of it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(API):
+            return self.get_response(request)
+        if _has_no_length(request):
+            return plain_problem(411)
+        response = self.get_response(request)
+        if response.status_code < 400:
+            return response
+        _drain(request)
+        if "json" in response.headers.get("Content-Type", ""):
+            return response
+        return _as_problem(response)
+
+
+def _has_no_length(request: HttpRequest) -> bool:
+    """A chunked body without a length is not handed on to Django: an empty lead would be taken for what was sent."""
+    return "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH")
+
+
+def _drain(request: HttpRequest) -> None:
+    """Read what is left of the body: a connection closed on unread bytes is reset, and the answer lost with it."""
+    left = LARGEST_DRAIN
+    with suppress(Exception):
+        while left > 0 and (chunk := request.read(65_536)):
+            left -= len(chunk)
+
+
+def _as_problem(response: HttpResponseBase) -> ProblemResponse:
+    kept = {
+        name: response.headers[name]
+        for name in ("Allow", "Retry-After", "WWW-Authenticate")
+        if name in response.headers
+    }
+    replaced = plain_problem(response.status_code, headers=kept)
+    replaced.cookies = response.cookies
+    response.close()
+    return replaced
+
+
+def handler400(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer what Django calls suspicious: a strange host, too many fields, too large a body."""
+    if request.path_info.startswith(API):
+        return plain_problem(413 if isinstance(exception, RequestDataTooBig) else 400)
+    return defaults.bad_request(request, exception)
+
+
+def handler403(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer a refusal of a page or a middleware."""
+    if request.path_info.startswith(API):
+        return plain_problem(403)
+    return defaults.permission_denied(request, exception)
+
+
+def handler404(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer an address that does not exist."""
+    if request.path_info.startswith(API):
+        return plain_problem(404)
+    return defaults.page_not_found(request, exception)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    """Answer a bug."""
+    if request.path_info.startswith(API):
+        return plain_problem(500)
+    return defaults.server_error(request)

@@ -1,0 +1,417 @@
+"""The bytes of a request → JSON values, or the one reason why not.
+
+A body that is JSON is read whatever Content-Type says: senders are forms, scripts and exchanges of thirty years,
+and a wrong header must not lose a lead. Everything that could hurt is refused here, before a serializer sees it:
+too large, too deep, too many keys, keys given twice (which one would count?), numbers no database holds, halves of characters.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import IO, Any
+
+from rest_framework.exceptions import APIException
+from rest_framework.parsers import BaseParser
+
+from routing.engine.text import BadText, refuse_surrogates
+
+MAX_BYTES = 1 << 20  # one lead
+MAX_BULK_BYTES = 16 << 20  # a thousand of them
+MAX_DEPTH = 32
+MAX_KEYS = 1_000  # in one lead
+MAX_ITEMS = 1_000  # in one list, or leads in one request
+MAX_DIGITS = 300  # of a whole number: beyond, it cannot be compared with other numbers
+
+# Encodings that old senders declare. Not among them: codecs that unpack or that take quadratic time.
+CHARSETS = frozenset(
+    {"big5", "cp866", "euc-jp", "euc-kr", "gb18030", "gb2312", "gbk", "koi8-r", "koi8-u", "latin1", "shift_jis"}
+    | {f"iso-8859-{part}" for part in range(1, 17) if part != 12}
+    | {f"windows-{page}" for page in range(1250, 1259)}
+    | {f"cp{page}" for page in range(1250, 1259)}
+)
+_UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_UTF16_OR_32 = frozenset({"utf-16", "utf16", "utf-16le", "utf-16be", "utf-32", "utf32", "utf-32le", "utf-32be"})
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s;"']{1,40})""", re.IGNORECASE)
+_FORMS = ("application/x-www-form-urlencoded", "multipart/")
+_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # possessive: one pass, whatever the bytes
+_LINE = re.compile(rb"\S[^\n]*")
+_NO_BRACKET = bytes(set(range(256)) - set(b"{}[]"))
+_STEP = [1 if byte in b"{[" else -1 for byte in range(256)]
+
+
+class BadBody(APIException):
+    """The body cannot be read as what it should be. `code` is stable and for programs."""
+
+    status_code = 400
+    code = "invalid-json"
+    title = "The body cannot be read"
+    default_detail = "The body is not JSON."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.default_detail, self.code)
+
+
+class InvalidJson(BadBody):
+    """The body does not follow the grammar of JSON."""
+
+
+class InvalidEncoding(BadBody):
+    code = "invalid-encoding"
+    default_detail = "The body is not UTF-8."
+
+
+class InvalidBodyText(BadBody):
+    code = "invalid-text"
+    default_detail = "A text in the body holds something that is no character."
+
+
+class InvalidNumber(BadBody):
+    code = "invalid-number"
+    default_detail = "A number in the body is too large."
+
+
+class DuplicateKey(BadBody):
+    code = "duplicate-key"
+    default_detail = "An object in the body has the same key twice."
+
+
+class TooDeep(BadBody):
+    code = "too-deep"
+    default_detail = f"The body is nested deeper than {MAX_DEPTH} levels."
+
+
+class TooManyKeys(BadBody):
+    code = "too-many-keys"
+    default_detail = f"The body has more than {MAX_KEYS} keys."
+
+
+class TooManyItems(BadBody):
+    code = "too-many-items"
+    default_detail = f"A list in the body has more than {MAX_ITEMS} items."
+
+
+class NotAnObject(BadBody):
+    code = "not-an-object"
+    default_detail = "A JSON object is expected."
+
+
+class NotAList(BadBody):
+    code = "not-a-list"
+    default_detail = "A JSON list, or one JSON object a line, is expected."
+
+
+class TooLarge(BadBody):
+    status_code = 413
+    code = "too-large"
+    title = "The body is too large"
+    default_detail = "The body is too large."
+
+
+class UnsupportedBody(BadBody):
+    status_code = 415
+    code = "unsupported-media-type"
+    title = "Unsupported media type"
+    default_detail = "The body must be JSON in UTF-8, uncompressed."
+
+
+# Reading
+
+
+def parse_body(
+    raw: bytes,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_depth: int = MAX_DEPTH,
+    max_keys: int = MAX_KEYS,
+    max_items: int = MAX_ITEMS,
+) -> object:
+    """Return the JSON value in the bytes. Raises a BadBody for the first thing that is wrong with them.
+
+    max_keys counts the keys of all objects together, max_items the items of each list.
+    """
+    if len(raw) > max_bytes:
+        raise TooLarge(f"The body is larger than {max_bytes:,} bytes.")
+    text = _decoded(raw)
+    _refuse_depth(raw, max_depth)
+    value = _loaded(text, _DECODER)
+    # As many colons and commas as that are needed to be too many: most bodies need no second look.
+    if raw.count(b":") > max_keys or raw.count(b",") >= max_items:
+        _refuse_crowds(value, max_keys=max_keys, max_items=max_items)
+    if b"\\u" in raw:
+        _refuse_half_characters(value)
+    return value
+
+
+def parse_bulk(raw: bytes, *, ndjson: bool = False) -> list[object]:
+    """Return the leads of a JSON list, or of one JSON object a line, in order.
+
+    What cannot be read as an object is a BadBody in its place. Raises one when nothing of the request can be read.
+    """
+    if len(raw) > MAX_BULK_BYTES:
+        raise TooLarge(f"The body is larger than {MAX_BULK_BYTES:,} bytes.")
+    if ndjson or raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+        return _lines_or_single_object(raw)
+    return _list_items(raw)
+
+
+def parse_ndjson(raw: bytes) -> list[object]:
+    """Return one JSON object for each line that is not blank, or in its place the BadBody that says why not."""
+    items: list[object] = []
+    for line in _LINE.finditer(raw.removeprefix(b"\xef\xbb\xbf")):
+        if len(items) == MAX_ITEMS:
+            raise TooManyItems(f"More than {MAX_ITEMS:,} leads in one request.")
+        items.append(_read_line(line.group()))
+    return items
+
+
+def _read_line(line: bytes) -> object:
+    try:
+        value = parse_body(line)
+    except BadBody as bad:
+        return bad
+    return value if isinstance(value, dict) else NotAnObject()
+
+
+def _lines_or_single_object(raw: bytes) -> list[object]:
+    items = parse_ndjson(raw)
+    if len(items) > 1 and isinstance(items[0], BadBody):  # perhaps one object, written over many lines
+        try:
+            value = parse_body(raw)
+        except BadBody:
+            return items
+        if isinstance(value, dict):
+            return [value]
+    return items
+
+
+def _list_items(raw: bytes) -> list[object]:
+    text = _decoded(raw)
+    _refuse_depth(raw, MAX_DEPTH + 1)
+    value = _loaded(text, _FORGIVING_DECODER)
+    if not isinstance(value, list):
+        raise NotAList()
+    if len(value) > MAX_ITEMS:
+        raise TooManyItems(f"More than {MAX_ITEMS:,} leads in one request.")
+    escapes = b"\\u" in raw
+    return [_checked_item(item, escapes=escapes) for item in value]
+
+
+def _checked_item(item: object, *, escapes: bool) -> object:
+    if isinstance(item, BadBody):
+        return item
+    if not isinstance(item, dict):
+        return NotAnObject()
+    try:
+        _refuse_faults(item)
+        _refuse_crowds(item, max_keys=MAX_KEYS, max_items=MAX_ITEMS)
+        if escapes:
+            _refuse_half_characters(item)
+    except BadBody as bad:
+        return bad
+    return item
+
+
+def _decoded(raw: bytes) -> str:
+    if raw[:3] == b"\xef\xbb\xbf":
+        raw = raw[3:]
+    if 0 in raw[:4] or raw[:2] in (
+        b"\xff\xfe",
+        b"\xfe\xff",
+    ):  # JSON cannot begin with a NUL: two or four bytes a character
+        raise InvalidEncoding("The body is UTF-16 or UTF-32; UTF-8 is expected.")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            raise InvalidJson("The body ends in the middle of a character.") from None
+        raise InvalidEncoding(f"The body is not UTF-8 at byte {error.start}.") from None
+
+
+def _loaded(text: str, decoder: json.JSONDecoder) -> object:
+    try:
+        return decoder.decode(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        if error.msg.startswith("Invalid control character"):
+            raise InvalidBodyText(f"A control character stands unescaped in a text: {where}.") from None
+        raise InvalidJson(f"The body is not JSON: {where}.") from None
+    except RecursionError:
+        raise TooDeep() from None
+
+
+# What JSON allows and we do not
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise DuplicateKey()
+    return members
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise InvalidNumber()
+    return int(digits)
+
+
+def _fraction(digits: str) -> float:
+    number = float(digits) if len(digits) <= MAX_DIGITS else math.inf
+    if math.isinf(number):
+        raise InvalidNumber()
+    return number
+
+
+def _constant(name: str) -> None:
+    raise InvalidJson(f"{name} is not JSON.")
+
+
+def _fault_in_place(hook: Any) -> Any:
+    """Return the hook with its refusal as the value: in a list of leads the fault of one must not spoil the others."""
+
+    def forgiving(argument: Any) -> object:
+        try:
+            return hook(argument)
+        except BadBody as bad:
+            return bad
+
+    return forgiving
+
+
+_HOOKS = {
+    "object_pairs_hook": _object,
+    "parse_int": _whole_number,
+    "parse_float": _fraction,
+    "parse_constant": _constant,
+}
+_DECODER = json.JSONDecoder(**_HOOKS)
+_FORGIVING_DECODER = json.JSONDecoder(**{name: _fault_in_place(hook) for name, hook in _HOOKS.items()})
+
+
+def _refuse_depth(raw: bytes, max_depth: int) -> None:
+    """Raise TooDeep before the recursive parser starts: brackets outside of strings are counted in one pass."""
+    if raw.count(b"{") + raw.count(b"[") <= max_depth:
+        return
+    brackets = _STRING.sub(b"", raw).translate(None, _NO_BRACKET)
+    depth = 0
+    for start in range(0, len(brackets), 65_536):  # in pieces, so that a bomb is known by its beginning
+        depths = list(accumulate(map(_STEP.__getitem__, brackets[start : start + 65_536]), initial=depth))
+        if max(depths) > max_depth:
+            raise TooDeep(f"The body is nested deeper than {max_depth} levels.")
+        depth = depths[-1]
+
+
+def _containers(value: object) -> Iterator[dict[str, object] | list[object]]:
+    """Walk all objects and lists in a value, itself included, without recursion."""
+    waiting = [value]
+    while waiting:
+        container = waiting.pop()
+        if isinstance(container, dict):
+            yield container
+            waiting.extend(container.values())
+        elif isinstance(container, list):
+            yield container
+            waiting.extend(container)
+
+
+def _refuse_crowds(value: object, *, max_keys: int, max_items: int) -> None:
+    keys = 0
+    for container in _containers(value):
+        if isinstance(container, dict):
+            keys += len(container)
+            if keys > max_keys:
+                raise TooManyKeys(f"More than {max_keys:,} keys.")
+        elif len(container) > max_items:
+            raise TooManyItems(f"A list of more than {max_items:,} items.")
+
+
+def _refuse_faults(value: object) -> None:
+    for container in _containers(value):
+        for item in container.values() if isinstance(container, dict) else container:
+            if isinstance(item, BadBody):
+                raise item
+
+
+def _refuse_half_characters(value: object) -> None:
+    """Raise when an escape stands for half of a surrogate pair; in plain UTF-8 it could not have come this far."""
+    try:
+        if isinstance(value, str):
+            refuse_surrogates(value)
+        for container in _containers(value):
+            for text in (*container, *container.values()) if isinstance(container, dict) else container:
+                if isinstance(text, str):
+                    refuse_surrogates(text)
+    except BadText as bad:
+        raise InvalidBodyText(f"In a text of the body: {bad.detail}.") from None
+
+
+# Doors
+
+
+class LeadJSONParser(BaseParser):
+    """One JSON object of at most 1 MiB. Its bytes stay on the request as `raw_body`: the idempotency fingerprint."""
+
+    media_type = "application/json"
+    max_bytes = MAX_BYTES
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+        media_type = (media_type or "")[:256]
+        request = (parser_context or {}).get("request")
+        raw = self._read(stream, getattr(request, "META", {}))
+        if request is not None:
+            request.raw_body = raw
+        try:
+            return self.read(_as_utf8(raw, media_type), media_type)
+        except (InvalidJson, InvalidEncoding, NotAnObject, NotAList):
+            if media_type.lower().startswith(_FORMS):
+                raise UnsupportedBody("Form data is not read here: send JSON.") from None
+            raise
+
+    def read(self, raw: bytes, media_type: str) -> object:
+        value = parse_body(raw, max_bytes=len(raw))
+        if not isinstance(value, dict):
+            raise NotAnObject()
+        return value
+
+    def _read(self, stream: IO[Any], headers: dict[str, str]) -> bytes:
+        if headers.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
+            raise UnsupportedBody("Compressed bodies are not read: send plain JSON.")
+        announced = headers.get("CONTENT_LENGTH") or "0"
+        if not (announced.isdecimal() and len(announced) < 16 and int(announced) <= self.max_bytes):
+            raise TooLarge(f"The body is larger than {self.max_bytes:,} bytes.")
+        raw: bytes = stream.read(self.max_bytes + 1)
+        if len(raw) > self.max_bytes:
+            raise TooLarge(f"The body is larger than {self.max_bytes:,} bytes.")
+        return raw
+
+
+class BulkParser(LeadJSONParser):
+    """Up to 1,000 leads in at most 16 MiB, as a JSON list or as one object a line: a list of objects and BadBody."""
+
+    max_bytes = MAX_BULK_BYTES
+
+    def read(self, raw: bytes, media_type: str) -> object:
+        return parse_bulk(raw, ndjson=media_type.lower().startswith(_NDJSON))
+
+
+def _as_utf8(raw: bytes, media_type: str) -> bytes:
+    if "charset" not in media_type.lower():
+        return raw
+    declared = _CHARSET.search(media_type)
+    charset = declared.group(1).lower() if declared else "utf-8"
+    if charset in _UTF8:
+        return raw
+    if charset in _UTF16_OR_32:
+        raise InvalidEncoding("The body is UTF-16 or UTF-32; UTF-8 is expected.")
+    if charset not in CHARSETS:
+        raise UnsupportedBody("This charset is not known here: send UTF-8.")
+    try:
+        return raw.decode(charset).encode()
+    except UnicodeError:
+        raise InvalidEncoding("The body is not in the charset it declares.") from None

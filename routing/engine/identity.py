@@ -1,0 +1,290 @@
+"""One person, many spellings: e-mail, phone, chat handle, domain and name in the form by which the same one is found.
+
+Each function returns a key to compare by, or None when the text is no such thing; what the sender wrote is kept
+elsewhere. None of them raises, whatever the text, and a key given again is its own key.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from encodings import idna
+from functools import lru_cache
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from urllib.parse import unquote
+
+LONGEST_TEXT = 1_000  # longer than any address, handle or name: looked at no further
+LONGEST_EMAIL, LONGEST_LOCAL_PART, LONGEST_DOMAIN = 254, 64, 253  # RFC 5321, in octets
+LONGEST_PHONE = 250
+LONGEST_HANDLE = 255
+
+_NOTHING = frozenset(
+    {"na", "n/a", "nan", "nil", "none", "null", "undefined", "unknown", "нет"}
+)  # typed for "I have none"
+
+# Zero-width characters, soft hyphens, bidi controls and the byte order mark come along when text is copied from a page.
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_ATOM = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_ATOM_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+/=?^_`{|}~-")
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 takes all four for a dot
+_SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]{0,30}:)?//", re.IGNORECASE)
+_TELEGRAM = re.compile(r"(?:https?://)?(?:www\.)?(?:t|telegram)\.me/", re.IGNORECASE)
+
+
+# E-mail
+
+
+def normalise_email(text: str) -> str | None:
+    """Return the address in the form it is compared by, or None when no mail could ever reach it.
+
+    Upper and lower case are one: the few mail systems that tell `Ann@` from `ann@` do not give the two to two persons.
+    Taken off: blanks around, invisible characters, `mailto:` and the name of `Ann <ann@example.com>`. Refused:
+    comments, folded lines, two addresses. Accepted though rare: quoted local parts, address literals, domains of one label.
+    """
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+        return None
+    bare = _bare_address(text)
+    if len(bare) < LONGEST_EMAIL and bare.isascii():  # the common case, in one pass
+        local, _, domain = bare.lower().rpartition("@")
+        if (
+            len(local) <= LONGEST_LOCAL_PART
+            and _ATOM.fullmatch(local)
+            and _HOST.fullmatch(domain)
+            and len(domain) <= 253
+        ):
+            return f"{local}@{domain}"
+    return _unusual_email(bare)
+
+
+def _bare_address(text: str) -> str:
+    """Take off what people and programs put around an address."""
+    bare = text.strip() if text.isascii() else _INVISIBLE.sub("", text).replace("\uff20", "@").strip()
+    if bare.endswith(">") and "<" in bare:
+        bare = bare[bare.rfind("<") + 1 : -1].strip()
+    if bare[:7].lower() == "mailto:":
+        bare = unquote(_before_query(bare[7:]), errors="replace").strip()
+    return bare
+
+
+def _before_query(address: str) -> str:
+    at = address.rfind("@")
+    end = address.find("?", max(at, 0))
+    return address if end < 0 else address[:end]
+
+
+def _unusual_email(bare: str) -> str | None:
+    local, _, domain = bare.rpartition("@")
+    key_of_local, key_of_domain = _local_part(local.strip()), _mail_domain(domain.strip())
+    if key_of_local is None or key_of_domain is None:
+        return None
+    key = f"{key_of_local}@{key_of_domain}"
+    return key if len(key.encode()) <= LONGEST_EMAIL else None
+
+
+def _local_part(local: str) -> str | None:
+    if not local or len(local) > LONGEST_LOCAL_PART:
+        return None
+    if local[0] == '"':
+        unquoted = _unquoted(local)
+        if unquoted is None:
+            return None
+        folded = _folded(unquoted)
+        local = folded if _is_dot_atom(folded) else _quoted(folded)  # "ann"@x and ann@x are the same mailbox
+    else:
+        local = _folded(local)
+        if not _is_dot_atom(local):
+            return None
+    return local if len(local.encode()) <= LONGEST_LOCAL_PART else None
+
+
+def _unquoted(local: str) -> str | None:
+    """Return what stands between the quotes, with `\\x` read as x; None when it is not one whole quoted string."""
+    if len(local) < 2 or local[-1] != '"':
+        return None
+    read, escaped = [], False
+    for character in local[1:-1]:
+        if not (character == " " or _is_mail_sign(character)):
+            return None
+        if escaped or character not in '"\\':
+            if escaped and not character.isascii():
+                return None
+            read.append(character)
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        else:
+            return None
+    return None if escaped else "".join(read)
+
+
+def _quoted(content: str) -> str:
+    escaped = content.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _is_dot_atom(local: str) -> bool:
+    atoms = local.split(".")
+    return all(atoms) and all(c in _ATOM_SIGNS or (c > "\x7f" and _is_mail_sign(c)) for atom in atoms for c in atom)
+
+
+def _is_mail_sign(character: str) -> bool:
+    return character.isprintable() and not character.isspace() and character != "\ufffd"
+
+
+def _mail_domain(domain: str) -> str | None:
+    if domain.startswith("["):
+        return _address_literal(domain)
+    return _host(domain)
+
+
+def _address_literal(domain: str) -> str | None:
+    if not domain.endswith("]") or len(domain) > 64 or "%" in domain or not domain.isascii():
+        return None
+    literal = domain[1:-1].lower()
+    try:
+        if literal.startswith("ipv6:"):
+            return f"[ipv6:{IPv6Address(literal[5:]).compressed}]"
+        return f"[{IPv4Address(literal).compressed}]"
+    except AddressValueError:
+        return None
+
+
+# Domains
+
+
+def normalise_domain(text: str) -> str | None:
+    """Return the domain of a company's site or mail in ASCII, or None. Taken off: scheme, user, `www.`, port, path."""
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+        return None
+    bare = text.strip() if text.isascii() else _INVISIBLE.sub("", text).strip()
+    scheme = _SCHEME.match(bare)
+    if scheme:
+        bare = bare[scheme.end() :]
+    bare = re.split(r"[/?#\\]", bare, maxsplit=1)[0].rpartition("@")[2]
+    name, colon, port = bare.partition(":")
+    if colon and not (port == "" or port.isdecimal()):
+        return None
+    domain = _host(name.strip().removesuffix("."))
+    if domain is None:
+        return None
+    while domain.startswith("www.") and "." in domain[4:]:
+        domain = domain[4:]
+    if (
+        "." not in domain or domain.rpartition(".")[2].isdecimal()
+    ):  # a name of one label or an IP address is nobody's company
+        return None
+    return domain
+
+
+def _host(name: str) -> str | None:
+    """Return a host name in ASCII and lower case, or None when it could not be registered."""
+    if not name or len(name) > LONGEST_DOMAIN:
+        return None
+    if not name.isascii():
+        try:
+            name = ".".join(idna.ToASCII(label).decode("ascii") if label else "" for label in _DOTS.split(name))
+        except UnicodeError:
+            return None
+    name = name.lower()
+    return name if len(name) <= LONGEST_DOMAIN and _HOST.fullmatch(name) else None
+
+
+# Phones
+
+
+@lru_cache(maxsize=4096)
+def normalise_phone(text: str, country: str | None) -> str | None:
+    """Return the number in E.164 without its extension, or None when it is no valid number.
+
+    country: ISO code of the country whose numbers may be written without their prefix; None or "" takes international
+    forms alone. `00` stands for `+` there, and elsewhere where the country dials it so.
+    """
+    if not isinstance(text, str) or not text or len(text) > LONGEST_PHONE:
+        return None
+    region = country.strip().upper() if isinstance(country, str) else ""
+    bare = text.strip() if text.isascii() else _INVISIBLE.sub("", text).strip()
+    if region not in _phones().SUPPORTED_REGIONS:
+        region, bare = "", _with_plus(bare)
+    return _e164(bare, region or None)
+
+
+def _with_plus(bare: str) -> str:
+    digits = "".join(str(unicodedata.decimal(character)) for character in bare[:2] if character.isdecimal())
+    return f"+{bare[2:]}" if digits == "00" else bare
+
+
+def _e164(bare: str, region: str | None) -> str | None:
+    phones = _phones()
+    try:
+        number = phones.parse(bare, region)
+    except phones.NumberParseException:
+        return None
+    if not phones.is_valid_number(number):
+        return None
+    return str(phones.format_number(number, phones.PhoneNumberFormat.E164))
+
+
+@lru_cache(maxsize=1)
+def _phones():  # type: ignore[no-untyped-def]
+    """Load the numbering plans at first use: who never sees a phone starts without. Never the geocoder: 127 MB."""
+    import phonenumbers
+
+    return phonenumbers
+
+
+# Names and handles
+
+
+def normalise_name(text: str) -> str:
+    """Return a company's or person's name as it is compared: width, case, blanks and invisible characters do not count.
+
+    "" means there is nothing to compare by, which a text beyond LONGEST_TEXT is too: cut, it could be another's name.
+    """
+    if not isinstance(text, str):
+        return ""
+    return _settled(text, _plain_name)
+
+
+def normalise_chat(text: str) -> str | None:
+    """Return a chat handle as it is compared, or None when it names nobody. `@Ann`, `t.me/ann` and `ann` are one."""
+    if not isinstance(text, str):
+        return None
+    handle = _settled(text, _plain_handle)
+    if len(handle) > LONGEST_HANDLE or handle in _NOTHING or not any(c.isalnum() for c in handle):
+        return None
+    return handle
+
+
+def _plain_name(text: str) -> str:
+    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold()).split())
+
+
+def _plain_handle(text: str) -> str:
+    plain = _plain_name(text)
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in plain):
+        return ""
+    telegram = _TELEGRAM.match(plain)
+    if telegram:
+        plain = plain[telegram.end() :].rstrip("/")
+    return plain.lstrip("@ ")
+
+
+def _folded(text: str) -> str:
+    """Return the text in NFC without case. ASCII is the hot path; the rest may need a second round to come to rest."""
+    if text.isascii():
+        return text.lower()
+    return _settled(text, lambda spelling: unicodedata.normalize("NFC", spelling.casefold()))
+
+
+def _settled(text: str, step: Callable[[str], str]) -> str:
+    """Apply a step until it changes nothing, so that the key of a key is the key. Two rounds nearly always do."""
+    for _ in range(8):
+        if len(text) > LONGEST_TEXT:
+            return ""
+        after = step(text)
+        if after == text:
+            return after
+        text = after
+    return ""
