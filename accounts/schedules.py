@@ -233,13 +233,12 @@ class _Window(NamedTuple):
 
 Holidays = Callable[[int], frozenset[date]] | Container[date]
 
-_WHOLE_DAY = Shift(0, DAY_MINUTES)
-_ALWAYS = Chart(((_WHOLE_DAY,),) * 7)
+_ALWAYS = Chart(((Shift(0, DAY_MINUTES),),) * len(WEEKDAYS))
 _DAY_ZERO = EARLIEST - timedelta(days=EARLIEST.toordinal() - 1)  # the midnight of ordinal 1
 _LAST_ORDINAL = LATEST.toordinal() + 7
 # Days to look ahead: most answers lie within the first; a long leave, or a chart that never turns, needs the last. What
 # that has beyond the horizon spares a manager who never turns from being worked out anew at every call.
-_LOOKS = (8, 32, 128, HORIZON.days + 64)
+_LOOKS = (5, 32, 128, HORIZON.days + 64)
 
 
 class Duty:
@@ -269,7 +268,7 @@ class Duty:
     built aside, and put in place by one assignment.
     """
 
-    __slots__ = ("_days", "_endless", "_first_ordinal", "_holidays", "_manager", "_schedule", "_window", "_zone")
+    __slots__ = ("_days", "_first_ordinal", "_holidays", "_manager", "_relay_at", "_schedule", "_window", "_zone")
 
     def __init__(
         self,
@@ -286,7 +285,7 @@ class Duty:
         self._zone = _zone(zone)
         self._days = chart.days
         self._first_ordinal = chart.first_ordinal(offset)
-        self._endless = all(_WHOLE_DAY in day for day in chart.days)
+        self._relay_at = _relay_at(chart)
         self._schedule = tuple(schedule_exceptions)
         self._manager = tuple(manager_exceptions)
         self._holidays = holidays
@@ -384,20 +383,21 @@ class Duty:
 
     def _build(self, at: datetime, days: int) -> _Window:
         """Return the window from before the instant to so many days after it."""
-        # Offsets are less than a day, and a shift ends before the second midnight after its date's own. So shifts of the
-        # dates before `first` have ended by the midnight UTC of `first + 2`, and those after `last` begin later than
-        # the one of `last`.
+        # Offsets are less than a day, and a shift ends before the second midnight after its date's own. So shifts of
+        # the dates before `first` have ended by the midnight UTC of `first + 2`, and those after `last` begin later
+        # than the one of `last`.
         first = at.toordinal() - 3
         last = min(at.toordinal() + days + 2, _LAST_ORDINAL)
         return _Window(_midnight(first + 2), _midnight(last), _edges(self._resolved(first, last)))
 
     def _resolved(self, first: int, last: int) -> list[tuple[datetime, datetime]]:
-        """Return the shifts of these dates as pairs of instants; those that a clock change has left empty are not in."""
+        """Return the shifts of these dates as pairs of instants; those that a clock change has left empty are out."""
         schedule, manager = _touching(self._schedule, first, last), _touching(self._manager, first, last)
         plain = not schedule and not manager and self._holidays is None
-        if plain and self._endless:
-            # Whole days touch whatever clocks do: an end is never earlier than a start at the same wall-clock time.
-            return [(_started(self._zone, _midnight(first)), _ended(self._zone, _midnight(last + 1)))]
+        if plain and self._relay_at is not None:
+            # Such days touch whatever clocks do: an end is never earlier than a start at the same wall-clock time.
+            relay = timedelta(0, 60 * self._relay_at)
+            return [(_started(self._zone, _midnight(first) + relay), _ended(self._zone, _midnight(last + 1) + relay))]
         pairs = []
         for ordinal in range(first, last + 1):
             shifts = self._days[(ordinal - self._first_ordinal) % len(self._days)]
@@ -428,6 +428,12 @@ class Duty:
 
 
 _zone = zone  # in `Duty` the word means the argument
+
+
+def _relay_at(chart: Chart) -> int | None:
+    """Return the minute at which one whole day follows another, day by day without end, or None."""
+    starts = [{shift.start for shift in day if shift.end - shift.start == DAY_MINUTES} for day in chart.days]
+    return min(set.intersection(*starts), default=None)
 
 
 def _touching(exceptions: Sequence[DayException], first: int, last: int) -> list[DayException]:
@@ -478,8 +484,8 @@ def _passed(stretches: list[tuple[datetime, datetime]], at: datetime, span: time
     return None
 
 
-# From the wall clock to UTC. A wall-clock time is carried as a datetime that says UTC: adding to it and subtracting from
-# it is then plain arithmetic, and `ZoneInfo.utcoffset` reads the clock's figures and `fold`, not the label.
+# From the wall clock to UTC. A wall-clock time is carried as a datetime that says UTC: adding to it and subtracting
+# from it is then plain arithmetic, and `ZoneInfo.utcoffset` reads the clock's figures and `fold`, not the label.
 
 
 def _midnight(ordinal: int) -> datetime:
