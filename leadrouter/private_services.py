@@ -538,8 +538,9 @@ def use(*names: str) -> None:
     """Have the private services running until this process ends, starting them where nobody has yet."""
     for name in names:
         with _uses_lock:
-            if name not in _uses:
-                _uses[name] = _join(SERVICES[name]())  # type: ignore[call-arg]
+            service = SERVICES[name]()  # type: ignore[call-arg]
+            if name not in _uses or not keeper_lives(service):  # a keeper may have been killed since
+                _uses[name] = _join(service)
 
 
 def release() -> None:

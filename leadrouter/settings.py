@@ -1,6 +1,7 @@
 """Every setting of the program, read from the environment; .env.example lists them with a comment each."""
 
 from pathlib import Path
+from typing import Any
 
 import environ
 import structlog
@@ -15,15 +16,16 @@ env.read_env(BASE_DIR / ".env")  # for development; the environment wins
 # --- What must be right before anything else ---------------------------------------------------------------------------
 
 DEBUG = env.bool("DEBUG", default=False)
-# A production states its key; a checkout that runs on its private services makes one for itself, once.
-SECRET_KEY = (env.str("SECRET_KEY", default="") or private_services.secret_key()).strip()
-SECRET_KEY_FALLBACKS = env.list(
-    "SECRET_KEY_FALLBACKS", default=[]
-)  # keys of before, while sessions signed by them live
+# Whoever brings a database brings a key; a checkout on its private database makes one for itself, once.
+PRIVATE = not env.str("DATABASE_URL", default="").strip()
+SECRET_KEY = (env.str("SECRET_KEY", default="") if PRIVATE else env.str("SECRET_KEY")).strip()
+SECRET_KEY = SECRET_KEY or private_services.secret_key()
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # of before, while sessions signed by them live
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
+    "leadrouter",
     "accounts",
     "routing",
     "reports",
@@ -44,6 +46,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "leadrouter.health.RequestMetrics",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -76,9 +79,10 @@ TEMPLATES = [
 
 # --- PostgreSQL ----------------------------------------------------------------------------------------------------------
 
-DATABASE_URL = env.str("DATABASE_URL", default="").strip()
-DATABASES = {"default": env.db_url_config(DATABASE_URL or private_services.database_url())}
-if not DATABASE_URL:
+DATABASES = {
+    "default": env.db_url_config(private_services.database_url() if PRIVATE else env.str("DATABASE_URL").strip())
+}
+if PRIVATE:
     DATABASES["default"]["ENGINE"] = (
         "leadrouter.private_postgresql"  # starts the private server when first connected to
     )
@@ -168,14 +172,15 @@ USE_TZ = True
 TIME_ZONE = "UTC"  # of storage; people see the zone of their account or their own
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-# Served straight from the apps where nobody ran collectstatic: compressing all of it takes longer than a start may.
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+# Where STATIC_ROOT names a folder, `collectstatic` fills it with compressed files under names that change with them.
+# Without it they are served straight from the apps: compressing takes longer than a start may.
+STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if STATIC_ROOT.is_dir()
+        if STATIC_ROOT
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
@@ -220,7 +225,34 @@ SPECTACULAR_SETTINGS = {
 # --- Jobs and the sweep --------------------------------------------------------------------------------------------------
 
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5)  # how late an overdue offer may be noticed
-BEAT_LEASE_SECONDS = env.int("BEAT_LEASE_SECONDS", default=12)  # a beat that died is replaced after so long
+# No host's clock decides what is stale: the limit only clears a backlog of ticks after a long outage of the workers.
+EXPIRY = {"expire_seconds": 3_600}
+CELERY_BEAT_SCHEDULE = {  # written into the database by a beat that starts; intervals only, which know no time zone
+    "sweep": {"task": "routing.tasks.sweep", "schedule": SWEEP_SECONDS, "options": EXPIRY},
+    "worker heartbeat": {"task": "leadrouter.worker_heartbeat", "schedule": 10, "options": EXPIRY},
+}
+CELERY_BEAT_SCHEDULER = "leadrouter.beat:ClaimingScheduler"
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None
+CELERY_TASK_TIME_LIMIT = 60  # below the visibility timeout, so that no job runs twice at once
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1}  # a door does not wait for its doorbell
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 5,  # the two that bring a killed worker's job back soon after the timeout
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 15,
+    "socket_connect_timeout": 3,
+}
 # /readyz answers 503 when the last sweep, or the last sign of a worker, is older than this.
 READY_SWEEP_SECONDS = env.int("READY_SWEEP_SECONDS", default=max(30, 4 * SWEEP_SECONDS))
 READY_WORKER_SECONDS = env.int("READY_WORKER_SECONDS", default=max(30, 4 * SWEEP_SECONDS))
@@ -229,11 +261,20 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # when set, /metrics asks 
 # --- Logs: one JSON object a line, ids only ------------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+
+
+def leave_out_requests(logger: object, name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Drop what Django adds to a record of a request: its address may hold names and phones."""
+    event.pop("request", None)
+    return event
+
+
 BEFORE_RENDERING = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
+    leave_out_requests,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 LOGGING = {

@@ -1,0 +1,70 @@
+# What there is to do here. Python 3.11 or newer and make are enough: the rest comes from requirements.txt.
+#   make run     everything, at http://127.0.0.1:8000 (PORT=… for another), until Ctrl-C
+#   make test    the tests, but those marked slow or browser; ARGS="-k offers" for some of them
+#   make check   lint, types, migrations in step, security, Django's check for production
+#   make bench   how fast it is
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+PY := $(BIN)/python
+CODE := accounts routing reports leadrouter tests benchmarks manage.py
+# Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
+PURE := $(wildcard accounts/schedules.py accounts/holidays.py routing/engine reports/periods.py reports/rings.py reports/fairness.py)
+
+.PHONY: run test test-slow test-browser check bench shell clean lock .venv dev browser
+
+run: $(BIN)/.runs
+	@exec $(PY) -m leadrouter.devserver
+
+# The environment, with what the tests need.
+.venv dev: $(BIN)/.tests
+
+test: $(BIN)/.tests
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser" $(ARGS)
+
+test-slow: $(BIN)/.tests
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -m "slow and not browser" $(ARGS)
+
+test-browser: $(BIN)/.tests
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -m browser $(ARGS)
+
+check: $(BIN)/.tests
+	$(BIN)/ruff check $(wildcard $(CODE))
+	$(BIN)/ruff format --check $(wildcard $(CODE))
+	$(BIN)/mypy --strict --follow-imports=silent $(PURE)
+	$(BIN)/mypy $(wildcard accounts routing reports leadrouter)
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check --database default
+	env DEBUG=false HTTPS=true ALLOWED_HOSTS=leads.example.com \
+		SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
+		$(PY) manage.py check --deploy --fail-level WARNING
+	$(BIN)/bandit -q -c pyproject.toml -r $(wildcard accounts routing reports leadrouter)
+
+bench: $(BIN)/.runs
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m benchmarks $(ARGS)
+
+shell: $(BIN)/.runs
+	@$(PY) manage.py shell
+
+# Everything made here but the private database, which is in var/.
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path "./var/*" -prune -exec rm -rf {} +
+
+# requirements.txt anew from requirements.in: one lock for all Pythons, by markers.
+lock: $(BIN)/.tests
+	$(PY) -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --quiet --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+
+$(BIN)/.runs: requirements.txt .ci/venv
+	@PYTHON="$(PYTHON)" .ci/venv
+	@touch $@
+
+$(BIN)/.tests: pyproject.toml $(BIN)/.runs
+	@PYTHON="$(PYTHON)" .ci/venv dev
+	@touch $@
+
+browser: $(BIN)/.tests
+	@PYTHON="$(PYTHON)" .ci/venv browser

@@ -1,0 +1,80 @@
+"""A beat of which any number may run: each tick is claimed in the database, and only who gets it sends the job.
+
+There is no leader to lose and no lock to leak. A beat that dies is missed by nobody, because the others try each tick
+anyway; two beats cannot both send it, because the claim is one conditional UPDATE. The clock is the database's: a host
+whose own clock is wrong neither hurries nor stops the schedule.
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connection
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+from accounts import clock
+
+logger = logging.getLogger(__name__)
+
+CLAIM = """
+    UPDATE django_celery_beat_periodictask
+       SET last_run_at = clock_timestamp(), total_run_count = total_run_count + 1
+     WHERE id = %(id)s AND enabled
+       AND (last_run_at IS NULL OR last_run_at = %(seen)s)
+       AND (last_run_at IS NULL OR last_run_at <= clock_timestamp() - %(least)s::interval OR last_run_at > clock_timestamp())
+ RETURNING last_run_at
+"""
+
+
+class ClaimedEntry(ModelEntry):
+    """A periodic task whose `last_run_at` is the database's time in its row and the host's own time in memory."""
+
+    skew = timedelta(0)  # the database's clock less ours, measured by the scheduler; one for all entries
+
+    def __init__(self, model: Any, app: Any = None) -> None:
+        self.seen = model.last_run_at  # as the row had it: the claim holds only while nobody else has written it
+        self.won = False
+        super().__init__(model, app=app)
+        ours = self.last_run_at - self.skew
+        self.last_run_at = min(ours, datetime.now(UTC))  # a time to come would stop the task until then
+
+    def claim(self) -> "ClaimedEntry":
+        """Take this tick if nobody has, and return the entry for the next one."""
+        every = getattr(self.schedule, "run_every", timedelta(0))  # a crontab has none: there the seen value is enough
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, {"id": self.model.pk, "seen": self.seen, "least": every * 0.9})
+            self.won = cursor.fetchone() is not None
+        self.model.refresh_from_db()
+        return type(self)(self.model, app=self.app)
+
+
+class ClaimingScheduler(DatabaseScheduler):
+    """Celery beat's scheduler over the database, safe to run more than once."""
+
+    Entry = ClaimedEntry
+
+    def all_as_schedule(self) -> dict[str, ClaimedEntry]:
+        self.measure_skew()
+        return super().all_as_schedule()
+
+    def measure_skew(self) -> None:
+        ClaimedEntry.skew = clock.now() - datetime.now(UTC)
+
+    def reserve(self, entry: ClaimedEntry) -> ClaimedEntry:
+        try:
+            following = entry.claim()
+        except (DatabaseError, InterfaceError) as error:
+            # Without the database nothing can be swept either. Drop the connection; the next tick opens another.
+            logger.warning("beat could not claim %s: %s", entry.name, error, extra={"action": "beat_claim_failed"})
+            connection.close()
+            entry.won = False
+            entry.last_run_at = datetime.now(UTC)
+            return entry
+        if not entry.won:
+            logger.debug("another beat took %s", entry.name)
+        self._schedule[entry.name] = following
+        return following
+
+    def apply_entry(self, entry: ClaimedEntry, producer: Any = None) -> None:
+        if entry.won:
+            super().apply_entry(entry, producer=producer)

@@ -1,0 +1,34 @@
+"""System checks of the installation. A wrong setting says how to mend it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error
+from django.db import connections
+
+SAFE = {
+    "fsync": {"on"},
+    "full_page_writes": {"on"},
+    "synchronous_commit": {"on", "local", "remote_write", "remote_apply"},
+}
+
+
+def weakened() -> dict[str, str]:
+    """Return the settings of PostgreSQL that would let an acknowledged lead be lost, each with its value."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(SAFE)])
+        return {name: value for name, value in cursor.fetchall() if value not in SAFE[name]}
+
+
+def durability(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Refuse a database that answers before a commit is on disk. Run by `migrate` and `check --database default`."""
+    if not databases or "default" not in databases:
+        return []
+    return [
+        Error(
+            f"PostgreSQL runs with {name} = {value}: a crash may lose leads that were acknowledged.",
+            hint=f"ALTER SYSTEM RESET {name}; SELECT pg_reload_conf(); and look for ALTER ROLE or ALTER DATABASE … SET {name}.",
+            id="leadrouter.E001",
+        )
+        for name, value in weakened().items()
+    ]
