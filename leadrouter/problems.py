@@ -12,7 +12,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
@@ -27,7 +28,7 @@ from rest_framework.serializers import as_serializer_error
 from rest_framework.views import set_rollback
 
 from routing import exceptions as domain
-from routing.api.parsers import BadBody
+from routing.api.parsers import MAX_BULK_BYTES, BadBody
 from routing.engine.text import BadText
 from routing.exceptions import FieldError
 
@@ -159,8 +160,8 @@ def _framework_problem(exc: Exception) -> ProblemResponse | None:
     if isinstance(exc, drf.ValidationError):
         return _validation_problem(exc.detail)
     if isinstance(exc, drf.Throttled):
-        wait = {} if exc.wait is None else {"Retry-After": str(max(1, math.ceil(exc.wait)))}
-        return plain_problem(429, headers=wait)
+        wait = getattr(exc, "wait", None)
+        return plain_problem(429, headers=None if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))})
     if isinstance(exc, drf.ParseError):
         return problem(400, "invalid-json", "The body cannot be read", "The body is not JSON.")
     if isinstance(exc, drf.APIException):
@@ -216,7 +217,7 @@ def _sqlstate(exc: Exception) -> str:
 def _validation_problem(detail: object) -> ProblemResponse:
     errors = list(field_errors(detail))
     codes = set(_raw_codes(detail))
-    # A fault with a code of our own, `invalid-phone`, names the whole answer; the framework's `max_length` says too little.
+    # A fault with a code of our own, `invalid-phone`, names the answer; the framework's `max_length` says too little.
     named = len(codes) == 1 and "-" in min(codes)
     code = codes.pop() if named else "invalid-request"
     return problem(400, code, "The request is not valid", _summary(errors), errors)
@@ -274,7 +275,7 @@ class ProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(API):
             return self.get_response(request)
-        if _has_no_length(request):
+        if _lost_body(request):
             return plain_problem(411)
         response = self.get_response(request)
         if response.status_code < 400:
@@ -285,9 +286,31 @@ class ProblemMiddleware:
         return _as_problem(response)
 
 
-def _has_no_length(request: HttpRequest) -> bool:
-    """A chunked body without a length is not handed on to Django: an empty lead would be taken for what was sent."""
-    return "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH")
+def _lost_body(request: HttpRequest) -> bool:
+    """Give a chunked body its length; return whether that cannot be done.
+
+    Django reads as much as Content-Length says: of a chunked body nothing, and an empty lead would be taken for
+    what was sent.
+    """
+    if "HTTP_TRANSFER_ENCODING" not in request.META or request.META.get("CONTENT_LENGTH"):
+        return False
+    if not request.META.get("wsgi.input_terminated"):  # a server that does not say where the body ends
+        return True
+    try:
+        body = _read(request.META["wsgi.input"], limit=MAX_BULK_BYTES + 1)
+    except OSError:  # the sender went away in the middle
+        return True
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    request._stream = BytesIO(body)
+    return False
+
+
+def _read(stream: IO[bytes], *, limit: int) -> bytes:
+    pieces, length = [], 0
+    while length < limit and (piece := stream.read(min(65_536, limit - length))):
+        pieces.append(piece)
+        length += len(piece)
+    return b"".join(pieces)
 
 
 def _drain(request: HttpRequest) -> None:
@@ -314,14 +337,14 @@ def handler400(request: HttpRequest, exception: Exception | None = None) -> Http
     """Answer what Django calls suspicious: a strange host, too many fields, too large a body."""
     if request.path_info.startswith(API):
         return plain_problem(413 if isinstance(exception, RequestDataTooBig) else 400)
-    return defaults.bad_request(request, exception)
+    return defaults.bad_request(request, exception or BadRequest())
 
 
 def handler403(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a refusal of a page or a middleware."""
     if request.path_info.startswith(API):
         return plain_problem(403)
-    return defaults.permission_denied(request, exception)
+    return defaults.permission_denied(request, exception or DjangoPermissionDenied())
 
 
 def handler404(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -2,7 +2,8 @@
 
 A body that is JSON is read whatever Content-Type says: senders are forms, scripts and exchanges of thirty years,
 and a wrong header must not lose a lead. Everything that could hurt is refused here, before a serializer sees it:
-too large, too deep, too many keys, keys given twice (which one would count?), numbers no database holds, halves of characters.
+too large, too deep, too many keys, keys given twice (which one would count?), numbers no database
+holds, halves of characters.
 """
 
 from __future__ import annotations
@@ -284,7 +285,7 @@ def _fault_in_place(hook: Any) -> Any:
     return forgiving
 
 
-_HOOKS = {
+_HOOKS: dict[str, Any] = {
     "object_pairs_hook": _object,
     "parse_int": _whole_number,
     "parse_float": _fraction,

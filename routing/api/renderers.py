@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -38,15 +38,16 @@ class AlwaysJSON(DefaultContentNegotiation):
     A view that brings other renderers or parsers (the schema, its browser) negotiates as usual.
     """
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         for parser in parsers:
             if isinstance(parser, LeadJSONParser):
                 return parser
         return super().select_parser(request, parsers)
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        if renderers and isinstance(renderers[0], FrameworkJSONRenderer):
-            return renderers[0], renderers[0].media_type
+        first = next(iter(renderers), None)
+        if isinstance(first, FrameworkJSONRenderer):
+            return first, first.media_type
         return super().select_renderer(request, renderers, format_suffix)

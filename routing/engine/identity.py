@@ -12,6 +12,7 @@ from collections.abc import Callable
 from encodings import idna
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from types import ModuleType
 from urllib.parse import unquote
 
 LONGEST_TEXT = 1_000  # longer than any address, handle or name: looked at no further
@@ -25,6 +26,7 @@ _NOTHING = frozenset(
 
 # Zero-width characters, soft hyphens, bidi controls and the byte order mark come along when text is copied from a page.
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_UNWRITABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")  # controls, half surrogate pairs
 _ATOM = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ATOM_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+/=?^_`{|}~-")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -41,7 +43,7 @@ def normalise_email(text: str) -> str | None:
 
     Upper and lower case are one: the few mail systems that tell `Ann@` from `ann@` do not give the two to two persons.
     Taken off: blanks around, invisible characters, `mailto:` and the name of `Ann <ann@example.com>`. Refused:
-    comments, folded lines, two addresses. Accepted though rare: quoted local parts, address literals, domains of one label.
+    comments, folded lines, two addresses. Taken though rare: quoted local parts, address literals, one-label domains.
     """
     if not isinstance(text, str) or len(text) > LONGEST_TEXT:
         return None
@@ -227,7 +229,7 @@ def _e164(bare: str, region: str | None) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _phones():  # type: ignore[no-untyped-def]
+def _phones() -> ModuleType:
     """Load the numbering plans at first use: who never sees a phone starts without. Never the geocoder: 127 MB."""
     import phonenumbers
 
@@ -249,7 +251,7 @@ def normalise_name(text: str) -> str:
 
 def normalise_chat(text: str) -> str | None:
     """Return a chat handle as it is compared, or None when it names nobody. `@Ann`, `t.me/ann` and `ann` are one."""
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT or _UNWRITABLE.search(text):
         return None
     handle = _settled(text, _plain_handle)
     if len(handle) > LONGEST_HANDLE or handle in _NOTHING or not any(c.isalnum() for c in handle):
@@ -258,13 +260,12 @@ def normalise_chat(text: str) -> str | None:
 
 
 def _plain_name(text: str) -> str:
-    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold()).split())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_UNWRITABLE.sub("", _INVISIBLE.sub("", folded)).split())
 
 
 def _plain_handle(text: str) -> str:
     plain = _plain_name(text)
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in plain):
-        return ""
     telegram = _TELEGRAM.match(plain)
     if telegram:
         plain = plain[telegram.end() :].rstrip("/")
