@@ -39,7 +39,7 @@ check: $(BIN)/.tests
 	env DEBUG=false HTTPS=true ALLOWED_HOSTS=leads.example.com \
 		SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
 		$(PY) manage.py check --deploy --fail-level WARNING
-	$(BIN)/bandit -q -c pyproject.toml -r $(wildcard accounts routing reports leadrouter)
+	$(BIN)/bandit -q -ll -c pyproject.toml -r $(wildcard accounts routing reports leadrouter)
 
 bench: $(BIN)/.runs
 	@$(PY) -m leadrouter.devserver up -- $(PY) -m benchmarks $(ARGS)

@@ -21,7 +21,8 @@ CLAIM = """
        SET last_run_at = clock_timestamp(), total_run_count = total_run_count + 1
      WHERE id = %(id)s AND enabled
        AND (last_run_at IS NULL OR last_run_at = %(seen)s)
-       AND (last_run_at IS NULL OR last_run_at <= clock_timestamp() - %(least)s::interval OR last_run_at > clock_timestamp())
+       AND (last_run_at IS NULL OR last_run_at <= clock_timestamp() - %(least)s::interval
+            OR last_run_at > clock_timestamp())
  RETURNING last_run_at
 """
 
@@ -29,6 +30,7 @@ CLAIM = """
 class ClaimedEntry(ModelEntry):
     """A periodic task whose `last_run_at` is the database's time in its row and the host's own time in memory."""
 
+    last_run_at: datetime
     skew = timedelta(0)  # the database's clock less ours, measured by the scheduler; one for all entries
 
     def __init__(self, model: Any, app: Any = None) -> None:
@@ -40,9 +42,13 @@ class ClaimedEntry(ModelEntry):
 
     def claim(self) -> "ClaimedEntry":
         """Take this tick if nobody has, and return the entry for the next one."""
-        every = getattr(self.schedule, "run_every", timedelta(0))  # a crontab has none: there the seen value is enough
+        every: timedelta = getattr(
+            self.schedule, "run_every", timedelta(0)
+        )  # a crontab has none: there the seen value is enough
         with connection.cursor() as cursor:
-            cursor.execute(CLAIM, {"id": self.model.pk, "seen": self.seen, "least": every * 0.9})
+            cursor.execute(
+                CLAIM, {"id": self.model.pk, "seen": self.seen, "least": f"{every.total_seconds() * 0.9} seconds"}
+            )
             self.won = cursor.fetchone() is not None
         self.model.refresh_from_db()
         return type(self)(self.model, app=self.app)

@@ -27,7 +27,7 @@ def durability(*, databases: Sequence[str] | None = None, **_: Any) -> list[Chec
     return [
         Error(
             f"PostgreSQL runs with {name} = {value}: a crash may lose leads that were acknowledged.",
-            hint=f"ALTER SYSTEM RESET {name}; SELECT pg_reload_conf(); and look for ALTER ROLE or ALTER DATABASE … SET {name}.",
+            hint=f"ALTER SYSTEM RESET {name}; SELECT pg_reload_conf(); and look for ALTER ROLE … SET {name}.",
             id="leadrouter.E001",
         )
         for name, value in weakened().items()

@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess  # nosec B404: fixed commands, no shell
+import subprocess
 import sys
 import threading
 import time
@@ -41,7 +41,7 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-# --- Environment -----------------------------------------------------------------------------------------------------------
+# --- Environment ----------------------------------------------------------------------------------------------------
 
 
 def prepare_environment() -> None:
@@ -70,7 +70,8 @@ def host() -> str:
 
 
 def address() -> str:
-    return f"http://{'127.0.0.1' if host() in {'0.0.0.0', '::'} else host()}:{port()}"  # noqa: S104  # nosec B104
+    everywhere = {"0.0.0.0", "::"}  # nosec B104: what to show for it, not what to listen at
+    return f"http://{HOST if host() in everywhere else host()}:{port()}"
 
 
 def port_is_free() -> bool:
@@ -92,12 +93,12 @@ def claim_port() -> None:
         raise CannotStart(f"Port {port()} is taken by another program. Choose another one: PORT={port() + 1} make run")
 
 
-# --- Database ----------------------------------------------------------------------------------------------------------------
+# --- Database -------------------------------------------------------------------------------------------------------
 
 
 def manage(*arguments: str, timeout: float = 600) -> str:
     """Run a management command and return what it printed."""
-    done = subprocess.run(  # nosec B603
+    done = subprocess.run(
         [sys.executable, str(BASE_DIR / "manage.py"), *arguments],
         cwd=BASE_DIR, env=os.environ | {"DATABASE_STATEMENT_TIMEOUT": "0"}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=timeout, check=False, start_new_session=True,
@@ -132,7 +133,7 @@ def show_demo() -> None:
         say(DEMO_NOTE.read_text().replace(ADDRESS_MARK, address()).rstrip())
 
 
-# --- Children ----------------------------------------------------------------------------------------------------------------
+# --- Children -------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -154,7 +155,7 @@ class Child:
     def start(self) -> None:
         with open(self.log, "ab") as log:
             # The child's end is tied to this thread, which must therefore be the main one.
-            self.process = subprocess.Popen(  # nosec B603
+            self.process = subprocess.Popen(
                 self.command, cwd=BASE_DIR, env=os.environ | self.environment, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, preexec_fn=private_services.die_with_parent(signal.SIGTERM),
             )  # fmt: skip
@@ -191,7 +192,8 @@ def children() -> list[Child]:
             "web",
             [
                 *python, "granian", "--interface", "wsgi", "--host", host(), "--port", str(port()),
-                "--workers", os.environ.get("WEB_WORKERS", "2"), "--blocking-threads", os.environ.get("WEB_THREADS", "4"),
+                "--workers", os.environ.get("WEB_WORKERS", "2"),
+                "--blocking-threads", os.environ.get("WEB_THREADS", "4"),
                 "--blocking-threads-idle-timeout", "600", "--workers-kill-timeout", "8", "--respawn-failed-workers",
                 "--no-ws", "--log-level", "warning", "leadrouter.wsgi:application",
             ],
@@ -232,12 +234,12 @@ def stop(running: list[Child], *, hurry: threading.Event) -> None:
                 child.process.wait(5)
 
 
-# --- The whole ---------------------------------------------------------------------------------------------------------------
+# --- The whole ------------------------------------------------------------------------------------------------------
 
 
 def answers() -> bool:
     try:
-        with urllib.request.urlopen(f"{address()}/healthz", timeout=2) as answer:  # noqa: S310  # nosec B310: our own
+        with urllib.request.urlopen(f"{address()}/healthz", timeout=2) as answer:  # nosec B310
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -318,7 +320,7 @@ def up(command: list[str]) -> int:
     """Run one command with the services it needs, and return its exit status."""
     prepare_environment()
     start_services()
-    process = subprocess.Popen(command, preexec_fn=private_services.die_with_parent(signal.SIGTERM))  # nosec B603
+    process = subprocess.Popen(command, preexec_fn=private_services.die_with_parent(signal.SIGTERM))
     for number in (signal.SIGINT, signal.SIGTERM):  # it decides itself when to end; a terminal sends it Ctrl-C as well
         signal.signal(number, lambda received, _: process.send_signal(received) if received != signal.SIGINT else None)
     status = process.wait()

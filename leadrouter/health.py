@@ -1,7 +1,7 @@
 """/healthz, /readyz and /metrics: what an operator's machines ask.
 
-Gauges are counted in the database when they are asked for, so any web process gives the same answer. Requests are counted
-by each process and added up over all of them (PROMETHEUS_MULTIPROC_DIR).
+Gauges are counted in the database when they are asked for, so any web process gives the same answer. Requests are
+counted by each process and added up over all of them (PROMETHEUS_MULTIPROC_DIR).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class RequestMetrics:
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer that the process is alive. It asks nobody else: a database that is down is no reason to restart the web."""
+    """Answer that the process is alive. It asks nobody else: a restart mends no database."""
     return JsonResponse({"status": "alive"})
 
 
@@ -168,7 +168,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
                 content_type="text/plain",
             )
     registry = CollectorRegistry()
-    registry.register(DatabaseCollector())  # type: ignore[arg-type]
+    registry.register(DatabaseCollector())
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         multiprocess.MultiProcessCollector(registry)
     else:

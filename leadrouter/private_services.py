@@ -1,16 +1,17 @@
 """A private PostgreSQL and a private Redis under var/, for whoever has no DATABASE_URL or REDIS_URL.
 
-`make run`, `make test` and every `manage.py …` share them. Their addresses follow from the place of the checkout, so the
-settings know them without starting anything. The first process that needs a service starts its *keeper*, a process apart
-that runs the service as its child and restarts it when it ends. Who uses a service holds a shared lock on a file; the
-keeper waits for that lock alone. The system drops a lock with its process, however that died, so the service ends with
-its last user: nothing is left behind, and nobody's database is stopped under them.
+`make run`, `make test` and every `manage.py …` share them. Their addresses follow from the place of the checkout, so
+the settings know them without starting anything. The first process that needs a service starts its *keeper*, a process
+apart that runs the service as its child and restarts it when it ends. Who uses a service holds a shared lock on a file;
+the keeper waits for that lock alone. The system drops a lock with its process, however that died, so the service ends
+with its last user: nothing is left behind, and nobody's database is stopped under them.
 
 Only the standard library: the keeper runs this file by itself.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import fcntl
@@ -24,7 +25,7 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess  # nosec B404: fixed commands, no shell
+import subprocess
 import sys
 import tempfile
 import threading
@@ -32,7 +33,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -50,11 +51,11 @@ class ServiceUnavailable(RuntimeError):
     """A private service could not be started. The message says why, and what to do."""
 
 
-# --- Where things are ------------------------------------------------------------------------------------------------------
+# --- Where things are -----------------------------------------------------------------------------------------------
 
 
 def service_user() -> str | None:
-    """Return the system user PostgreSQL runs as: nobody special when we are root, whom PostgreSQL refuses; else ourselves."""
+    """Return the system user PostgreSQL runs as where we are root, whom it refuses; None is ourselves."""
     return "nobody" if os.geteuid() == 0 else None
 
 
@@ -73,21 +74,21 @@ def fits_a_socket(folder: Path) -> bool:
 
 
 def sockets_folder() -> Path:
-    """Return the folder of the Unix sockets: under var/ where the names stay short enough and PostgreSQL can reach it."""
+    """Return the folder of the Unix sockets: under var/ where names stay short and PostgreSQL can go there."""
     folder = VAR / "run" / "sockets"
     if fits_a_socket(folder) and (service_user() is None or is_open_to_everybody(VAR.parent)):
         return folder
-    return Path("/tmp") / f"leadrouter-{short_name()}"  # noqa: S108  # nosec B108: made 0700, and refused unless ours
+    return Path("/tmp") / f"leadrouter-{short_name()}"  # nosec B108
 
 
 def data_folder(name: str) -> Path:
     """Return the folder of a service's data: under var/, unless PostgreSQL runs as another user who cannot go there."""
     if name == "postgresql" and service_user() and not is_open_to_everybody(VAR.parent):
-        return Path("/var/tmp") / f"leadrouter-{short_name()}" / name  # noqa: S108  # nosec B108: as above
+        return Path("/var/tmp") / f"leadrouter-{short_name()}" / name  # nosec B108
     return VAR / name
 
 
-# --- Addresses ---------------------------------------------------------------------------------------------------------------
+# --- Addresses ------------------------------------------------------------------------------------------------------
 
 
 def database_url() -> str:
@@ -118,7 +119,7 @@ def without_database(redis_url: str) -> str:
     return f"{scheme}://{rest.partition('/')[0]}"
 
 
-# --- Secrets -----------------------------------------------------------------------------------------------------------------
+# --- Secrets --------------------------------------------------------------------------------------------------------
 
 
 def make_folder(folder: Path, *, mode: int = 0o755) -> Path:
@@ -143,11 +144,11 @@ def secret_key() -> str:
     return path.read_text()
 
 
-# --- Locks -------------------------------------------------------------------------------------------------------------------
+# --- Locks ----------------------------------------------------------------------------------------------------------
 
 
 def open_lock(path: Path) -> IO[str]:
-    return open(path, "a")  # noqa: SIM115  # held open as long as the lock is held
+    return open(path, "a")  # held open as long as the lock is held
 
 
 def try_lock(file: IO[str]) -> bool:
@@ -166,7 +167,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-# --- Children ----------------------------------------------------------------------------------------------------------------
+# --- Children -------------------------------------------------------------------------------------------------------
 
 
 def die_with_parent(number: signal.Signals) -> Callable[[], None]:
@@ -209,7 +210,7 @@ def answers(path: Path) -> bool:
     return True
 
 
-# --- The two services --------------------------------------------------------------------------------------------------------
+# --- The two services -----------------------------------------------------------------------------------------------
 
 
 def make_private_folder(folder: Path, owner: str | None) -> Path:
@@ -281,7 +282,7 @@ class PostgreSQL(Service):
         """Return the programs, or a copy of them where their user cannot go: a checkout in root's own home."""
         if self.user() is None or is_open_to_everybody(installed / "bin"):
             return installed
-        copy = Path("/var/tmp") / f"leadrouter-{short_name()}" / "pginstall"  # noqa: S108  # nosec B108
+        copy = Path("/var/tmp") / f"leadrouter-{short_name()}" / "pginstall"  # nosec B108
         if not (copy / "bin" / "postgres").exists():
             make_folder(copy.parent)
             if copy.parent.stat().st_uid != os.geteuid():
@@ -293,7 +294,7 @@ class PostgreSQL(Service):
         return copy
 
     def run(self, *command: str | Path) -> None:
-        done = subprocess.run(  # nosec B603
+        done = subprocess.run(
             [str(part) for part in command],
             user=self.user(),
             extra_groups=[] if self.user() else None,
@@ -324,8 +325,8 @@ class PostgreSQL(Service):
         shutil.rmtree(draft, ignore_errors=True)
         make_private_folder(draft, self.user())
         self.run(
-            self.binaries() / "initdb", "--pgdata", draft, "--username", DATABASE, "--auth", "trust", "--encoding", "UTF8",
-            "--locale", "C", "--lc-ctype", letters(),
+            self.binaries() / "initdb", "--pgdata", draft, "--username", DATABASE, "--auth", "trust",
+            "--encoding", "UTF8", "--locale", "C", "--lc-ctype", letters(),
         )  # fmt: skip
         if data.exists():
             data.rmdir()  # ours only if empty; anything else is for a person to look at
@@ -392,7 +393,7 @@ class Redis(Service):
     def command(self) -> list[str]:
         return [
             self.program(), "--port", "0", "--unixsocket", str(redis_socket()), "--unixsocketperm", "700",
-            "--dir", str(data_folder(self.name)), "--appendonly", "yes", "--save", "", "--databases", "64",
+            "--dir", str(data_folder(self.name)), "--appendonly", "yes", "--save", "", "--databases", "256",
             "--maxmemory-policy", "noeviction", "--daemonize", "no",
         ]  # fmt: skip
 
@@ -407,11 +408,11 @@ class Redis(Service):
                 return False
 
 
-SERVICES: dict[str, type[Service]] = {"postgresql": PostgreSQL, "redis": Redis}  # type: ignore[dict-item]
+SERVICES: dict[str, Callable[[], Service]] = {"postgresql": PostgreSQL, "redis": Redis}
 
 
 def letters() -> str:
-    """Return a locale that knows the letters of all languages, so that a search by part of a name ignores their case."""
+    """Return a locale that knows the letters of all languages, so that a search for a name ignores their case."""
     before = locale.setlocale(locale.LC_CTYPE)
     for name in ("C.UTF-8", "en_US.UTF-8"):
         with contextlib.suppress(locale.Error):
@@ -447,7 +448,7 @@ def is_process(pid: int, program: str) -> bool:
     return Path(os.fsdecode(words[0])).name.startswith(program)
 
 
-# --- The keeper: runs one service as long as somebody uses it -------------------------------------------------------------
+# --- The keeper: runs one service as long as somebody uses it -------------------------------------------------------
 
 
 class Keeper:
@@ -486,10 +487,10 @@ class Keeper:
         user = self.service.user()
         with open(self.service.log, "ab") as log:
             # The child's death is tied to this thread, which must therefore be the main one.
-            self.child = subprocess.Popen(  # nosec B603
+            self.child = subprocess.Popen(
                 self.service.command(), user=user, extra_groups=[] if user else None, cwd="/", env=plain_environment(),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=die_with_parent(self.service.stop_signal),  # noqa: PLW1509
+                preexec_fn=die_with_parent(self.service.stop_signal),
             )  # fmt: skip
 
     def comes_up(self) -> bool:
@@ -528,17 +529,27 @@ class Keeper:
             self.child.kill()
 
 
-# --- Using a service -------------------------------------------------------------------------------------------------------
+# --- Using a service ------------------------------------------------------------------------------------------------
 
 _uses: dict[str, IO[str]] = {}
 _uses_lock = threading.Lock()
+_keepers: list[subprocess.Popen[bytes]] = []  # those that we started
+
+
+@atexit.register
+def _leave() -> None:
+    for held in _uses.values():
+        held.close()
+    for keeper in _keepers:
+        if keeper.poll() is None:
+            keeper.returncode = 0  # it may outlive us, for others: not ours to wait for, and no warning that we do not
 
 
 def use(*names: str) -> None:
     """Have the private services running until this process ends, starting them where nobody has yet."""
     for name in names:
         with _uses_lock:
-            service = SERVICES[name]()  # type: ignore[call-arg]
+            service = SERVICES[name]()
             if name not in _uses or not keeper_lives(service):  # a keeper may have been killed since
                 _uses[name] = _join(service)
 
@@ -550,12 +561,14 @@ def release() -> None:
         for name in names:
             _uses.pop(name).close()
     for name in names:
-        service = SERVICES[name]()  # type: ignore[call-arg]
+        service = SERVICES[name]()
         wait_until(lambda s=service: not keeper_lives(s) or others_use(s), seconds=STOP_SECONDS)  # type: ignore[misc]
+    for keeper in _keepers:
+        keeper.poll()  # so that none that has ended stays in the list of processes
 
 
 def others_use(service: Service) -> bool:
-    """Return whether somebody beside us holds the service. The keeper takes the lock alone, so then a shared try fails."""
+    """Return whether somebody beside us uses the service: a keeper that is alone has taken the lock."""
     with open_lock(service.path("users")) as users:
         time.sleep(0.3)  # time for the keeper to see that it is alone
         try:
@@ -587,6 +600,7 @@ def _join(service: Service) -> IO[str]:
             service.path("ready").unlink(missing_ok=True)
             service.path("error").unlink(missing_ok=True)
             keeper = _start_keeper(service)
+            _keepers.append(keeper)
             wait_until(lambda: service.path("ready").exists() or keeper.poll() is not None, seconds=START_SECONDS + 5)
         else:
             wait_until(lambda: service.path("ready").exists() or not keeper_lives(service), seconds=START_SECONDS + 5)
@@ -599,17 +613,18 @@ def _join(service: Service) -> IO[str]:
 
 
 def _start_keeper(service: Service) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", __file__, "keep", service.name]
+    environment = os.environ | {"LEADROUTER_VAR": str(VAR)}
     with open(LOGS / "keepers.log", "ab") as log:
-        return subprocess.Popen(  # nosec B603
-            [sys.executable, "-I", __file__, "keep", service.name], cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            env=os.environ | {"LEADROUTER_VAR": str(VAR)}, start_new_session=True,
-        )  # fmt: skip
+        return subprocess.Popen(
+            command, cwd="/", env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["keep", name] if name in SERVICES:
-            return Keeper(SERVICES[name]()).keep()  # type: ignore[call-arg]
+            return Keeper(SERVICES[name]()).keep()
     print("usage: private_services.py keep postgresql|redis", file=sys.stderr)
     return 2
 

@@ -13,7 +13,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()  # NAME, or the content of the file named in NAME_FILE
 env.read_env(BASE_DIR / ".env")  # for development; the environment wins
 
-# --- What must be right before anything else ---------------------------------------------------------------------------
+# --- What must be right before anything else ------------------------------------------------------------------------
 
 DEBUG = env.bool("DEBUG", default=False)
 # Whoever brings a database brings a key; a checkout on its private database makes one for itself, once.
@@ -77,7 +77,7 @@ TEMPLATES = [
     },
 ]
 
-# --- PostgreSQL ----------------------------------------------------------------------------------------------------------
+# --- PostgreSQL -----------------------------------------------------------------------------------------------------
 
 DATABASES = {
     "default": env.db_url_config(private_services.database_url() if PRIVATE else env.str("DATABASE_URL").strip())
@@ -90,8 +90,8 @@ if PRIVATE:
 LOCK_TIMEOUT = env.int("DATABASE_LOCK_TIMEOUT", default=2_000)
 STATEMENT_TIMEOUT = env.int("DATABASE_STATEMENT_TIMEOUT", default=10_000)
 IDLE_IN_TRANSACTION_TIMEOUT = env.int("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT", default=15_000)
-# PgBouncer refuses start-up options and, in transaction mode, server-side cursors. Behind it say DATABASE_PGBOUNCER=true
-# and give the role the same timeouts: ALTER ROLE leadrouter SET lock_timeout = '2s', and so on.
+# PgBouncer refuses start-up options and, in transaction mode, server-side cursors. Behind it set
+# DATABASE_PGBOUNCER=true and give the role the same timeouts: ALTER ROLE leadrouter SET lock_timeout = '2s', and so on.
 BEHIND_PGBOUNCER = env.bool("DATABASE_PGBOUNCER", default=False)
 DATABASES["default"] |= {
     "ATOMIC_REQUESTS": False,
@@ -108,7 +108,7 @@ if not BEHIND_PGBOUNCER:
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT} -c TimeZone=UTC"
     )
 
-# --- Redis: cache and broker, each in its own database ------------------------------------------------------------------
+# --- Redis: cache and broker, each in its own database --------------------------------------------------------------
 
 REDIS_URL = env.str("REDIS_URL", default="").strip()
 CACHE_URL = env.str("CACHE_URL", default="") or private_services.cache_url(REDIS_URL)
@@ -122,7 +122,7 @@ CACHES = {
     },
 }
 
-# --- People and sessions -------------------------------------------------------------------------------------------------
+# --- People and sessions --------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "/"
@@ -140,7 +140,7 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 
-# --- HTTPS: one switch, because half of it is worse than none -----------------------------------------------------------
+# --- HTTPS: one switch, because half of it is worse than none -------------------------------------------------------
 
 HTTPS = env.bool("HTTPS", default=False)  # true where users reach the program over https, as they should
 SECURE_SSL_REDIRECT = HTTPS
@@ -156,13 +156,13 @@ if env.bool("BEHIND_PROXY", default=False):  # only behind a proxy that sets thi
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# --- Sizes: a body is read into memory, so it has an end ----------------------------------------------------------------
+# --- Sizes: a body is read into memory, so it has an end ------------------------------------------------------------
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=16 * 1024 * 1024)  # 1,000 leads of 16 KB each
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
-# --- Languages, time, static files --------------------------------------------------------------------------------------
+# --- Languages, time, static files ----------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ru", _("Russian")), ("es", _("Spanish")), ("pt-br", _("Portuguese (Brazil)"))]
@@ -191,11 +191,11 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="leadrouter@localhost")
 
-# --- The API -------------------------------------------------------------------------------------------------------------
+# --- The API --------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "routing.api.authentication.ApiKeyAuthentication",  # first, so that its WWW-Authenticate makes a 401 of a refusal
+        "routing.api.authentication.ApiKeyAuthentication",  # first: its WWW-Authenticate makes refusals a 401
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -222,7 +222,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
 
-# --- Jobs and the sweep --------------------------------------------------------------------------------------------------
+# --- Jobs and the sweep ---------------------------------------------------------------------------------------------
 
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5)  # how late an overdue offer may be noticed
 # No host's clock decides what is stale: the limit only clears a backlog of ticks after a long outage of the workers.
@@ -258,7 +258,7 @@ READY_SWEEP_SECONDS = env.int("READY_SWEEP_SECONDS", default=max(30, 4 * SWEEP_S
 READY_WORKER_SECONDS = env.int("READY_WORKER_SECONDS", default=max(30, 4 * SWEEP_SECONDS))
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # when set, /metrics asks for it as a bearer token
 
-# --- Logs: one JSON object a line, ids only ------------------------------------------------------------------------------
+# --- Logs: one JSON object a line, ids only -------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 

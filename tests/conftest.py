@@ -1,9 +1,32 @@
-"""What all tests share: the private services, apart for each worker of pytest-xdist."""
+"""What all tests share: the private services, apart for each worker and for runs at the same time."""
 
 import os
+from typing import IO
 
 import pytest
 from django.conf import settings
+
+from leadrouter import private_services
+
+WORKERS = 16  # of one run, at most
+_run: list[IO[str]] = []  # the lock of this run, held until it ends
+
+
+def run_number() -> int:
+    """Return the number of this run of the tests among those under way in this checkout, from 0."""
+    if "LEADROUTER_TEST_RUN" not in os.environ:  # workers of pytest-xdist have it from their controller
+        folder = private_services.make_folder(private_services.VAR / "run")
+        for number in range(7):
+            _run.append(private_services.open_lock(folder / f"tests-{number}"))
+            if private_services.try_lock(_run[-1]):
+                break
+        os.environ["LEADROUTER_TEST_RUN"] = str(number)
+    return int(os.environ["LEADROUTER_TEST_RUN"])
+
+
+def pytest_unconfigure() -> None:
+    while _run:
+        _run.pop().close()
 
 
 def worker_number() -> int:
@@ -13,14 +36,16 @@ def worker_number() -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure() -> None:
-    """Give each worker its own Redis databases, far from those of `make run`; test databases Django keeps apart itself."""
-    from leadrouter import private_services
-
-    first = 16 + 2 * worker_number()
+    """Give each run its own test database and each worker its own Redis databases; pytest-django parts the workers."""
+    run = run_number()
+    database = settings.DATABASES["default"]
+    database.setdefault("TEST", {})["NAME"] = f"test_{database['NAME']}" + (f"_{run}" if run else "")
+    # `make run` has the databases below 16. A Redis of somebody else has 16 in all; there some runs may share one.
+    number = WORKERS * run + worker_number()
+    first = 4 + 2 * (number % 6) if settings.REDIS_URL else 16 + 2 * number
     settings.CACHES["default"]["LOCATION"] = private_services.cache_url(settings.REDIS_URL, first)
     settings.CELERY_BROKER_URL = private_services.broker_url(settings.REDIS_URL, first + 1)
-    # A debugger or a slow machine may leave a transaction of a test idle for long.
-    options = settings.DATABASES["default"]["OPTIONS"]
-    if "options" in options:
-        options["options"] += " -c idle_in_transaction_session_timeout=0"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A debugger or a busy machine may leave a transaction of a test idle for long.
+    if "options" in database["OPTIONS"]:
+        database["OPTIONS"]["options"] += " -c idle_in_transaction_session_timeout=0"

@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def data_path(name: str) -> Path:
-    """Return the path of a data set by its name, such as "olist_funnel/closed_deals.csv", or skip the test without it."""
+    """Return the path of a data set named like "febrl/dataset1.csv", or skip the test without it."""
     folder = Path(os.environ.get("LEADROUTER_DATA") or REPOSITORY.parent / "shared" / "data")
     path = folder / name
     if not path.exists():
