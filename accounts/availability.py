@@ -71,7 +71,9 @@ class Duties:
     def __call__(self, manager_id: int, schedule_id: int | None) -> schedules.Duty:
         key = (manager_id, schedule_id)
         if key not in self.compiled:
-            self.compiled[key] = self._compile(self.managers[manager_id], self.schedules[schedule_id] if schedule_id else None)
+            self.compiled[key] = self._compile(
+                self.managers[manager_id], self.schedules[schedule_id] if schedule_id else None
+            )
         return self.compiled[key]
 
     def _compile(self, manager: Manager, schedule: WorkSchedule | None) -> schedules.Duty:

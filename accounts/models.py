@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from . import holidays, schedules
 
 code_validator = RegexValidator(
-    r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", _("Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.")
+    r"\A[a-z0-9][a-z0-9._-]{0,62}\Z",
+    _("Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit."),
 )
 
 
@@ -44,7 +45,10 @@ class Account(models.Model):
     name = models.CharField(max_length=200, default="Leadrouter")
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_zone])
     country = models.CharField(
-        _("default country"), max_length=2, blank=True, help_text=_("Phone numbers without a country code are read as of here. Two letters, e.g. ES.")
+        _("default country"),
+        max_length=2,
+        blank=True,
+        help_text=_("Phone numbers without a country code are read as of here. Two letters, e.g. ES."),
     )
     unqualified = models.BooleanField(_("Unqualified section"), default=True)
     online_minutes = models.PositiveSmallIntegerField(
@@ -108,7 +112,9 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """Somebody who signs in; the e-mail, in lower case, is the login."""
 
-    email = models.EmailField(_("e-mail"), unique=True, error_messages={"unique": _("There is a user with this e-mail.")})
+    email = models.EmailField(
+        _("e-mail"), unique=True, error_messages={"unique": _("There is a user with this e-mail.")}
+    )
     name = models.CharField(max_length=200, blank=True)
     language = models.CharField(max_length=8, blank=True)
     is_active = models.BooleanField(_("may sign in"), default=True)
@@ -145,10 +151,14 @@ class WorkSchedule(models.Model):
     title = models.CharField(max_length=200)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.WEEKLY)
     weekly = models.JSONField(
-        blank=True, default=dict, help_text=_('{"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"]}; a day left out is off.')
+        blank=True,
+        default=dict,
+        help_text=_('{"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"]}; a day left out is off.'),
     )
     cycle_start = models.DateField(null=True, blank=True)
-    cycle_days = models.JSONField(blank=True, default=list, help_text=_('2/2: [["09:00-21:00"], ["09:00-21:00"], [], []].'))
+    cycle_days = models.JSONField(
+        blank=True, default=list, help_text=_('2/2: [["09:00-21:00"], ["09:00-21:00"], [], []].')
+    )
     holiday_country = models.CharField(max_length=2, blank=True, help_text=_("Off on this country's public holidays."))
     holiday_subdivision = models.CharField(max_length=8, blank=True)
 
@@ -157,7 +167,8 @@ class WorkSchedule(models.Model):
         ordering = ["code"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind="weekly") | Q(kind="cycle", cycle_start__isnull=False), name="workschedule_cycle_has_a_start"
+                condition=Q(kind="weekly") | Q(kind="cycle", cycle_start__isnull=False),
+                name="workschedule_cycle_has_a_start",
             ),
         ]
 
@@ -177,7 +188,9 @@ class WorkSchedule(models.Model):
         try:
             self.chart  # noqa: B018  the parse is the check
         except schedules.BadChart as error:
-            field = {"weekly": "weekly", "cycle.start": "cycle_start"}.get(error.place.split("[")[0].split(".")[0], "cycle_days")
+            field = {"weekly": "weekly", "cycle.start": "cycle_start"}.get(
+                error.place.split("[")[0].split(".")[0], "cycle_days"
+            )
             raise ValidationError({"cycle_start" if error.place == "cycle.start" else field: str(error)}) from None
         try:
             if self.holiday_country or self.holiday_subdivision:
@@ -197,11 +210,23 @@ class Manager(models.Model):
     user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="manager")
     active = models.BooleanField(default=True, help_text=_("Receives leads."))
     schedule = models.ForeignKey(
-        WorkSchedule, on_delete=models.PROTECT, null=True, blank=True, related_name="managers", help_text=_("None: always on duty.")
+        WorkSchedule,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="managers",
+        help_text=_("None: always on duty."),
     )
     offset = models.SmallIntegerField(default=0, help_text=_("Days by which this manager starts the cycle later."))
-    time_zone = models.CharField(max_length=64, blank=True, validators=[validate_zone], help_text=_("Empty: the account's."))
-    skills = models.JSONField(blank=True, default=dict, validators=[validate_skills], help_text=_('{"language": ["es", "en"], "region": ["ES"]}'))
+    time_zone = models.CharField(
+        max_length=64, blank=True, validators=[validate_zone], help_text=_("Empty: the account's.")
+    )
+    skills = models.JSONField(
+        blank=True,
+        default=dict,
+        validators=[validate_skills],
+        help_text=_('{"language": ["es", "en"], "region": ["ES"]}'),
+    )
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ManagerQuerySet.as_manager()
@@ -223,7 +248,9 @@ class ScheduleException(models.Model):
         HOURS = "hours", _("these hours instead")
 
     manager = models.ForeignKey(Manager, on_delete=models.CASCADE, null=True, blank=True, related_name="exceptions")
-    schedule = models.ForeignKey(WorkSchedule, on_delete=models.CASCADE, null=True, blank=True, related_name="exceptions")
+    schedule = models.ForeignKey(
+        WorkSchedule, on_delete=models.CASCADE, null=True, blank=True, related_name="exceptions"
+    )
     first_day = models.DateField()
     last_day = models.DateField()
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.OFF)
@@ -254,7 +281,9 @@ class ScheduleException(models.Model):
         if self.last_day and self.first_day and self.last_day < self.first_day:
             raise ValidationError({"last_day": _("The last day is before the first.")})
         if (self.kind == self.Kind.OFF) == bool(self.intervals):
-            raise ValidationError({"intervals": _("Days off have no intervals; extra hours and other hours need at least one.")})
+            raise ValidationError(
+                {"intervals": _("Days off have no intervals; extra hours and other hours need at least one.")}
+            )
         try:
             self.value  # noqa: B018  the parse is the check
         except (schedules.BadInterval, TypeError) as error:
@@ -272,7 +301,9 @@ class Pause(models.Model):
     manager = models.ForeignKey(Manager, on_delete=models.CASCADE, related_name="pauses")
     started_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: until resumed."))
-    ended_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=_("When it was resumed, or another pause took its place."))
+    ended_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When it was resumed, or another pause took its place.")
+    )
     reason = models.CharField(max_length=200, blank=True)
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False)
 
@@ -284,9 +315,10 @@ class Pause(models.Model):
         constraints = [
             # A manager is on one pause at a time; what was before stays as history.
             models.UniqueConstraint(fields=["manager"], condition=Q(ended_at=None), name="pause_one_open_per_manager"),
-            models.CheckConstraint(condition=Q(ends_at=None) | Q(ends_at__gt=F("started_at")), name="pause_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("started_at")), name="pause_ends_after_start"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.manager} {self.started_at:%Y-%m-%d %H:%M}"
-

@@ -9,157 +9,344 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', models.EmailField(error_messages={'unique': 'There is a user with this e-mail.'}, max_length=254, unique=True, verbose_name='e-mail')),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('language', models.CharField(blank=True, max_length=8)),
-                ('is_active', models.BooleanField(default=True, verbose_name='may sign in')),
-                ('is_staff', models.BooleanField(default=False, verbose_name='may use the admin')),
-                ('date_joined', models.DateTimeField(auto_now_add=True)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(
+                        error_messages={"unique": "There is a user with this e-mail."},
+                        max_length=254,
+                        unique=True,
+                        verbose_name="e-mail",
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("language", models.CharField(blank=True, max_length=8)),
+                ("is_active", models.BooleanField(default=True, verbose_name="may sign in")),
+                ("is_staff", models.BooleanField(default=False, verbose_name="may use the admin")),
+                ("date_joined", models.DateTimeField(auto_now_add=True)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'user',
+                "verbose_name": "user",
             },
             managers=[
-                ('objects', accounts.models.UserManager()),
+                ("objects", accounts.models.UserManager()),
             ],
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(default='Leadrouter', max_length=200)),
-                ('time_zone', models.CharField(default='UTC', max_length=64, validators=[accounts.models.validate_zone])),
-                ('country', models.CharField(blank=True, help_text='Phone numbers without a country code are read as of here. Two letters, e.g. ES.', max_length=2, verbose_name='default country')),
-                ('unqualified', models.BooleanField(default=True, verbose_name='Unqualified section')),
-                ('online_minutes', models.PositiveSmallIntegerField(default=5, help_text='A manager seen within so many minutes is online.', validators=[django.core.validators.MinValueValidator(1)])),
-                ('channel_site', models.BooleanField(default=True, verbose_name='channel site')),
-                ('channel_phone', models.BooleanField(default=True, verbose_name='channel phone')),
-                ('channel_mail', models.BooleanField(default=True, verbose_name='channel mail')),
-                ('channel_api', models.BooleanField(default=True, verbose_name='channel API')),
-                ('channel_chat', models.BooleanField(default=True, verbose_name='channel chat')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(default="Leadrouter", max_length=200)),
+                (
+                    "time_zone",
+                    models.CharField(default="UTC", max_length=64, validators=[accounts.models.validate_zone]),
+                ),
+                (
+                    "country",
+                    models.CharField(
+                        blank=True,
+                        help_text="Phone numbers without a country code are read as of here. Two letters, e.g. ES.",
+                        max_length=2,
+                        verbose_name="default country",
+                    ),
+                ),
+                ("unqualified", models.BooleanField(default=True, verbose_name="Unqualified section")),
+                (
+                    "online_minutes",
+                    models.PositiveSmallIntegerField(
+                        default=5,
+                        help_text="A manager seen within so many minutes is online.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                ("channel_site", models.BooleanField(default=True, verbose_name="channel site")),
+                ("channel_phone", models.BooleanField(default=True, verbose_name="channel phone")),
+                ("channel_mail", models.BooleanField(default=True, verbose_name="channel mail")),
+                ("channel_api", models.BooleanField(default=True, verbose_name="channel API")),
+                ("channel_chat", models.BooleanField(default=True, verbose_name="channel chat")),
             ],
             options={
-                'verbose_name': 'account',
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='account_only_one')],
+                "verbose_name": "account",
+                "constraints": [models.CheckConstraint(condition=models.Q(("pk", 1)), name="account_only_one")],
             },
         ),
         migrations.CreateModel(
-            name='ConfigurationVersion',
+            name="ConfigurationVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.BigIntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.BigIntegerField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='configurationversion_only_one')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("pk", 1)), name="configurationversion_only_one")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Manager',
+            name="Manager",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('active', models.BooleanField(default=True, help_text='Receives leads.')),
-                ('offset', models.SmallIntegerField(default=0, help_text='Days by which this manager starts the cycle later.')),
-                ('time_zone', models.CharField(blank=True, help_text="Empty: the account's.", max_length=64, validators=[accounts.models.validate_zone])),
-                ('skills', models.JSONField(blank=True, default=dict, help_text='{"language": ["es", "en"], "region": ["ES"]}', validators=[accounts.models.validate_skills])),
-                ('last_seen_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='manager', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("active", models.BooleanField(default=True, help_text="Receives leads.")),
+                (
+                    "offset",
+                    models.SmallIntegerField(default=0, help_text="Days by which this manager starts the cycle later."),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        blank=True,
+                        help_text="Empty: the account's.",
+                        max_length=64,
+                        validators=[accounts.models.validate_zone],
+                    ),
+                ),
+                (
+                    "skills",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text='{"language": ["es", "en"], "region": ["ES"]}',
+                        validators=[accounts.models.validate_skills],
+                    ),
+                ),
+                ("last_seen_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="manager", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'manager',
-                'ordering': ['user__email'],
+                "verbose_name": "manager",
+                "ordering": ["user__email"],
             },
         ),
         migrations.CreateModel(
-            name='Pause',
+            name="Pause",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('started_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField(blank=True, help_text='Empty: until resumed.', null=True)),
-                ('ended_at', models.DateTimeField(blank=True, editable=False, help_text='When it was resumed, or another pause took its place.', null=True)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('manager', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pauses', to='accounts.manager')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("started_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(blank=True, help_text="Empty: until resumed.", null=True)),
+                (
+                    "ended_at",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        help_text="When it was resumed, or another pause took its place.",
+                        null=True,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="pauses", to="accounts.manager"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'pause',
-                'ordering': ['-started_at'],
+                "verbose_name": "pause",
+                "ordering": ["-started_at"],
             },
         ),
         migrations.CreateModel(
-            name='WorkSchedule',
+            name="WorkSchedule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9._-]{0,62}\\Z', 'Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.')])),
-                ('title', models.CharField(max_length=200)),
-                ('kind', models.CharField(choices=[('weekly', 'weekly'), ('cycle', 'cycle')], default='weekly', max_length=8)),
-                ('weekly', models.JSONField(blank=True, default=dict, help_text='{"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"]}; a day left out is off.')),
-                ('cycle_start', models.DateField(blank=True, null=True)),
-                ('cycle_days', models.JSONField(blank=True, default=list, help_text='2/2: [["09:00-21:00"], ["09:00-21:00"], [], []].')),
-                ('holiday_country', models.CharField(blank=True, help_text="Off on this country's public holidays.", max_length=2)),
-                ('holiday_subdivision', models.CharField(blank=True, max_length=8)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=63,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
+                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                            )
+                        ],
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("weekly", "weekly"), ("cycle", "cycle")], default="weekly", max_length=8
+                    ),
+                ),
+                (
+                    "weekly",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text='{"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"]}; a day left out is off.',
+                    ),
+                ),
+                ("cycle_start", models.DateField(blank=True, null=True)),
+                (
+                    "cycle_days",
+                    models.JSONField(
+                        blank=True, default=list, help_text='2/2: [["09:00-21:00"], ["09:00-21:00"], [], []].'
+                    ),
+                ),
+                (
+                    "holiday_country",
+                    models.CharField(blank=True, help_text="Off on this country's public holidays.", max_length=2),
+                ),
+                ("holiday_subdivision", models.CharField(blank=True, max_length=8)),
             ],
             options={
-                'verbose_name': 'work schedule',
-                'ordering': ['code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind', 'weekly'), models.Q(('cycle_start__isnull', False), ('kind', 'cycle')), _connector='OR'), name='workschedule_cycle_has_a_start')],
+                "verbose_name": "work schedule",
+                "ordering": ["code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("kind", "weekly"),
+                            models.Q(("cycle_start__isnull", False), ("kind", "cycle")),
+                            _connector="OR",
+                        ),
+                        name="workschedule_cycle_has_a_start",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ScheduleException',
+            name="ScheduleException",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_day', models.DateField()),
-                ('last_day', models.DateField()),
-                ('kind', models.CharField(choices=[('off', 'off'), ('extra', 'extra hours'), ('hours', 'these hours instead')], default='off', max_length=8)),
-                ('intervals', models.JSONField(blank=True, default=list, help_text='["10:00-14:00"]')),
-                ('manager', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='exceptions', to='accounts.manager')),
-                ('schedule', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='exceptions', to='accounts.workschedule')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("first_day", models.DateField()),
+                ("last_day", models.DateField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("off", "off"), ("extra", "extra hours"), ("hours", "these hours instead")],
+                        default="off",
+                        max_length=8,
+                    ),
+                ),
+                ("intervals", models.JSONField(blank=True, default=list, help_text='["10:00-14:00"]')),
+                (
+                    "manager",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="exceptions",
+                        to="accounts.manager",
+                    ),
+                ),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="exceptions",
+                        to="accounts.workschedule",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'schedule exception',
-                'ordering': ['first_day', 'last_day', 'kind'],
+                "verbose_name": "schedule exception",
+                "ordering": ["first_day", "last_day", "kind"],
             },
         ),
         migrations.AddField(
-            model_name='manager',
-            name='schedule',
-            field=models.ForeignKey(blank=True, help_text='None: always on duty.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='managers', to='accounts.workschedule'),
+            model_name="manager",
+            name="schedule",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="None: always on duty.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="managers",
+                to="accounts.workschedule",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower(models.F('email')))), name='user_email_lower_case'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("email", django.db.models.functions.text.Lower(models.F("email")))),
+                name="user_email_lower_case",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pause',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('manager',), name='pause_one_open_per_manager'),
+            model_name="pause",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("manager",), name="pause_one_open_per_manager"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pause',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at', None), ('ends_at__gt', models.F('started_at')), _connector='OR'), name='pause_ends_after_start'),
+            model_name="pause",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at", None), ("ends_at__gt", models.F("started_at")), _connector="OR"),
+                name="pause_ends_after_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scheduleexception',
-            constraint=models.CheckConstraint(condition=models.Q(('manager', None), ('schedule', None), _connector='XOR'), name='scheduleexception_of_one'),
+            model_name="scheduleexception",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("manager", None), ("schedule", None), _connector="XOR"),
+                name="scheduleexception_of_one",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scheduleexception',
-            constraint=models.CheckConstraint(condition=models.Q(('last_day__gte', models.F('first_day'))), name='scheduleexception_days_in_order'),
+            model_name="scheduleexception",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("last_day__gte", models.F("first_day"))), name="scheduleexception_days_in_order"
+            ),
         ),
     ]

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
         ),
         watch("accounts_account"),
         watch("accounts_user", "email, name"),
-        watch("accounts_manager", "user_id, active, schedule_id, \"offset\", time_zone, skills"),
+        watch("accounts_manager", 'user_id, active, schedule_id, "offset", time_zone, skills'),
         watch("accounts_workschedule"),
         watch("accounts_scheduleexception"),
         watch("accounts_pause"),

@@ -1,6 +1,6 @@
 """The heart: who gets a lead, and why. Pure; the standard library only. Start reading in decision.py."""
 
-from .decision import after, assign, decide, fold
+from .decision import after, assign, decide, fold, nobody
 from .eligibility import matches, refusal
 from .redistribution import Finally, NeverOnDuty, accept_by, attempts_left
 from .selection import METHODS, shares
@@ -21,6 +21,7 @@ __all__ = [
     "decide",
     "fold",
     "matches",
+    "nobody",
     "refusal",
     "shares",
 ]

@@ -15,7 +15,7 @@ def decide(candidates: Sequence[Candidate], *, method: Reason, turn: int) -> Dec
     refusals = [refusal(c) for c in candidates]
     positions = [i for i, reason in enumerate(refusals) if reason is None]
     if not positions:
-        return Decision(chosen=None, reason=Reason.NOBODY, refusals=refusals, balances=[c.balance for c in candidates])
+        return nobody(candidates)
     chosen, after = METHODS[method]([candidates[i] for i in positions], turn=turn)
     balances = [c.balance for c in candidates]
     for position, balance in zip(positions, after):
@@ -23,7 +23,19 @@ def decide(candidates: Sequence[Candidate], *, method: Reason, turn: int) -> Dec
     return Decision(chosen=positions[chosen], reason=method, refusals=refusals, balances=balances)
 
 
-def assign(candidates: Sequence[Candidate], *, chosen: int, reason: Reason, count: bool, method: Reason, turn: int) -> Decision:
+def nobody(candidates: Sequence[Candidate]) -> Decision:
+    """Decide for none of the candidates, for a reason that lies with the lead: it was offered often enough."""
+    return Decision(
+        chosen=None,
+        reason=Reason.NOBODY,
+        refusals=[refusal(c) for c in candidates],
+        balances=[c.balance for c in candidates],
+    )
+
+
+def assign(
+    candidates: Sequence[Candidate], *, chosen: int, reason: Reason, count: bool, method: Reason, turn: int
+) -> Decision:
     """Decide in favour of one candidate whom something else than the method has named: their owner, the one on duty.
 
     count: whether the lead counts in the registry. Then the eligible are credited as ever, and the named one pays.
@@ -39,7 +51,9 @@ def assign(candidates: Sequence[Candidate], *, chosen: int, reason: Reason, coun
     return Decision(chosen=chosen, reason=reason, refusals=refusals, balances=balances)
 
 
-def after(candidates: Sequence[Candidate], decision: Decision, *, turn: int, held: bool, count: bool = True) -> list[Candidate]:
+def after(
+    candidates: Sequence[Candidate], decision: Decision, *, turn: int, held: bool, count: bool = True
+) -> list[Candidate]:
     """Return the candidates as the next decision of the same run sees them.
 
     held: the lead stands in a stage that the limit counts. count: the lead counts in the registry.
@@ -53,7 +67,9 @@ def after(candidates: Sequence[Candidate], decision: Decision, *, turn: int, hel
     return following
 
 
-def fold(candidates: Sequence[Candidate], leads: int, *, method: Reason, turn: int, held: bool = True) -> Iterator[Decision]:
+def fold(
+    candidates: Sequence[Candidate], leads: int, *, method: Reason, turn: int, held: bool = True
+) -> Iterator[Decision]:
     """Decide for that many equal leads, one after the other."""
     for turn_ in range(turn, turn + leads):
         decision = decide(candidates, method=method, turn=turn_)

@@ -27,4 +27,6 @@ def matches(skills: dict[str, list[str]], needs: dict[str, frozenset[str]]) -> b
     skills: skill -> what the manager can do; a skill the manager does not name, they have without limit.
     needs: skill -> what would do, in lower case; empty: the lead does not say.
     """
-    return all(not needs.get(skill) or not needs[skill].isdisjoint(map(str.casefold, has)) for skill, has in skills.items())
+    return all(
+        not needs.get(skill) or not needs[skill].isdisjoint(map(str.casefold, has)) for skill, has in skills.items()
+    )

@@ -9,11 +9,10 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -26,464 +25,1217 @@ class Migration(migrations.Migration):
             "DROP FUNCTION leadrouter_ledger_sum(jsonb)",
         ),
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('name', models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
+                ("name", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Registry',
+            name="Registry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(blank=True, max_length=63, null=True, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9._-]{0,62}\\Z', 'Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.')])),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('accounting', models.CharField(choices=[('fair_share', 'fair share: absence earns nothing and costs nothing'), ('totals', 'totals: who was away catches up')], default='fair_share', max_length=12)),
-                ('reset', models.CharField(choices=[('never', 'never'), ('day', 'every day'), ('week', 'every week'), ('month', 'every month')], default='never', help_text='Of totals, in account time', max_length=8)),
-                ('refund_missed', models.BooleanField(default=False, help_text='A lead declined or out of time is not counted for who let it go.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(
+                        blank=True,
+                        max_length=63,
+                        null=True,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
+                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                            )
+                        ],
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=200)),
+                (
+                    "accounting",
+                    models.CharField(
+                        choices=[
+                            ("fair_share", "fair share: absence earns nothing and costs nothing"),
+                            ("totals", "totals: who was away catches up"),
+                        ],
+                        default="fair_share",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "reset",
+                    models.CharField(
+                        choices=[
+                            ("never", "never"),
+                            ("day", "every day"),
+                            ("week", "every week"),
+                            ("month", "every month"),
+                        ],
+                        default="never",
+                        help_text="Of totals, in account time",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "refund_missed",
+                    models.BooleanField(
+                        default=False, help_text="A lead declined or out of time is not counted for who let it go."
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'registry',
-                'verbose_name_plural': 'registries',
-                'ordering': ['code'],
+                "verbose_name": "registry",
+                "verbose_name_plural": "registries",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Pipeline',
+            name="Pipeline",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9._-]{0,62}\\Z', 'Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.')])),
-                ('title', models.CharField(max_length=200)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=63,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
+                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                            )
+                        ],
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'verbose_name': 'pipeline',
-                'ordering': ['position', 'id'],
+                "verbose_name": "pipeline",
+                "ordering": ["position", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9._-]{0,62}\\Z', 'Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.')])),
-                ('title', models.CharField(max_length=200)),
-                ('channel', models.CharField(choices=[('site', 'from site'), ('phone', 'phone'), ('mail', 'mail'), ('api', 'API'), ('chat', 'chat')], max_length=8)),
-                ('active', models.BooleanField(default=True, help_text='Leads of a source that is not active are refused.')),
-                ('country', models.CharField(blank=True, help_text="Phone numbers without a country code are read as of here. Empty: the account's.", max_length=2, verbose_name='default country')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=63,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
+                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                            )
+                        ],
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("site", "from site"),
+                            ("phone", "phone"),
+                            ("mail", "mail"),
+                            ("api", "API"),
+                            ("chat", "chat"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "active",
+                    models.BooleanField(default=True, help_text="Leads of a source that is not active are refused."),
+                ),
+                (
+                    "country",
+                    models.CharField(
+                        blank=True,
+                        help_text="Phone numbers without a country code are read as of here. Empty: the account's.",
+                        max_length=2,
+                        verbose_name="default country",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'source',
-                'ordering': ['code'],
+                "verbose_name": "source",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('prefix', models.CharField(editable=False, max_length=12, unique=True)),
-                ('digest', models.CharField(editable=False, help_text='SHA-256 of the key, in hexadecimal.', max_length=64)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('intake', 'send leads'), ('read', 'read'), ('manage', 'move and reassign leads, pause managers')], max_length=8), size=None)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='keys', to=settings.AUTH_USER_MODEL)),
-                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='routing.source')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200)),
+                ("prefix", models.CharField(editable=False, max_length=12, unique=True)),
+                (
+                    "digest",
+                    models.CharField(editable=False, help_text="SHA-256 of the key, in hexadecimal.", max_length=64),
+                ),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("intake", "send leads"),
+                                ("read", "read"),
+                                ("manage", "move and reassign leads, pause managers"),
+                            ],
+                            max_length=8,
+                        ),
+                        size=None,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keys",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to="routing.source",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API key',
-                'ordering': ['name'],
+                "verbose_name": "API key",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Company',
+            name="Company",
             fields=[
-                ('id', routing.models.identifiers.PublicId(default=routing.models.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(blank=True, max_length=500)),
-                ('domain', models.CharField(blank=True, help_text='As it was written', max_length=255)),
-                ('name_key', models.CharField(blank=True, editable=False, help_text='The name as it is compared', max_length=500)),
-                ('domain_key', models.CharField(blank=True, editable=False, help_text='The domain as it is compared', max_length=255, null=True, unique=True)),
-                ('created_at', models.DateTimeField()),
-                ('responsible', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='companies', to='accounts.manager', verbose_name='responsible')),
+                (
+                    "id",
+                    routing.models.identifiers.PublicId(
+                        default=routing.models.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=500)),
+                ("domain", models.CharField(blank=True, help_text="As it was written", max_length=255)),
+                (
+                    "name_key",
+                    models.CharField(
+                        blank=True, editable=False, help_text="The name as it is compared", max_length=500
+                    ),
+                ),
+                (
+                    "domain_key",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The domain as it is compared",
+                        max_length=255,
+                        null=True,
+                        unique=True,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "responsible",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="companies",
+                        to="accounts.manager",
+                        verbose_name="responsible",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'company',
-                'verbose_name_plural': 'companies',
+                "verbose_name": "company",
+                "verbose_name_plural": "companies",
             },
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', routing.models.identifiers.PublicId(default=routing.models.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(blank=True, max_length=500)),
-                ('email', models.CharField(blank=True, max_length=500, verbose_name='e-mail')),
-                ('phone', models.CharField(blank=True, max_length=200)),
-                ('chat', models.CharField(blank=True, max_length=500)),
-                ('email_key', models.CharField(blank=True, editable=False, max_length=320, null=True, unique=True)),
-                ('phone_key', models.CharField(blank=True, editable=False, help_text='E.164', max_length=20, null=True, unique=True)),
-                ('chat_key', models.CharField(blank=True, editable=False, max_length=500, null=True, unique=True)),
-                ('created_at', models.DateTimeField()),
-                ('company', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to='routing.company')),
-                ('responsible', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to='accounts.manager', verbose_name='responsible')),
+                (
+                    "id",
+                    routing.models.identifiers.PublicId(
+                        default=routing.models.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=500)),
+                ("email", models.CharField(blank=True, max_length=500, verbose_name="e-mail")),
+                ("phone", models.CharField(blank=True, max_length=200)),
+                ("chat", models.CharField(blank=True, max_length=500)),
+                ("email_key", models.CharField(blank=True, editable=False, max_length=320, null=True, unique=True)),
+                (
+                    "phone_key",
+                    models.CharField(
+                        blank=True, editable=False, help_text="E.164", max_length=20, null=True, unique=True
+                    ),
+                ),
+                ("chat_key", models.CharField(blank=True, editable=False, max_length=500, null=True, unique=True)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "company",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contacts",
+                        to="routing.company",
+                    ),
+                ),
+                (
+                    "responsible",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contacts",
+                        to="accounts.manager",
+                        verbose_name="responsible",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'contact',
+                "verbose_name": "contact",
             },
         ),
         migrations.CreateModel(
-            name='IntakeRequest',
+            name="IntakeRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.CharField(help_text='ApiKey.owner', max_length=32)),
-                ('route', models.CharField(help_text='lead or bulk', max_length=8)),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(help_text='SHA-256 of the body as canonical JSON', max_length=64)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('answer', models.TextField(default='', help_text='The body of the first answer, as JSON')),
-                ('created_at', models.DateTimeField(db_index=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("owner", models.CharField(help_text="ApiKey.owner", max_length=32)),
+                ("route", models.CharField(help_text="lead or bulk", max_length=8)),
+                ("key", models.CharField(max_length=255)),
+                ("fingerprint", models.CharField(help_text="SHA-256 of the body as canonical JSON", max_length=64)),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("answer", models.TextField(default="", help_text="The body of the first answer, as JSON")),
+                ("created_at", models.DateTimeField(db_index=True)),
             ],
             options={
-                'verbose_name': 'intake request',
-                'constraints': [models.UniqueConstraint(fields=('owner', 'route', 'key'), name='intakerequest_once')],
+                "verbose_name": "intake request",
+                "constraints": [models.UniqueConstraint(fields=("owner", "route", "key"), name="intakerequest_once")],
             },
         ),
         migrations.CreateModel(
-            name='Lead',
+            name="Lead",
             fields=[
-                ('id', routing.models.identifiers.PublicId(default=routing.models.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('external_id', models.CharField(blank=True, help_text="The source's own number", max_length=255, null=True)),
-                ('name', models.CharField(blank=True, max_length=500)),
-                ('state', models.CharField(choices=[('idle', 'idle'), ('waiting', 'waiting'), ('offered', 'offered'), ('assigned', 'assigned')], default='idle', editable=False, max_length=8)),
-                ('score', models.IntegerField(default=0)),
-                ('budget', models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True, validators=[django.core.validators.MinValueValidator(0)])),
-                ('currency', models.CharField(blank=True, max_length=3)),
-                ('language', models.CharField(blank=True, max_length=35)),
-                ('country', models.CharField(blank=True, max_length=2)),
-                ('region', models.CharField(blank=True, max_length=200)),
-                ('postal_code', models.CharField(blank=True, max_length=32)),
-                ('product', models.CharField(blank=True, max_length=200)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, size=None)),
-                ('utm', models.JSONField(blank=True, default=dict)),
-                ('fields', models.JSONField(blank=True, default=dict)),
-                ('comment', models.TextField(blank=True)),
-                ('arrived_unqualified', models.BooleanField(default=False, editable=False, help_text='Counted in the ring of sources, whatever happened since')),
-                ('arrived_at', models.DateTimeField(help_text='When it reached the source')),
-                ('created_at', models.DateTimeField(help_text='When it reached us')),
-                ('round', models.PositiveIntegerField(default=1, editable=False)),
-                ('attempt', models.PositiveIntegerField(default=0, editable=False, help_text='Offers in this round')),
-                ('company', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='leads', to='routing.company')),
-                ('contact', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='leads', to='routing.contact')),
-                ('responsible', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='leads', to='accounts.manager', verbose_name='responsible')),
-                ('source', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='leads', to='routing.source')),
+                (
+                    "id",
+                    routing.models.identifiers.PublicId(
+                        default=routing.models.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "external_id",
+                    models.CharField(blank=True, help_text="The source's own number", max_length=255, null=True),
+                ),
+                ("name", models.CharField(blank=True, max_length=500)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("idle", "idle"),
+                            ("waiting", "waiting"),
+                            ("offered", "offered"),
+                            ("assigned", "assigned"),
+                        ],
+                        default="idle",
+                        editable=False,
+                        max_length=8,
+                    ),
+                ),
+                ("score", models.IntegerField(default=0)),
+                (
+                    "budget",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=14,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                    ),
+                ),
+                ("currency", models.CharField(blank=True, max_length=3)),
+                ("language", models.CharField(blank=True, max_length=35)),
+                ("country", models.CharField(blank=True, max_length=2)),
+                ("region", models.CharField(blank=True, max_length=200)),
+                ("postal_code", models.CharField(blank=True, max_length=32)),
+                ("product", models.CharField(blank=True, max_length=200)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200), blank=True, default=list, size=None
+                    ),
+                ),
+                ("utm", models.JSONField(blank=True, default=dict)),
+                ("fields", models.JSONField(blank=True, default=dict)),
+                ("comment", models.TextField(blank=True)),
+                (
+                    "arrived_unqualified",
+                    models.BooleanField(
+                        default=False,
+                        editable=False,
+                        help_text="Counted in the ring of sources, whatever happened since",
+                    ),
+                ),
+                ("arrived_at", models.DateTimeField(help_text="When it reached the source")),
+                ("created_at", models.DateTimeField(help_text="When it reached us")),
+                ("round", models.PositiveIntegerField(default=1, editable=False)),
+                ("attempt", models.PositiveIntegerField(default=0, editable=False, help_text="Offers in this round")),
+                (
+                    "company",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="leads",
+                        to="routing.company",
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="leads",
+                        to="routing.contact",
+                    ),
+                ),
+                (
+                    "responsible",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="leads",
+                        to="accounts.manager",
+                        verbose_name="responsible",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="leads",
+                        to="routing.source",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'lead',
-                'ordering': ['-created_at', '-id'],
+                "verbose_name": "lead",
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='LeadEvent',
+            name="LeadEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('kind', models.CharField(choices=[('moved', 'moved'), ('reassigned', 'reassigned by hand'), ('handed_over', 'handed over with a related lead'), ('fields_set', 'fields set by the trigger')], max_length=16)),
-                ('data', models.JSONField(default=dict)),
-                ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='routing.lead')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("moved", "moved"),
+                            ("reassigned", "reassigned by hand"),
+                            ("handed_over", "handed over with a related lead"),
+                            ("fields_set", "fields set by the trigger"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("data", models.JSONField(default=dict)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="events", to="routing.lead"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'lead event',
-                'ordering': ['at', 'id'],
+                "verbose_name": "lead event",
+                "ordering": ["at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Ledger',
+            name="Ledger",
             fields=[
-                ('registry', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='ledger', serialize=False, to='routing.registry')),
-                ('turn', models.BigIntegerField(default=0, help_text='Decisions made in this registry')),
-                ('standings', models.JSONField(default=dict)),
-                ('added', models.BigIntegerField(default=0)),
-                ('reset_at', models.DateTimeField(help_text='Start of the period that `received` counts', null=True)),
+                (
+                    "registry",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="ledger",
+                        serialize=False,
+                        to="routing.registry",
+                    ),
+                ),
+                ("turn", models.BigIntegerField(default=0, help_text="Decisions made in this registry")),
+                ("standings", models.JSONField(default=dict)),
+                ("added", models.BigIntegerField(default=0)),
+                ("reset_at", models.DateTimeField(help_text="Start of the period that `received` counts", null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Adjustment',
+            name="Adjustment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('credit_back', 'credited back'), ('by_hand', 'given by hand'), ('refund', 'declined or out of time')], max_length=12)),
-                ('amount', models.BigIntegerField(help_text='Billionths of a lead, added to the balance')),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('at', models.DateTimeField()),
-                ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('manager', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='accounts.manager')),
-                ('lead', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='adjustments', to='routing.lead')),
-                ('registry', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='adjustments', to='routing.registry')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("credit_back", "credited back"),
+                            ("by_hand", "given by hand"),
+                            ("refund", "declined or out of time"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("amount", models.BigIntegerField(help_text="Billionths of a lead, added to the balance")),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("at", models.DateTimeField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="adjustments", to="accounts.manager"
+                    ),
+                ),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="adjustments",
+                        to="routing.lead",
+                    ),
+                ),
+                (
+                    "registry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="adjustments", to="routing.registry"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'adjustment',
-                'ordering': ['-at', '-id'],
+                "verbose_name": "adjustment",
+                "ordering": ["-at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='RefusedIntake',
+            name="RefusedIntake",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_index=True)),
-                ('code', models.CharField(max_length=64)),
-                ('problem', models.JSONField(help_text='The answer that was given')),
-                ('content_type', models.CharField(blank=True, max_length=200)),
-                ('body', models.BinaryField(help_text='As it came, cut after 64 KiB')),
-                ('size', models.PositiveIntegerField(help_text='Bytes of the whole body')),
-                ('settled_at', models.DateTimeField(blank=True, help_text='When a supervisor dealt with it', null=True)),
-                ('key', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='routing.apikey')),
-                ('source', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='routing.source')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(db_index=True)),
+                ("code", models.CharField(max_length=64)),
+                ("problem", models.JSONField(help_text="The answer that was given")),
+                ("content_type", models.CharField(blank=True, max_length=200)),
+                ("body", models.BinaryField(help_text="As it came, cut after 64 KiB")),
+                ("size", models.PositiveIntegerField(help_text="Bytes of the whole body")),
+                (
+                    "settled_at",
+                    models.DateTimeField(blank=True, help_text="When a supervisor dealt with it", null=True),
+                ),
+                (
+                    "key",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="routing.apikey"
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="routing.source"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'refused intake',
-                'verbose_name_plural': 'intake journal',
-                'ordering': ['-at'],
+                "verbose_name": "refused intake",
+                "verbose_name_plural": "intake journal",
+                "ordering": ["-at"],
             },
         ),
         migrations.CreateModel(
-            name='Stage',
+            name="Stage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9._-]{0,62}\\Z', 'Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.')])),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('kind', models.CharField(choices=[('unqualified', 'unqualified'), ('open', 'open'), ('won', 'won'), ('lost', 'lost')], default='open', max_length=12)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('pipeline', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stages', to='routing.pipeline')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
+                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                            )
+                        ],
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("unqualified", "unqualified"), ("open", "open"), ("won", "won"), ("lost", "lost")],
+                        default="open",
+                        max_length=12,
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "pipeline",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="stages", to="routing.pipeline"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'stage',
-                'ordering': ['pipeline', 'position', 'id'],
+                "verbose_name": "stage",
+                "ordering": ["pipeline", "position", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Load',
+            name="Load",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('leads', models.IntegerField()),
-                ('manager', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='loads', to='accounts.manager')),
-                ('stage', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='loads', to='routing.stage')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("leads", models.IntegerField()),
+                (
+                    "manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="loads", to="accounts.manager"
+                    ),
+                ),
+                (
+                    "stage",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="loads", to="routing.stage"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='lead',
-            name='stage',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='leads', to='routing.stage'),
+            model_name="lead",
+            name="stage",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="leads", to="routing.stage"
+            ),
         ),
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=500)),
-                ('due_at', models.DateTimeField(blank=True, null=True)),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='routing.lead')),
-                ('responsible', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tasks', to='accounts.manager', verbose_name='responsible')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=500)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to="routing.lead"
+                    ),
+                ),
+                (
+                    "responsible",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tasks",
+                        to="accounts.manager",
+                        verbose_name="responsible",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'task',
+                "verbose_name": "task",
             },
         ),
         migrations.CreateModel(
-            name='Trigger',
+            name="Trigger",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9._-]{0,62}\\Z', 'Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.')])),
-                ('on', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('created', 'a lead is created in the stage'), ('moved', 'a lead is moved into the stage')], max_length=8), default=list, size=None)),
-                ('priority', models.IntegerField(default=10, help_text='Of several on a stage the lowest fires.')),
-                ('method', models.CharField(choices=[('fair_share', 'fair share, equal or by coefficient'), ('totals', 'fewest received'), ('least_loaded', 'fewest leads held'), ('direct', 'first who can, in order')], default='fair_share', max_length=12)),
-                ('limit', models.PositiveIntegerField(blank=True, help_text='Leads that a member may hold; empty: no limit.', null=True)),
-                ('online_only', models.BooleanField(default=False)),
-                ('responsible_check', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('contact', 'contact'), ('company', 'company')], max_length=8), blank=True, default=list, help_text='Whose responsible gets the lead, in this order; empty: off.', size=None)),
-                ('responsible_available', models.BooleanField(default=False, help_text='Only when available; else it is enough to be active.')),
-                ('responsible_count', models.BooleanField(default=False, help_text='Such a lead counts in the registry.')),
-                ('also_assign', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('contact', 'main contact'), ('company', 'company'), ('tasks', 'open tasks of the lead'), ('contact_leads', 'other active leads of the main contact'), ('company_leads', 'active leads of the company')], max_length=16), blank=True, default=list, size=None)),
-                ('acceptance_minutes', models.PositiveIntegerField(blank=True, help_text='Empty: no acceptance asked.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(525600)])),
-                ('acceptance_clock', models.CharField(choices=[('wall', 'wall clock'), ('working', "the manager's working time")], default='wall', max_length=8)),
-                ('max_attempts', models.PositiveSmallIntegerField(blank=True, help_text='Empty: all members.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('final_step', models.CharField(choices=[('duty', 'to the manager on duty for such leads'), ('keep', 'stays with the last'), ('restart', 'a new round'), ('wait', 'waits without responsible')], db_column='finally', default='wait', max_length=8, verbose_name='finally')),
-                ('on_pause', models.CharField(choices=[('redistribute', 'open offers go to others at once'), ('keep', 'open offers stay')], default='redistribute', max_length=12)),
-                ('if_nobody', models.CharField(choices=[('wait', 'waits'), ('duty', 'to the manager on duty for such leads')], default='wait', max_length=8)),
-                ('set_fields', models.JSONField(blank=True, default=dict, help_text='"Change field": {"taken": null}')),
-                ('duty', models.ForeignKey(blank=True, help_text='Takes what nobody took.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.manager')),
-                ('limit_stages', models.ManyToManyField(blank=True, help_text='None: all active stages of all pipelines.', related_name='+', to='routing.stage')),
-                ('registry', models.ForeignKey(blank=True, help_text='Empty: counts in its own (current trigger).', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='triggers', to='routing.registry')),
-                ('stage', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='triggers', to='routing.stage')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=63,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
+                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "on",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("created", "a lead is created in the stage"),
+                                ("moved", "a lead is moved into the stage"),
+                            ],
+                            max_length=8,
+                        ),
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                ("priority", models.IntegerField(default=10, help_text="Of several on a stage the lowest fires.")),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[
+                            ("fair_share", "fair share, equal or by coefficient"),
+                            ("totals", "fewest received"),
+                            ("least_loaded", "fewest leads held"),
+                            ("direct", "first who can, in order"),
+                        ],
+                        default="fair_share",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "limit",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="Leads that a member may hold; empty: no limit.", null=True
+                    ),
+                ),
+                ("online_only", models.BooleanField(default=False)),
+                (
+                    "responsible_check",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[("contact", "contact"), ("company", "company")], max_length=8
+                        ),
+                        blank=True,
+                        default=list,
+                        help_text="Whose responsible gets the lead, in this order; empty: off.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "responsible_available",
+                    models.BooleanField(
+                        default=False, help_text="Only when available; else it is enough to be active."
+                    ),
+                ),
+                (
+                    "responsible_count",
+                    models.BooleanField(default=False, help_text="Such a lead counts in the registry."),
+                ),
+                (
+                    "also_assign",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("contact", "main contact"),
+                                ("company", "company"),
+                                ("tasks", "open tasks of the lead"),
+                                ("contact_leads", "other active leads of the main contact"),
+                                ("company_leads", "active leads of the company"),
+                            ],
+                            max_length=16,
+                        ),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                (
+                    "acceptance_minutes",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Empty: no acceptance asked.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(525600),
+                        ],
+                    ),
+                ),
+                (
+                    "acceptance_clock",
+                    models.CharField(
+                        choices=[("wall", "wall clock"), ("working", "the manager's working time")],
+                        default="wall",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "max_attempts",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Empty: all members.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "final_step",
+                    models.CharField(
+                        choices=[
+                            ("duty", "to the manager on duty for such leads"),
+                            ("keep", "stays with the last"),
+                            ("restart", "a new round"),
+                            ("wait", "waits without responsible"),
+                        ],
+                        db_column="finally",
+                        default="wait",
+                        max_length=8,
+                        verbose_name="finally",
+                    ),
+                ),
+                (
+                    "on_pause",
+                    models.CharField(
+                        choices=[("redistribute", "open offers go to others at once"), ("keep", "open offers stay")],
+                        default="redistribute",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "if_nobody",
+                    models.CharField(
+                        choices=[("wait", "waits"), ("duty", "to the manager on duty for such leads")],
+                        default="wait",
+                        max_length=8,
+                    ),
+                ),
+                ("set_fields", models.JSONField(blank=True, default=dict, help_text='"Change field": {"taken": null}')),
+                (
+                    "duty",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Takes what nobody took.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.manager",
+                    ),
+                ),
+                (
+                    "limit_stages",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="None: all active stages of all pipelines.",
+                        related_name="+",
+                        to="routing.stage",
+                    ),
+                ),
+                (
+                    "registry",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: counts in its own (current trigger).",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="triggers",
+                        to="routing.registry",
+                    ),
+                ),
+                (
+                    "stage",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="triggers", to="routing.stage"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'trigger',
-                'ordering': ['stage', 'priority', 'id'],
+                "verbose_name": "trigger",
+                "ordering": ["stage", "priority", "id"],
             },
         ),
         migrations.AddField(
-            model_name='registry',
-            name='trigger',
-            field=models.OneToOneField(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='own_registry', to='routing.trigger'),
+            model_name="registry",
+            name="trigger",
+            field=models.OneToOneField(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="own_registry",
+                to="routing.trigger",
+            ),
         ),
         migrations.CreateModel(
-            name='Offer',
+            name="Offer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('round', models.PositiveIntegerField()),
-                ('offered_at', models.DateTimeField()),
-                ('accept_by', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('accepted', 'accepted'), ('declined', 'declined'), ('timed_out', 'out of time'), ('withdrawn', 'withdrawn')], max_length=10)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='offers', to='routing.lead')),
-                ('manager', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='offers', to='accounts.manager')),
-                ('trigger', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='offers', to='routing.trigger')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("round", models.PositiveIntegerField()),
+                ("offered_at", models.DateTimeField()),
+                ("accept_by", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("accepted", "accepted"),
+                            ("declined", "declined"),
+                            ("timed_out", "out of time"),
+                            ("withdrawn", "withdrawn"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="offers", to="routing.lead"
+                    ),
+                ),
+                (
+                    "manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="offers", to="accounts.manager"
+                    ),
+                ),
+                (
+                    "trigger",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offers",
+                        to="routing.trigger",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'offer',
-                'ordering': ['id'],
+                "verbose_name": "offer",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('coefficient', models.PositiveIntegerField(default=1, validators=[django.core.validators.MaxValueValidator(1000000)])),
-                ('limit', models.PositiveIntegerField(blank=True, help_text="Beats the trigger's.", null=True)),
-                ('position', models.PositiveIntegerField(default=0)),
-                ('manager', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='accounts.manager')),
-                ('schedule', models.ForeignKey(blank=True, help_text="Replaces the manager's own here.", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.workschedule')),
-                ('trigger', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='routing.trigger')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "coefficient",
+                    models.PositiveIntegerField(
+                        default=1, validators=[django.core.validators.MaxValueValidator(1000000)]
+                    ),
+                ),
+                ("limit", models.PositiveIntegerField(blank=True, help_text="Beats the trigger's.", null=True)),
+                ("position", models.PositiveIntegerField(default=0)),
+                (
+                    "manager",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="memberships", to="accounts.manager"
+                    ),
+                ),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Replaces the manager's own here.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.workschedule",
+                    ),
+                ),
+                (
+                    "trigger",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="members", to="routing.trigger"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'member',
-                'ordering': ['position', 'id'],
+                "verbose_name": "member",
+                "ordering": ["position", "id"],
             },
         ),
         migrations.AddField(
-            model_name='lead',
-            name='trigger',
-            field=models.ForeignKey(blank=True, db_index=False, editable=False, help_text='The trigger that distributes it', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='leads', to='routing.trigger'),
+            model_name="lead",
+            name="trigger",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                editable=False,
+                help_text="The trigger that distributes it",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="leads",
+                to="routing.trigger",
+            ),
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('method', models.CharField(max_length=12)),
-                ('attempt', models.PositiveIntegerField()),
-                ('outcome', models.CharField(choices=[('assigned', 'assigned'), ('waiting', 'waiting')], max_length=8)),
-                ('reason', models.CharField(max_length=16)),
-                ('turn', models.BigIntegerField(help_text='Of the registry')),
-                ('counted', models.BooleanField(help_text='The lead counts in the registry')),
-                ('candidates', models.JSONField(help_text="Columns, in the trigger's order; see routing/explanation.py")),
-                ('chosen', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='accounts.manager')),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='routing.lead')),
-                ('registry', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='routing.registry')),
-                ('trigger', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='routing.trigger')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("method", models.CharField(max_length=12)),
+                ("attempt", models.PositiveIntegerField()),
+                ("outcome", models.CharField(choices=[("assigned", "assigned"), ("waiting", "waiting")], max_length=8)),
+                ("reason", models.CharField(max_length=16)),
+                ("turn", models.BigIntegerField(help_text="Of the registry")),
+                ("counted", models.BooleanField(help_text="The lead counts in the registry")),
+                (
+                    "candidates",
+                    models.JSONField(help_text="Columns, in the trigger's order; see routing/explanation.py"),
+                ),
+                (
+                    "chosen",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="accounts.manager",
+                    ),
+                ),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="decisions", to="routing.lead"
+                    ),
+                ),
+                (
+                    "registry",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="routing.registry",
+                    ),
+                ),
+                (
+                    "trigger",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="routing.trigger",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'decision',
-                'ordering': ['id'],
+                "verbose_name": "decision",
+                "ordering": ["id"],
             },
         ),
         migrations.AddIndex(
-            model_name='company',
-            index=models.Index(fields=['name_key'], name='company_by_name'),
+            model_name="company",
+            index=models.Index(fields=["name_key"], name="company_by_name"),
         ),
         migrations.AddConstraint(
-            model_name='company',
-            constraint=models.UniqueConstraint(condition=models.Q(('domain_key', None)), fields=('name_key',), name='company_name_once_without_domain'),
+            model_name="company",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("domain_key", None)), fields=("name_key",), name="company_name_once_without_domain"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledger',
-            constraint=models.CheckConstraint(condition=models.Q(('added', models.Func('standings', function='leadrouter_ledger_sum', output_field=models.BigIntegerField()))), name='ledger_adds_up'),
+            model_name="ledger",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "added",
+                        models.Func(
+                            "standings", function="leadrouter_ledger_sum", output_field=models.BigIntegerField()
+                        ),
+                    )
+                ),
+                name="ledger_adds_up",
+            ),
         ),
         migrations.AddIndex(
-            model_name='refusedintake',
-            index=models.Index(condition=models.Q(('settled_at', None)), fields=['-at'], name='refusedintake_unsettled'),
+            model_name="refusedintake",
+            index=models.Index(
+                condition=models.Q(("settled_at", None)), fields=["-at"], name="refusedintake_unsettled"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('source', None), ('user', None), _connector='OR'), name='apikey_of_one'),
+            model_name="apikey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("source", None), ("user", None), _connector="OR"), name="apikey_of_one"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stage',
-            constraint=models.UniqueConstraint(fields=('pipeline', 'code'), name='stage_code_once_per_pipeline'),
+            model_name="stage",
+            constraint=models.UniqueConstraint(fields=("pipeline", "code"), name="stage_code_once_per_pipeline"),
         ),
         migrations.AddConstraint(
-            model_name='stage',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'unqualified')), fields=('pipeline',), name='stage_one_unqualified_per_pipeline'),
+            model_name="stage",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "unqualified")),
+                fields=("pipeline",),
+                name="stage_one_unqualified_per_pipeline",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='load',
-            constraint=models.UniqueConstraint(fields=('stage', 'manager'), name='load_once'),
+            model_name="load",
+            constraint=models.UniqueConstraint(fields=("stage", "manager"), name="load_once"),
         ),
         migrations.AddConstraint(
-            model_name='load',
-            constraint=models.CheckConstraint(condition=models.Q(('leads__gte', 0)), name='load_is_not_negative'),
+            model_name="load",
+            constraint=models.CheckConstraint(condition=models.Q(("leads__gte", 0)), name="load_is_not_negative"),
         ),
         migrations.AddConstraint(
-            model_name='trigger',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('if_nobody', 'duty'), models.Q(('acceptance_minutes__isnull', False), ('final_step', 'duty')), _connector='OR', _negated=True), ('duty__isnull', False), _connector='OR'), name='trigger_names_who_is_on_duty'),
+            model_name="trigger",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("if_nobody", "duty"),
+                        models.Q(("acceptance_minutes__isnull", False), ("final_step", "duty")),
+                        _connector="OR",
+                        _negated=True,
+                    ),
+                    ("duty__isnull", False),
+                    _connector="OR",
+                ),
+                name="trigger_names_who_is_on_duty",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='registry',
-            constraint=models.CheckConstraint(condition=models.Q(('code', None), ('trigger', None), _connector='XOR'), name='registry_has_a_code_or_a_trigger'),
+            model_name="registry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("code", None), ("trigger", None), _connector="XOR"),
+                name="registry_has_a_code_or_a_trigger",
+            ),
         ),
         migrations.AddIndex(
-            model_name='offer',
-            index=models.Index(condition=models.Q(('closed_at', None)), fields=['accept_by'], name='offer_open_by_deadline'),
+            model_name="offer",
+            index=models.Index(
+                condition=models.Q(("closed_at", None)), fields=["accept_by"], name="offer_open_by_deadline"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('lead',), name='offer_one_open_per_lead'),
+            model_name="offer",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at", None)), fields=("lead",), name="offer_one_open_per_lead"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('outcome', '')), models.Q(('closed_at__isnull', False), models.Q(('outcome', ''), _negated=True)), _connector='OR'), name='offer_closed_with_an_outcome'),
+            model_name="offer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at", None), ("outcome", "")),
+                    models.Q(("closed_at__isnull", False), models.Q(("outcome", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="offer_closed_with_an_outcome",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('accept_by__gte', models.F('offered_at'))), name='offer_deadline_after_start'),
+            model_name="offer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("accept_by__gte", models.F("offered_at"))), name="offer_deadline_after_start"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('trigger', 'manager'), name='member_once_per_trigger'),
+            model_name="member",
+            constraint=models.UniqueConstraint(fields=("trigger", "manager"), name="member_once_per_trigger"),
         ),
         migrations.AddIndex(
-            model_name='lead',
-            index=models.Index(fields=['-created_at', '-id'], name='lead_newest'),
+            model_name="lead",
+            index=models.Index(fields=["-created_at", "-id"], name="lead_newest"),
         ),
         migrations.AddIndex(
-            model_name='lead',
-            index=models.Index(condition=models.Q(('responsible__isnull', False)), fields=['responsible', '-created_at'], name='lead_of_a_manager'),
+            model_name="lead",
+            index=models.Index(
+                condition=models.Q(("responsible__isnull", False)),
+                fields=["responsible", "-created_at"],
+                name="lead_of_a_manager",
+            ),
         ),
         migrations.AddIndex(
-            model_name='lead',
-            index=models.Index(models.F('trigger'), models.OrderBy(models.F('score'), descending=True), models.F('created_at'), models.F('id'), condition=models.Q(('state', 'waiting')), name='lead_waiting_best_first'),
+            model_name="lead",
+            index=models.Index(
+                models.F("trigger"),
+                models.OrderBy(models.F("score"), descending=True),
+                models.F("created_at"),
+                models.F("id"),
+                condition=models.Q(("state", "waiting")),
+                name="lead_waiting_best_first",
+            ),
         ),
         migrations.AddIndex(
-            model_name='lead',
-            index=models.Index(condition=models.Q(('arrived_unqualified', True)), fields=['arrived_at', 'source'], name='lead_arrived_unqualified'),
+            model_name="lead",
+            index=models.Index(
+                condition=models.Q(("arrived_unqualified", True)),
+                fields=["arrived_at", "source"],
+                name="lead_arrived_unqualified",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lead',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='lead_external_id_once_per_source'),
+            model_name="lead",
+            constraint=models.UniqueConstraint(
+                fields=("source", "external_id"), name="lead_external_id_once_per_source"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lead',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('responsible__isnull', False), ('state__in', ['offered', 'assigned'])), models.Q(('responsible', None), ('state__in', ['idle', 'waiting'])), _connector='OR'), name='lead_has_an_owner_when_assigned'),
+            model_name="lead",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("responsible__isnull", False), ("state__in", ["offered", "assigned"])),
+                    models.Q(("responsible", None), ("state__in", ["idle", "waiting"])),
+                    _connector="OR",
+                ),
+                name="lead_has_an_owner_when_assigned",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lead',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'waiting'), _negated=True), ('trigger__isnull', False), _connector='OR'), name='lead_waits_for_a_trigger'),
+            model_name="lead",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "waiting"), _negated=True), ("trigger__isnull", False), _connector="OR"
+                ),
+                name="lead_waits_for_a_trigger",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('chosen__isnull', False), ('outcome', 'assigned')), models.Q(('chosen', None), ('outcome', 'waiting')), _connector='OR'), name='decision_assigned_to_somebody'),
+            model_name="decision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("chosen__isnull", False), ("outcome", "assigned")),
+                    models.Q(("chosen", None), ("outcome", "waiting")),
+                    _connector="OR",
+                ),
+                name="decision_assigned_to_somebody",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(condition=models.Q(('counted', True)), fields=('registry', 'turn'), name='decision_turn_once_per_registry'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("counted", True)),
+                fields=("registry", "turn"),
+                name="decision_turn_once_per_registry",
+            ),
         ),
     ]

@@ -88,29 +88,30 @@ DROP FUNCTION leadrouter_open_ledger();
 # same new person at once the second waits for the first, and finds the row.
 PEOPLE = """
 CREATE FUNCTION leadrouter_company(new_id uuid, name_ text, domain_ text, namekey text, domainkey text, at timestamptz,
-                                   OUT company_id uuid, OUT responsible bigint) LANGUAGE plpgsql AS $$
+                                   OUT company routing_company) LANGUAGE plpgsql AS $$
 BEGIN
     IF coalesce(namekey, '') = '' AND domainkey IS NULL THEN RETURN; END IF;
     LOOP
         IF domainkey IS NOT NULL THEN
-            SELECT c.id, c.responsible_id INTO company_id, responsible FROM routing_company c
+            SELECT * INTO company FROM routing_company c
             WHERE c.domain_key = domainkey;
             IF FOUND THEN RETURN; END IF;
         ELSE
-            SELECT c.id, c.responsible_id INTO company_id, responsible FROM routing_company c
+            SELECT * INTO company FROM routing_company c
             WHERE c.name_key = namekey ORDER BY c.domain_key NULLS FIRST, c.id LIMIT 1;
             IF FOUND THEN RETURN; END IF;
         END IF;
         INSERT INTO routing_company (id, name, domain, name_key, domain_key, created_at)
-        VALUES (new_id, name_, domain_, coalesce(namekey, ''), domainkey, at) ON CONFLICT DO NOTHING;
-        IF FOUND THEN company_id := new_id; RETURN; END IF;
+        VALUES (new_id, name_, domain_, coalesce(namekey, ''), domainkey, at) ON CONFLICT DO NOTHING
+        RETURNING * INTO company;
+        IF FOUND THEN RETURN; END IF;
     END LOOP;
 END $$;
 CREATE FUNCTION leadrouter_contact(new_id uuid, name_ text, email_ text, phone_ text, chat_ text,
                                    emailkey text, phonekey text, chatkey text, company uuid, at timestamptz,
-                                   OUT contact_id uuid, OUT responsible bigint) LANGUAGE plpgsql AS $$
+                                   OUT contact routing_contact) LANGUAGE plpgsql AS $$
 DECLARE
-    known routing_contact%ROWTYPE;
+    known routing_contact;
 BEGIN
     IF name_ = '' AND email_ = '' AND phone_ = '' AND chat_ = '' THEN RETURN; END IF;
     LOOP
@@ -122,8 +123,7 @@ BEGIN
             SELECT * INTO known FROM routing_contact c WHERE c.chat_key = chatkey;
         END IF;
         IF known.id IS NOT NULL THEN
-            contact_id := known.id;
-            responsible := known.responsible_id;
+            contact := known;
             IF (known.email_key IS NULL AND emailkey IS NOT NULL) OR (known.phone_key IS NULL AND phonekey IS NOT NULL)
                OR (known.chat_key IS NULL AND chatkey IS NOT NULL) OR (known.company_id IS NULL AND company IS NOT NULL)
                OR (known.name = '' AND name_ <> '') THEN
@@ -135,7 +135,7 @@ BEGIN
                         chat = CASE WHEN c.chat_key IS NULL AND chatkey IS NOT NULL THEN chat_ ELSE c.chat END,
                         email_key = coalesce(c.email_key, emailkey), phone_key = coalesce(c.phone_key, phonekey),
                         chat_key = coalesce(c.chat_key, chatkey), company_id = coalesce(c.company_id, company)
-                    WHERE c.id = known.id;
+                    WHERE c.id = known.id RETURNING * INTO contact;
                 EXCEPTION WHEN unique_violation THEN
                     NULL;  -- it is somebody else's: they stay two contacts
                 END;
@@ -143,8 +143,9 @@ BEGIN
             RETURN;
         END IF;
         INSERT INTO routing_contact (id, name, email, phone, chat, email_key, phone_key, chat_key, company_id, created_at)
-        VALUES (new_id, name_, email_, phone_, chat_, emailkey, phonekey, chatkey, company, at) ON CONFLICT DO NOTHING;
-        IF FOUND THEN contact_id := new_id; RETURN; END IF;
+        VALUES (new_id, name_, email_, phone_, chat_, emailkey, phonekey, chatkey, company, at) ON CONFLICT DO NOTHING
+        RETURNING * INTO contact;
+        IF FOUND THEN RETURN; END IF;
     END LOOP;
 END $$;
 """

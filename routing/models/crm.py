@@ -17,7 +17,12 @@ from .identifiers import PublicId
 from .intake import Source
 from .pipelines import Stage
 
-responsible_options: dict[str, Any] = {"on_delete": models.PROTECT, "null": True, "blank": True, "verbose_name": _("responsible")}
+responsible_options: dict[str, Any] = {
+    "on_delete": models.PROTECT,
+    "null": True,
+    "blank": True,
+    "verbose_name": _("responsible"),
+}
 
 
 class Company(models.Model):
@@ -27,7 +32,9 @@ class Company(models.Model):
     name = models.CharField(max_length=500, blank=True)
     domain = models.CharField(max_length=255, blank=True, help_text=_("As it was written"))
     name_key = models.CharField(max_length=500, blank=True, editable=False, help_text=_("The name as it is compared"))
-    domain_key = models.CharField(max_length=255, null=True, blank=True, unique=True, editable=False, help_text=_("The domain as it is compared"))
+    domain_key = models.CharField(
+        max_length=255, null=True, blank=True, unique=True, editable=False, help_text=_("The domain as it is compared")
+    )
     responsible = models.ForeignKey(Manager, related_name="companies", **responsible_options)
     created_at = models.DateTimeField()
 
@@ -36,7 +43,9 @@ class Company(models.Model):
         verbose_name_plural = _("companies")
         constraints = [
             # A name alone is one company as long as no domain tells two of that name apart.
-            models.UniqueConstraint(fields=["name_key"], condition=Q(domain_key=None), name="company_name_once_without_domain"),
+            models.UniqueConstraint(
+                fields=["name_key"], condition=Q(domain_key=None), name="company_name_once_without_domain"
+            ),
         ]
         indexes = [models.Index(fields=["name_key"], name="company_by_name")]
 
@@ -53,7 +62,9 @@ class Contact(models.Model):
     phone = models.CharField(max_length=200, blank=True)
     chat = models.CharField(max_length=500, blank=True)
     email_key = models.CharField(max_length=320, null=True, blank=True, unique=True, editable=False)
-    phone_key = models.CharField(max_length=20, null=True, blank=True, unique=True, editable=False, help_text=_("E.164"))
+    phone_key = models.CharField(
+        max_length=20, null=True, blank=True, unique=True, editable=False, help_text=_("E.164")
+    )
     chat_key = models.CharField(max_length=500, null=True, blank=True, unique=True, editable=False)
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="contacts")
     responsible = models.ForeignKey(Manager, related_name="contacts", **responsible_options)
@@ -87,7 +98,9 @@ class Lead(models.Model):
         ASSIGNED = "assigned", _("assigned")
 
     id = PublicId()
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="leads", db_index=False)  # the constraint's index serves
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, related_name="leads", db_index=False
+    )  # the constraint's index serves
     external_id = models.CharField(max_length=255, null=True, blank=True, help_text=_("The source's own number"))
     name = models.CharField(max_length=500, blank=True)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
@@ -96,7 +109,9 @@ class Lead(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.IDLE, editable=False)
     responsible = models.ForeignKey(Manager, related_name="leads", db_index=False, **responsible_options)
     score = models.IntegerField(default=0)
-    budget = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)])
+    budget = models.DecimalField(
+        max_digits=14, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
     currency = models.CharField(max_length=3, blank=True)
     language = models.CharField(max_length=35, blank=True)
     country = models.CharField(max_length=2, blank=True)
@@ -107,11 +122,20 @@ class Lead(models.Model):
     utm = models.JSONField(default=dict, blank=True)
     fields = models.JSONField(default=dict, blank=True)
     comment = models.TextField(blank=True)
-    arrived_unqualified = models.BooleanField(default=False, editable=False, help_text=_("Counted in the ring of sources, whatever happened since"))
+    arrived_unqualified = models.BooleanField(
+        default=False, editable=False, help_text=_("Counted in the ring of sources, whatever happened since")
+    )
     arrived_at = models.DateTimeField(help_text=_("When it reached the source"))
     created_at = models.DateTimeField(help_text=_("When it reached us"))
     trigger = models.ForeignKey(
-        "routing.Trigger", on_delete=models.PROTECT, null=True, blank=True, related_name="leads", db_index=False, editable=False, help_text=_("The trigger that distributes it")
+        "routing.Trigger",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="leads",
+        db_index=False,
+        editable=False,
+        help_text=_("The trigger that distributes it"),
     )
     round = models.PositiveIntegerField(default=1, editable=False)
     attempt = models.PositiveIntegerField(default=0, editable=False, help_text=_("Offers in this round"))
@@ -121,24 +145,39 @@ class Lead(models.Model):
     class Meta:
         verbose_name = _("lead")
         ordering = ["-created_at", "-id"]
+        permissions = [("view_unqualified", _("Can see the Unqualified section and where its leads came from"))]
         constraints = [
             # The same lead sent twice is one lead, for ever.
             models.UniqueConstraint(fields=["source", "external_id"], name="lead_external_id_once_per_source"),
             # Offered and assigned leads have an owner; waiting and idle ones have none. No lead is lost in between.
             models.CheckConstraint(
-                condition=Q(state__in=["offered", "assigned"], responsible__isnull=False) | Q(state__in=["idle", "waiting"], responsible=None),
+                condition=Q(state__in=["offered", "assigned"], responsible__isnull=False)
+                | Q(state__in=["idle", "waiting"], responsible=None),
                 name="lead_has_an_owner_when_assigned",
             ),
-            models.CheckConstraint(condition=~Q(state="waiting") | Q(trigger__isnull=False), name="lead_waits_for_a_trigger"),
+            models.CheckConstraint(
+                condition=~Q(state="waiting") | Q(trigger__isnull=False), name="lead_waits_for_a_trigger"
+            ),
         ]
         indexes = [
             # Lists, newest first.
             models.Index(fields=["-created_at", "-id"], name="lead_newest"),
-            models.Index(fields=["responsible", "-created_at"], condition=Q(responsible__isnull=False), name="lead_of_a_manager"),
+            models.Index(
+                fields=["responsible", "-created_at"], condition=Q(responsible__isnull=False), name="lead_of_a_manager"
+            ),
             # The sweep takes the best waiting leads of each trigger first.
-            models.Index(F("trigger"), F("score").desc(), F("created_at"), F("id"), condition=Q(state="waiting"), name="lead_waiting_best_first"),
+            models.Index(
+                F("trigger"),
+                F("score").desc(),
+                F("created_at"),
+                F("id"),
+                condition=Q(state="waiting"),
+                name="lead_waiting_best_first",
+            ),
             # The ring of sources counts what arrived as unqualified in a period.
-            models.Index(fields=["arrived_at", "source"], condition=Q(arrived_unqualified=True), name="lead_arrived_unqualified"),
+            models.Index(
+                fields=["arrived_at", "source"], condition=Q(arrived_unqualified=True), name="lead_arrived_unqualified"
+            ),
         ]
 
     def __str__(self) -> str:

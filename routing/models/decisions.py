@@ -39,9 +39,14 @@ class Decision(models.Model):
         verbose_name = _("decision")
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(condition=Q(outcome="assigned", chosen__isnull=False) | Q(outcome="waiting", chosen=None), name="decision_assigned_to_somebody"),
+            models.CheckConstraint(
+                condition=Q(outcome="assigned", chosen__isnull=False) | Q(outcome="waiting", chosen=None),
+                name="decision_assigned_to_somebody",
+            ),
             # All who decide in a registry take turns: a turn is taken once.
-            models.UniqueConstraint(fields=["registry", "turn"], condition=Q(counted=True), name="decision_turn_once_per_registry"),
+            models.UniqueConstraint(
+                fields=["registry", "turn"], condition=Q(counted=True), name="decision_turn_once_per_registry"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -84,7 +89,10 @@ class Offer(models.Model):
             # A lead is never held by two managers: the database itself says no.
             models.UniqueConstraint(fields=["lead"], condition=Q(closed_at=None), name="offer_one_open_per_lead"),
             # Each offer has exactly one outcome, from the moment it is closed.
-            models.CheckConstraint(condition=Q(closed_at=None, outcome="") | (Q(closed_at__isnull=False) & ~Q(outcome="")), name="offer_closed_with_an_outcome"),
+            models.CheckConstraint(
+                condition=Q(closed_at=None, outcome="") | (Q(closed_at__isnull=False) & ~Q(outcome="")),
+                name="offer_closed_with_an_outcome",
+            ),
             models.CheckConstraint(condition=Q(accept_by__gte=F("offered_at")), name="offer_deadline_after_start"),
         ]
         indexes = [

@@ -11,7 +11,9 @@ def new_id() -> uuid.UUID:
     """Return a UUID of version 7. Source: RFC 9562, section 5.7."""
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10))
-    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | (random >> 62 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1)
+    return uuid.UUID(
+        int=milliseconds << 80 | 0x7 << 76 | (random >> 62 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    )
 
 
 class PublicId(models.UUIDField):

@@ -30,7 +30,10 @@ class Source(models.Model):
     channel = models.CharField(max_length=8, choices=Channel.choices)
     active = models.BooleanField(default=True, help_text=_("Leads of a source that is not active are refused."))
     country = models.CharField(
-        _("default country"), max_length=2, blank=True, help_text=_("Phone numbers without a country code are read as of here. Empty: the account's.")
+        _("default country"),
+        max_length=2,
+        blank=True,
+        help_text=_("Phone numbers without a country code are read as of here. Empty: the account's."),
     )
 
     class Meta:
@@ -58,7 +61,9 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=12, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False, help_text=_("SHA-256 of the key, in hexadecimal."))
     source = models.ForeignKey(Source, on_delete=models.PROTECT, null=True, blank=True, related_name="keys")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="keys")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="keys"
+    )
     scopes = ArrayField(models.CharField(max_length=8, choices=Scope.choices))
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)

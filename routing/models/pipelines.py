@@ -53,7 +53,9 @@ class Stage(models.Model):
         ordering = ["pipeline", "position", "id"]
         constraints = [
             models.UniqueConstraint(fields=["pipeline", "code"], name="stage_code_once_per_pipeline"),
-            models.UniqueConstraint(fields=["pipeline"], condition=Q(kind="unqualified"), name="stage_one_unqualified_per_pipeline"),
+            models.UniqueConstraint(
+                fields=["pipeline"], condition=Q(kind="unqualified"), name="stage_one_unqualified_per_pipeline"
+            ),
         ]
 
     def __str__(self) -> str:

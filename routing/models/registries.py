@@ -30,11 +30,15 @@ class Registry(models.Model):
     code = models.CharField(max_length=63, unique=True, null=True, blank=True, validators=[code_validator])
     title = models.CharField(max_length=200, blank=True)
     accounting = models.CharField(max_length=12, choices=Accounting.choices, default=Accounting.FAIR_SHARE)
-    reset = models.CharField(max_length=8, choices=Reset.choices, default=Reset.NEVER, help_text=_("Of totals, in account time"))
+    reset = models.CharField(
+        max_length=8, choices=Reset.choices, default=Reset.NEVER, help_text=_("Of totals, in account time")
+    )
     refund_missed = models.BooleanField(
         default=False, help_text=_("A lead declined or out of time is not counted for who let it go.")
     )
-    trigger = models.OneToOneField("routing.Trigger", on_delete=models.CASCADE, null=True, blank=True, related_name="own_registry", editable=False)
+    trigger = models.OneToOneField(
+        "routing.Trigger", on_delete=models.CASCADE, null=True, blank=True, related_name="own_registry", editable=False
+    )
 
     objects = RegistryQuerySet.as_manager()
 
@@ -72,7 +76,9 @@ class Ledger(models.Model):
         constraints = [
             # No drift: the balances always add up to what was deliberately added or taken.
             models.CheckConstraint(
-                condition=Q(added=Func("standings", function="leadrouter_ledger_sum", output_field=models.BigIntegerField())),
+                condition=Q(
+                    added=Func("standings", function="leadrouter_ledger_sum", output_field=models.BigIntegerField())
+                ),
                 name="ledger_adds_up",
             ),
         ]
@@ -88,7 +94,9 @@ class Adjustment(models.Model):
 
     registry = models.ForeignKey(Registry, on_delete=models.CASCADE, related_name="adjustments")
     manager = models.ForeignKey(Manager, on_delete=models.PROTECT, related_name="adjustments")
-    lead = models.ForeignKey("routing.Lead", on_delete=models.SET_NULL, null=True, blank=True, related_name="adjustments")
+    lead = models.ForeignKey(
+        "routing.Lead", on_delete=models.SET_NULL, null=True, blank=True, related_name="adjustments"
+    )
     kind = models.CharField(max_length=12, choices=Kind.choices)
     amount = models.BigIntegerField(help_text=_("Billionths of a lead, added to the balance"))
     reason = models.CharField(max_length=500, blank=True)

@@ -63,24 +63,54 @@ class Trigger(models.Model):
     priority = models.IntegerField(default=10, help_text=_("Of several on a stage the lowest fires."))
     method = models.CharField(max_length=12, choices=Method.choices, default=Method.FAIR_SHARE)
     registry = models.ForeignKey(
-        Registry, on_delete=models.PROTECT, null=True, blank=True, related_name="triggers", help_text=_("Empty: counts in its own (current trigger).")
+        Registry,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="triggers",
+        help_text=_("Empty: counts in its own (current trigger)."),
     )
-    limit = models.PositiveIntegerField(null=True, blank=True, help_text=_("Leads that a member may hold; empty: no limit."))
-    limit_stages = models.ManyToManyField(Stage, blank=True, related_name="+", help_text=_("None: all active stages of all pipelines."))
+    limit = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("Leads that a member may hold; empty: no limit.")
+    )
+    limit_stages = models.ManyToManyField(
+        Stage, blank=True, related_name="+", help_text=_("None: all active stages of all pipelines.")
+    )
     online_only = models.BooleanField(default=False)
     responsible_check = ArrayField(
-        models.CharField(max_length=8, choices=Owner.choices), default=list, blank=True, help_text=_("Whose responsible gets the lead, in this order; empty: off.")
+        models.CharField(max_length=8, choices=Owner.choices),
+        default=list,
+        blank=True,
+        help_text=_("Whose responsible gets the lead, in this order; empty: off."),
     )
-    responsible_available = models.BooleanField(default=False, help_text=_("Only when available; else it is enough to be active."))
+    responsible_available = models.BooleanField(
+        default=False, help_text=_("Only when available; else it is enough to be active.")
+    )
     responsible_count = models.BooleanField(default=False, help_text=_("Such a lead counts in the registry."))
     also_assign = ArrayField(models.CharField(max_length=16, choices=Related.choices), default=list, blank=True)
-    acceptance_minutes = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(525_600)], help_text=_("Empty: no acceptance asked."))
+    acceptance_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(525_600)],
+        help_text=_("Empty: no acceptance asked."),
+    )
     acceptance_clock = models.CharField(max_length=8, choices=Clock.choices, default=Clock.WALL)
-    max_attempts = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Empty: all members."))
-    final_step = models.CharField(_("finally"), max_length=8, choices=FinalStep.choices, default=Finally.WAIT.value, db_column="finally")
+    max_attempts = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Empty: all members.")
+    )
+    final_step = models.CharField(
+        _("finally"), max_length=8, choices=FinalStep.choices, default=Finally.WAIT.value, db_column="finally"
+    )
     on_pause = models.CharField(max_length=12, choices=OnPause.choices, default=OnPause.REDISTRIBUTE)
     if_nobody = models.CharField(max_length=8, choices=IfNobody.choices, default=IfNobody.WAIT)
-    duty = models.ForeignKey(Manager, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text=_("Takes what nobody took."))
+    duty = models.ForeignKey(
+        Manager,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Takes what nobody took."),
+    )
     set_fields = models.JSONField(default=dict, blank=True, help_text=_('"Change field": {"taken": null}'))
 
     class Meta:
@@ -88,7 +118,8 @@ class Trigger(models.Model):
         ordering = ["stage", "priority", "id"]
         constraints = [
             models.CheckConstraint(
-                condition=~(Q(if_nobody="duty") | Q(acceptance_minutes__isnull=False, final_step="duty")) | Q(duty__isnull=False),
+                condition=~(Q(if_nobody="duty") | Q(acceptance_minutes__isnull=False, final_step="duty"))
+                | Q(duty__isnull=False),
                 name="trigger_names_who_is_on_duty",
             ),
         ]
@@ -104,7 +135,14 @@ class Member(models.Model):
     manager = models.ForeignKey(Manager, on_delete=models.PROTECT, related_name="memberships")
     coefficient = models.PositiveIntegerField(default=1, validators=[MaxValueValidator(1_000_000)])
     limit = models.PositiveIntegerField(null=True, blank=True, help_text=_("Beats the trigger's."))
-    schedule = models.ForeignKey(WorkSchedule, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text=_("Replaces the manager's own here."))
+    schedule = models.ForeignKey(
+        WorkSchedule,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Replaces the manager's own here."),
+    )
     position = models.PositiveIntegerField(default=0)
 
     class Meta:

@@ -1,0 +1,165 @@
+"""Leads and decisions as the API and the pages show them: plain values, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from accounts.models import Manager
+
+from . import engine
+from .engine import Candidate, Reason
+from .models import Decision, Lead, Offer
+
+Document = dict[str, Any]
+
+LEAD_VALUES = (
+    "id", "external_id", "name", "source__code", "source__channel", "stage__pipeline__code", "stage__code", "state", "score",
+    "responsible__user__email", "responsible__user__name", "created_at", "arrived_at", "contact_id", "contact__name",
+    "contact__email", "contact__phone", "contact__chat", "company_id", "company__name", "company__domain", "budget", "currency",
+    "language", "country", "region", "postal_code", "product", "tags", "utm", "fields", "comment",
+)  # fmt: skip
+
+
+def instant(at: datetime | None) -> str | None:
+    """Return the instant as `2026-03-02T10:10:00Z`, with its fraction of a second where it has one."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def lead_document(row: Mapping[str, Any], *, accept_by: datetime | None, decision: Document | None) -> Document:
+    """Return the lead as the API answers it. row: LEAD_VALUES."""
+    return {
+        "id": str(row["id"]),
+        "external_id": row["external_id"],
+        "name": row["name"],
+        "source": row["source__code"],
+        "channel": row["source__channel"],
+        "pipeline": row["stage__pipeline__code"],
+        "stage": f"{row['stage__pipeline__code']}/{row['stage__code']}",
+        "state": row["state"],
+        "score": row["score"],
+        "responsible": {"email": row["responsible__user__email"], "name": row["responsible__user__name"]}
+        if row["responsible__user__email"]
+        else None,
+        "accept_by": instant(accept_by),
+        "created_at": instant(row["created_at"]),
+        "arrived_at": instant(row["arrived_at"]),
+        "contact": row["contact_id"]
+        and {
+            "id": str(row["contact_id"]),
+            "name": row["contact__name"],
+            "email": row["contact__email"] or None,
+            "phone": row["contact__phone"] or None,
+            "chat": row["contact__chat"] or None,
+        },
+        "company": row["company_id"]
+        and {
+            "id": str(row["company_id"]),
+            "name": row["company__name"],
+            "domain": row["company__domain"] or None,
+        },
+        "budget": None if row["budget"] is None else f"{row['budget']:.2f}",
+        "currency": row["currency"] or None,
+        "language": row["language"] or None,
+        "country": row["country"] or None,
+        "region": row["region"] or None,
+        "postal_code": row["postal_code"] or None,
+        "product": row["product"] or None,
+        "tags": row["tags"],
+        "utm": row["utm"],
+        "fields": row["fields"],
+        "comment": row["comment"],
+        "decision": decision,
+    }
+
+
+def lead_documents(leads: QuerySet[Lead]) -> list[Document]:
+    """Return the leads of the queryset, in its order, each with its last decision."""
+    offers = Offer.objects.open().filter(lead=OuterRef("pk")).values("accept_by")[:1]
+    rows = list(leads.annotate(accept_by=Subquery(offers)).values(*LEAD_VALUES, "accept_by"))
+    last = (
+        Decision.objects.filter(lead__in=[row["id"] for row in rows])
+        .order_by("lead_id", "-id")
+        .distinct("lead_id")
+        .values("lead_id", "trigger__code", "reason", "registry__code", "registry__trigger__code", "at")
+    )
+    decisions = {row["lead_id"]: brief(row) for row in last}
+    return [lead_document(row, accept_by=row["accept_by"], decision=decisions.get(row["id"])) for row in rows]
+
+
+def brief(row: Mapping[str, Any]) -> Document:
+    return {
+        "trigger": row["trigger__code"],
+        "reason": row["reason"],
+        "registry": row["registry__code"] or row["registry__trigger__code"],
+        "at": instant(row["at"]),
+    }
+
+
+def decision_documents(decisions: Iterable[Decision]) -> list[Document]:
+    """Return decisions with everybody who could have taken the lead, and why or why not."""
+    rows = list(decisions)
+    ids = {manager for row in rows for manager in row.candidates["manager"]} | {row.chosen_id for row in rows}
+    emails = dict(Manager.objects.filter(pk__in=ids - {None}).values_list("pk", "user__email"))
+    return [_decision_document(row, emails) for row in rows]
+
+
+def _decision_document(row: Decision, emails: Mapping[int, str]) -> Document:
+    return {
+        "at": instant(row.at),
+        "trigger": row.trigger.code,
+        "registry": row.registry.label,
+        "method": row.method,
+        "attempt": row.attempt,
+        "outcome": row.outcome,
+        "chosen": emails[row.chosen_id] if row.chosen_id else None,
+        "reason": row.reason,
+        "candidates": [
+            {
+                "manager": emails.get(c.manager),
+                "eligible": refusal is None,
+                "reason": refusal,
+                "coefficient": c.coefficient,
+                "held": c.held,
+                "limit": c.limit,
+                "balance_before": c.balance,
+                "balance_after": after,
+            }
+            for c, refusal, after in zip(*stored(row))
+        ],
+    }
+
+
+def stored(row: Decision) -> tuple[list[Candidate], list[Reason | None], list[int]]:
+    """Return what a decision saw and what it answered: candidates, refusals, balances after."""
+    columns = row.candidates
+    refusals = [Reason(r) if (r := columns["refusal"].get(str(i))) else None for i in range(len(columns["manager"]))]
+    names = ("manager", "coefficient", "limit", "held", "balance", "received", "last_turn")
+    candidates = [_candidate(values, refusal) for *values, refusal in zip(*(columns[name] for name in names), refusals)]
+    return candidates, refusals, columns["after"]
+
+
+def _candidate(values: list[Any], refusal: Reason | None) -> Candidate:
+    availability = (Reason.INACTIVE, Reason.PAUSED, Reason.OFF_DUTY, Reason.OFFLINE)
+    return Candidate(
+        *values,
+        unavailable=refusal if refusal in availability else None,
+        matches=refusal is not Reason.NO_MATCH,
+        tried=refusal is Reason.ALREADY_TRIED,
+    )
+
+
+def decided_again(row: Decision) -> engine.Decision:
+    """Run the engine on what the decision saw. The answer is the one that stands in the row."""
+    candidates, _, _ = stored(row)
+    method, reason = Reason(row.method), Reason(row.reason)
+    turn = row.turn if row.counted else row.turn + 1
+    if reason in engine.METHODS:
+        return engine.decide(candidates, method=method, turn=turn)
+    if row.chosen_id is None:
+        return engine.nobody(candidates)
+    chosen = row.candidates["manager"].index(row.chosen_id)
+    return engine.assign(candidates, chosen=chosen, reason=reason, count=row.counted, method=method, turn=turn)

@@ -1,0 +1,70 @@
+"""The one place that takes locks, and their order: lead, registry, managers by id, offer.
+
+A transaction that takes them otherwise can end in a deadlock. One that met a deadlock all the same, or found that the
+ground had moved under it, is run again, whole.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import DatabaseError, transaction
+
+from .exceptions import Busy
+from .models import Lead
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ATTEMPTS = 6
+DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, UNIQUE, LIMIT_TAKEN = "40P01", "40001", "55P03", "23505", "LR001"
+# A limit that another registry filled meanwhile, a lead or contact that another request made meanwhile: look again.
+RETRIED = {DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN}
+
+LOCK_LEDGER = "SELECT FROM routing_ledger WHERE registry_id = %(registry)s FOR NO KEY UPDATE"
+LOCK_MANAGERS = "SELECT FROM accounts_manager WHERE id = ANY (%(managers)s) ORDER BY id FOR NO KEY UPDATE"
+
+
+class Moved(Exception):
+    """What was read before the lock is no longer so. Nothing was written."""
+
+
+def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
+    """Run the service in one durable transaction; again, whole, where another transaction was in the way.
+
+    Raises Busy when it was in the way too often, or held a lock for longer than `lock_timeout`.
+    """
+
+    @wraps(service)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with transaction.atomic(durable=True):
+                    return service(*args, **kwargs)
+            except Moved:
+                if attempt == ATTEMPTS:
+                    raise Busy("The configuration changes too fast.") from None
+            except DatabaseError as error:
+                code = sqlstate(error)
+                if code == LOCK_TIMEOUT:
+                    raise Busy("Others hold what this needs.") from error
+                if code not in RETRIED or attempt == ATTEMPTS:
+                    raise
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        raise AssertionError("unreachable")
+
+    return run
+
+
+def sqlstate(error: DatabaseError) -> str | None:
+    return getattr(error.__cause__, "pgcode", None)
+
+
+def lock_leads(ids: Iterable[object], *, skip_locked: bool = False) -> list[Lead]:
+    """Lock leads, in the order of their ids, and return them; those that are gone or held elsewhere are left out."""
+    rows = Lead.objects.select_for_update(of=("self",), no_key=True, skip_locked=skip_locked)
+    return list(rows.filter(pk__in=list(ids)).order_by("pk").select_related("contact", "company"))

@@ -1,0 +1,372 @@
+"""Assign: write down what was decided. One statement a table, however many leads."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from accounts.models import Manager, User
+from routing.candidates import Book
+from routing.engine import LEAD, Candidate, Reason
+from routing.exceptions import Conflict, NotFound
+from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
+from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Offer, Registry
+from routing.roster import Rule
+
+from .distribution import Verdict
+
+LEAD_COLUMNS = {
+    "id": "uuid",
+    "source_id": "bigint",
+    "external_id": "text",
+    "name": "text",
+    "contact_id": "uuid",
+    "company_id": "uuid",
+    "stage_id": "bigint",
+    "state": "text",
+    "responsible_id": "bigint",
+    "score": "integer",
+    "budget": "numeric",
+    "currency": "text",
+    "language": "text",
+    "country": "text",
+    "region": "text",
+    "postal_code": "text",
+    "product": "text",
+    "tags": "text[]",
+    "utm": "jsonb",
+    "fields": "jsonb",
+    "comment": "text",
+    "arrived_unqualified": "boolean",
+    "arrived_at": "timestamptz",
+    "created_at": "timestamptz",
+    "trigger_id": "bigint",
+    "round": "integer",
+    "attempt": "integer",
+}
+DECISION_COLUMNS = {
+    "lead_id": "uuid",
+    "trigger_id": "bigint",
+    "registry_id": "bigint",
+    "at": "timestamptz",
+    "method": "text",
+    "attempt": "integer",
+    "outcome": "text",
+    "chosen_id": "bigint",
+    "reason": "text",
+    "turn": "bigint",
+    "counted": "boolean",
+    "candidates": "jsonb",
+}
+OFFER_COLUMNS = {
+    "lead_id": "uuid",
+    "manager_id": "bigint",
+    "trigger_id": "bigint",
+    "round": "integer",
+    "offered_at": "timestamptz",
+    "accept_by": "timestamptz",
+    "outcome": "text",
+    "reason": "text",
+}
+STATE_COLUMNS = {key: LEAD_COLUMNS[key] for key in ("id", "state", "responsible_id", "trigger_id", "round", "attempt")}
+
+
+def _records(parameter: str, columns: Mapping[str, str]) -> str:
+    return f"json_to_recordset(%({parameter})s) AS r ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
+
+
+def _insert(table: str, parameter: str, columns: Mapping[str, str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(f'r.{c}' for c in columns)} FROM {_records(parameter, columns)}"
+
+
+INSERT_LEADS = _insert("routing_lead", "new_leads", LEAD_COLUMNS)
+UPDATE_LEADS = (
+    "UPDATE routing_lead lead SET state = r.state, responsible_id = r.responsible_id, trigger_id = r.trigger_id, "
+    f"round = r.round, attempt = r.attempt FROM {_records('leads', STATE_COLUMNS)} WHERE lead.id = r.id"
+)
+INSERT_DECISIONS = _insert("routing_decision", "decisions", DECISION_COLUMNS)
+INSERT_OFFERS = _insert("routing_offer", "offers", OFFER_COLUMNS)
+UPDATE_LEDGER = "UPDATE routing_ledger SET turn = %(turn)s, standings = %(standings)s, reset_at = %(reset_at)s WHERE registry_id = %(registry)s"
+CHECK_LIMITS = "SELECT leadrouter_check_limits(%(limits)s)"
+
+
+def record(
+    verdicts: Sequence[Verdict],
+    rule: Rule,
+    book: Book,
+    *,
+    at: datetime,
+    new: Mapping[object, dict[str, Any]] | None = None,
+) -> None:
+    """Write the verdicts of one run: leads, decisions, offers, the ledger, and the responsible of related objects.
+
+    new: rows of leads that do not exist yet, by id. A waiting lead for which nobody was found again is left as it is.
+    """
+    new = new or {}
+    told = [v for v in verdicts if v.manager is not None or not v.case.waited]
+    states = {v.case.id: state_of(v, rule) for v in told}
+    limits = _limits(told, rule)
+    rows = {
+        "new_leads": [{**new[id_], **state} for id_, state in states.items() if id_ in new],
+        "leads": [{"id": id_, **state} for id_, state in states.items() if id_ not in new],
+        "decisions": [_decision(v, rule, at=at) for v in told],
+        "offers": [_offer(v, rule, at=at) for v in told if v.accept_by],
+    }
+    counted = any(v.counted for v in told)
+    statements = [
+        LOCK_MANAGERS if limits else None,
+        INSERT_LEADS if rows["new_leads"] else None,
+        UPDATE_LEADS if rows["leads"] else None,
+        INSERT_DECISIONS if rows["decisions"] else None,
+        INSERT_OFFERS if rows["offers"] else None,
+        UPDATE_LEDGER if counted else None,
+        CHECK_LIMITS if limits else None,
+    ]
+    parameters = {
+        **{key: dumps(value) for key, value in rows.items()},
+        "managers": [limit["manager"] for limit in limits],
+        "limits": dumps(limits),
+        "turn": book.turn,
+        "standings": dumps(book.standings),
+        "reset_at": book.reset_at,
+        "registry": book.registry,
+    }
+    if any(statements):
+        with connection.cursor() as cursor:
+            cursor.execute("; ".join(filter(None, statements)), parameters)
+    if rule.also_assign:
+        assigned = [(v.case.id, v.manager, v.case.contact, v.case.company) for v in told if v.manager is not None]
+        hand_over_related(assigned, rule.also_assign, at=at)
+
+
+# Handing over related leads is no distribution: no trigger fires and no limit applies.
+RELATED = _records("assigned", {"lead": "uuid", "manager": "bigint", "contact": "uuid", "company": "uuid"})
+HAND_OVER_LEADS = """
+WITH handed AS (
+    UPDATE routing_lead other SET responsible_id = r.manager, state = 'assigned' FROM {related}, routing_stage stage
+    WHERE other.{by}_id = r.{by} AND other.id <> r.lead AND stage.id = other.stage_id AND stage.kind IN ('unqualified', 'open')
+      AND other.responsible_id IS DISTINCT FROM r.manager
+    RETURNING other.id, r.lead, r.manager
+), withdrawn AS (
+    UPDATE routing_offer offer SET closed_at = %(at)s, outcome = 'withdrawn' FROM handed
+    WHERE offer.lead_id = handed.id AND offer.closed_at IS NULL
+)
+INSERT INTO routing_leadevent (lead_id, at, kind, data)
+SELECT id, %(at)s, 'handed_over', jsonb_build_object('with', lead, 'manager', manager) FROM handed
+"""
+HAND_OVER = {
+    "contact": f"UPDATE routing_contact c SET responsible_id = r.manager FROM {RELATED} WHERE c.id = r.contact",
+    "company": f"UPDATE routing_company c SET responsible_id = r.manager FROM {RELATED} WHERE c.id = r.company",
+    "tasks": f"UPDATE routing_task t SET responsible_id = r.manager FROM {RELATED} WHERE t.lead_id = r.lead AND t.done_at IS NULL",
+    "contact_leads": HAND_OVER_LEADS.format(related=RELATED, by="contact"),
+    "company_leads": HAND_OVER_LEADS.format(related=RELATED, by="company"),
+}
+
+
+def hand_over_related(assigned: Iterable[tuple[Any, int, Any, Any]], kinds: Iterable[str], *, at: datetime) -> None:
+    """Make the manager of each lead responsible for what belongs to it.
+
+    assigned: lead, manager, contact, company. kinds: Trigger.Related.
+    """
+    rows = [dict(zip(("lead", "manager", "contact", "company"), row)) for row in assigned]
+    statements = [HAND_OVER[kind] for kind in kinds]
+    if rows and statements:
+        with connection.cursor() as cursor:
+            cursor.execute("; ".join(statements), {"assigned": dumps(rows), "at": at})
+
+
+def insert_leads(rows: Iterable[dict[str, Any]]) -> None:
+    """Write leads that no trigger distributes."""
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT_LEADS, {"new_leads": dumps(list(rows))})
+
+
+def state_of(verdict: Verdict, rule: Rule) -> dict[str, Any]:
+    """Return the columns of the lead that the verdict sets."""
+    if verdict.manager is None:
+        state = Lead.State.WAITING
+    else:
+        state = Lead.State.OFFERED if verdict.accept_by else Lead.State.ASSIGNED
+    return {
+        "state": state.value,
+        "responsible_id": verdict.manager,
+        "trigger_id": rule.id,
+        "round": verdict.case.round,
+        "attempt": verdict.case.attempt + (verdict.accept_by is not None),
+    }
+
+
+def _decision(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
+    return {
+        "lead_id": verdict.case.id,
+        "trigger_id": rule.id,
+        "registry_id": rule.registry,
+        "at": at,
+        "method": rule.method.value,
+        "attempt": verdict.case.attempt + 1,
+        "outcome": "waiting" if verdict.manager is None else "assigned",
+        "chosen_id": verdict.manager,
+        "reason": verdict.decision.reason.value,
+        "turn": verdict.turn,
+        "counted": verdict.counted,
+        "candidates": columns_of(verdict.candidates, verdict.decision.refusals, verdict.decision.balances),
+    }
+
+
+def columns_of(
+    candidates: Sequence[Candidate], refusals: Sequence[Reason | None], after: Sequence[int]
+) -> dict[str, Any]:
+    """Return the candidates of a decision as columns, in the order of the candidates; refusals by position."""
+    managers, coefficients, limits, held, balances, received, last_turns, *_ = (
+        zip(*candidates) if candidates else [[]] * 7
+    )
+    return {
+        "manager": managers,
+        "coefficient": coefficients,
+        "limit": limits,
+        "held": held,
+        "balance": balances,
+        "after": after,
+        "received": received,
+        "last_turn": last_turns,
+        "refusal": {i: reason for i, reason in enumerate(refusals) if reason},
+    }
+
+
+def _offer(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
+    return {
+        "lead_id": verdict.case.id,
+        "manager_id": verdict.manager,
+        "trigger_id": rule.id,
+        "round": verdict.case.round,
+        "offered_at": at,
+        "accept_by": verdict.accept_by,
+        "outcome": "",
+        "reason": "",
+    }
+
+
+def _limits(verdicts: Sequence[Verdict], rule: Rule) -> list[dict[str, Any]]:
+    """Return what managers with a limit may hold when all is written: the limit, and what was not distribution's choice."""
+    limits, besides = {}, Counter[int]()
+    for v in verdicts:
+        if v.manager is None:
+            continue
+        chosen = v.candidates[v.decision.chosen or 0]
+        if v.decision.reason is not rule.method:
+            besides[v.manager] += 1
+        elif chosen.limit is not None:
+            limits[v.manager] = chosen.limit
+    return [{"manager": m, "stages": rule.limit_stages, "leads": limits[m] + besides[m]} for m in sorted(limits)]
+
+
+def dumps(value: object) -> str:
+    return json.dumps(value, default=_plain, separators=(",", ":"))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+@in_transaction
+def reassign(
+    lead_id: UUID, manager_id: int, *, at: datetime, by: User | None = None, count: bool = False, reason: str = ""
+) -> Lead:
+    """Give a lead to a manager by hand; an open offer is withdrawn.
+
+    count: the lead costs the manager a turn in the registry that the lead was distributed in last.
+    Raises NotFound; Conflict when it is to count and no trigger ever distributed it.
+    """
+    lead = locked_lead(lead_id)
+    if not Manager.objects.filter(pk=manager_id, active=True).exists():
+        raise Conflict("The manager is not active.")
+    if count:
+        registry = _last_registry(lead)
+        _adjust(registry, manager_id, lead, Adjustment.Kind.BY_HAND, -LEAD, received=1, at=at, by=by, reason=reason)
+    withdraw_offer(lead, at=at)
+    data = {"from": lead.responsible_id, "to": manager_id, "counted": count, "reason": reason}
+    lead.responsible_id, lead.state = manager_id, Lead.State.ASSIGNED
+    lead.save(update_fields=["responsible", "state"])
+    LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.REASSIGNED, by=by, data=data)
+    return lead
+
+
+@in_transaction
+def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: str = "") -> Adjustment:
+    """Give the responsible of a junk or double lead their turn back: one lead is added to their balance.
+
+    Raises NotFound; Conflict when the lead did not count for its responsible, or was credited back before.
+    """
+    lead = locked_lead(lead_id)
+    counted = Decision.objects.filter(lead=lead, counted=True, chosen=lead.responsible_id).order_by("-id").first()
+    if counted is None or lead.responsible_id is None:
+        raise Conflict("This lead did not count for its responsible.")
+    before = Adjustment.objects.filter(lead=lead, kind=Adjustment.Kind.CREDIT_BACK, manager=lead.responsible_id)
+    if before.exists():
+        raise Conflict("This lead was credited back before.")
+    return _adjust(
+        counted.registry_id,
+        lead.responsible_id,
+        lead,
+        Adjustment.Kind.CREDIT_BACK,
+        LEAD,
+        received=-1,
+        at=at,
+        by=by,
+        reason=reason,
+    )
+
+
+def refund(verdict_of: Lead, registry_id: int, manager_id: int, *, at: datetime) -> None:
+    """Give a manager back the turn of a lead that they let go, where the registry says so."""
+    _adjust(registry_id, manager_id, verdict_of, Adjustment.Kind.REFUND, LEAD, received=-1, at=at)
+
+
+def withdraw_offer(lead: Lead, *, at: datetime) -> None:
+    Offer.objects.open().filter(lead=lead).update(closed_at=at, outcome=Offer.Outcome.WITHDRAWN)
+
+
+def locked_lead(lead_id: UUID) -> Lead:
+    """Return the lead, locked. Raises NotFound."""
+    leads = lock_leads([lead_id])
+    if not leads:
+        raise NotFound("No such lead.")
+    return leads[0]
+
+
+def _last_registry(lead: Lead) -> int:
+    registry = Decision.objects.filter(lead=lead).order_by("-id").values_list("registry_id", flat=True).first()
+    if registry is None:
+        raise Conflict("No trigger distributed this lead, so there is no registry to count it in.")
+    return registry
+
+
+def _adjust(
+    registry_id: int,
+    manager_id: int,
+    lead: Lead,
+    kind: str,
+    amount: int,
+    *,
+    received: int,
+    at: datetime,
+    by: User | None = None,
+    reason: str = "",
+) -> Adjustment:
+    """Add to a balance on purpose; in a registry of totals only what was received changes."""
+    ledger = Ledger.objects.select_for_update(of=("self",), no_key=True).select_related("registry").get(pk=registry_id)
+    if ledger.registry.accounting == Registry.Accounting.TOTALS:
+        amount = 0
+    balance, before, last_turn = ledger.standings.get(str(manager_id), [0, 0, 0])
+    ledger.standings[str(manager_id)] = [balance + amount, max(0, before + received), last_turn]
+    ledger.added += amount
+    ledger.save(update_fields=["standings", "added"])
+    return Adjustment.objects.create(
+        registry_id=registry_id, manager_id=manager_id, lead=lead, kind=kind, amount=amount, reason=reason, by=by, at=at
+    )

@@ -1,0 +1,409 @@
+"""Take leads: check what was sent, find the person and the company, enter the stage, hand over to distribution."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from routing.documents import Document, lead_document, lead_documents
+from routing.engine import identity
+from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead
+from routing.locks import Moved, in_transaction
+from routing.models import IntakeRequest, Lead, Source, Stage, new_id
+from routing.roster import Roster, SourceFacts, StageFacts, current
+
+from .assignment import dumps, insert_leads, record, state_of
+from .distribution import Case, Verdict, distribute, needs_of
+
+Form = Mapping[str, Any]  # LeadIn.validated_data
+Row = dict[str, Any]  # columns of a lead, and beside them what `Person` needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A lead that was taken now, or that the same source had sent before."""
+
+    lead_id: UUID
+    created: bool
+    document: Document  # the lead as the API answers it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """An Idempotency-Key: whose it is, of which route, with which body, and how the answer is written."""
+
+    owner: str
+    route: str
+    key: str
+    fingerprint: str  # of the body
+    render: Callable[[list[Taken | InvalidLead]], tuple[int, str]]  # status and body of the answer
+
+
+class Replayed(Exception):
+    """The request was answered before; this is the first answer. Nothing was written."""
+
+    def __init__(self, status: int, answer: str) -> None:
+        super().__init__(status)
+        self.status = status
+        self.answer = answer
+
+
+def take_lead(form: Form, *, source_id: int | None, at: datetime, once: Once | None = None) -> Taken:
+    """Take one lead. Raises InvalidLead, Replayed, IdempotencyKeyReused."""
+    [taken] = take_leads([form], source_id=source_id, at=at, once=once)
+    if isinstance(taken, InvalidLead):
+        raise taken
+    return taken
+
+
+def take_leads(
+    forms: Sequence[Form], *, source_id: int | None, at: datetime, once: Once | None = None, version: int | None = None
+) -> list[Taken | InvalidLead]:
+    """Take leads and distribute each at once; the answers stand in the order of the forms.
+
+    source_id: the source that all of them come from; None: each may name its own, else it is the account's `api` source.
+    once: what makes a repetition of the same request one request. Nothing is kept of a request without a valid lead.
+    version: of the configuration, as the request has read it; a stale one is noticed.
+    Raises Replayed, IdempotencyKeyReused.
+    """
+    try:
+        return _take(forms, source_id, at, once, version, distributed=True)
+    except Busy:
+        # Somebody holds the registry for too long: the leads are kept, and the sweep distributes them.
+        return _take(forms, source_id, at, once, None, distributed=False)
+
+
+def _take(
+    forms: Sequence[Form],
+    source_id: int | None,
+    at: datetime,
+    once: Once | None,
+    version: int | None,
+    *,
+    distributed: bool,
+) -> list[Taken | InvalidLead]:
+    versions = iter([version])  # the second try reads the version anew
+
+    @in_transaction
+    def take() -> list[Taken | InvalidLead]:
+        roster = current(next(versions, None))
+        prepared = [_prepared(form, roster, source_id, at=at) for form in forms]
+        valid = [row for row in prepared if not isinstance(row, InvalidLead)]
+        if valid and once:
+            _claim(once, at=at)
+        answers = iter(_enter(valid, roster, at=at, distributed=distributed) if valid else ())
+        results = [row if isinstance(row, InvalidLead) else next(answers) for row in prepared]
+        if valid and once:
+            status, answer = once.render(results)
+            _once(once).update(status=status, answer=answer)
+        return results
+
+    return take()
+
+
+# --- Idempotency ---------------------------------------------------------------------------------------------------------
+
+
+def _once(once: Once) -> Any:
+    return IntakeRequest.objects.filter(owner=once.owner, route=once.route, key=once.key)
+
+
+def _claim(once: Once, *, at: datetime) -> None:
+    """Make the request ours; who sends it at the same time waits here, and is then told the answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO routing_intakerequest (owner, route, key, fingerprint, answer, created_at)"
+            " VALUES (%s, %s, %s, %s, '', %s) ON CONFLICT DO NOTHING",
+            [once.owner, once.route, once.key, once.fingerprint, at],
+        )
+        if cursor.rowcount:
+            return
+    status, answer, fingerprint = _once(once).values_list("status", "answer", "fingerprint").get()
+    if fingerprint != once.fingerprint:
+        raise IdempotencyKeyReused
+    raise Replayed(status, answer)
+
+
+# --- What was sent -------------------------------------------------------------------------------------------------------
+
+
+def _prepared(form: Form, roster: Roster, source_id: int | None, *, at: datetime) -> Row | InvalidLead:
+    """Return the columns of the lead that the form becomes, and its person and company as they are compared."""
+    try:
+        source = _source(form, roster, source_id)
+        stage = _stage(form, roster)
+    except InvalidLead as refusal:
+        return refusal
+    country = source.country or roster.account.country or form.get("country") or None
+    contact, company = form.get("contact") or {}, form.get("company") or {}
+    row = {
+        "id": new_id(),
+        "source_id": source.id,
+        "external_id": form.get("external_id") or None,
+        "name": form.get("name") or "",
+        "stage_id": stage.id,
+        "score": 0,
+        "budget": form.get("budget"),
+        **{
+            key: form.get(key) or ""
+            for key in ("currency", "language", "country", "region", "postal_code", "product", "comment")
+        },
+        "tags": form.get("tags") or [],
+        "utm": form.get("utm") or {},
+        "fields": form.get("fields") or {},
+        "arrived_unqualified": stage.kind == Stage.Kind.UNQUALIFIED,
+        "arrived_at": form.get("arrived_at") or at,
+        "created_at": at,
+        "contact": {
+            **{key: contact.get(key) or "" for key in ("name", "email", "phone", "chat")},
+            "email_key": contact.get("email") and identity.normalise_email(contact["email"]),
+            "phone_key": contact.get("phone") and identity.normalise_phone(contact["phone"], country),
+            "chat_key": contact.get("chat") and identity.normalise_chat(contact["chat"]),
+        },
+        "company": {
+            **{key: company.get(key) or "" for key in ("name", "domain")},
+            "name_key": company.get("name") and identity.normalise_name(company["name"]),
+            "domain_key": company.get("domain") and identity.normalise_domain(company["domain"]),
+        },
+    }
+    errors = _unreachable(row)
+    return InvalidLead(errors[0]["detail"], errors=errors) if errors else _tidied(row)
+
+
+def _tidied(row: Row) -> Row:
+    """Show addresses as they are compared, where they could be read; else as they were written."""
+    contact = row["contact"]
+    for key in ("email", "phone"):
+        contact[f"{key}_key"] = contact[f"{key}_key"] or None
+        contact[key] = contact[f"{key}_key"] or contact[key]
+    contact["chat_key"] = contact["chat_key"] or None
+    row["company"]["domain_key"] = row["company"]["domain_key"] or None
+    return row
+
+
+def _unreachable(row: Row) -> list[FieldError]:
+    """Return why nobody could be reached by this; a telephone number that cannot be read may still be dialled."""
+    contact, company = row["contact"], row["company"]
+    if contact["email_key"] or contact["chat_key"] or sum(map(str.isdigit, contact["phone"])) >= 5:
+        return []
+    if (row["name"] or contact["name"]) and (company["name"] or company["domain"]):
+        return []
+    bad = [
+        FieldError(
+            pointer=f"/contact/{key}",
+            code=f"invalid-{key}",
+            detail=f"This is no {word} by which somebody can be reached.",
+        )
+        for key, word in (("email", "e-mail address"), ("phone", "phone number"))
+        if contact[key]
+    ]
+    return bad or [
+        FieldError(
+            pointer="/contact",
+            code="unreachable",
+            detail="Give a contact e-mail or phone or a chat handle; or a name and a company.",
+        )
+    ]
+
+
+def _source(form: Form, roster: Roster, source_id: int | None) -> SourceFacts:
+    code = form.get("source")
+    source = roster.sources.get(source_id) if source_id is not None else roster.source_by_code.get(code or "api")
+    if source is None and not code:
+        Source.objects.get_or_create(code="api", defaults={"title": "API", "channel": Source.Channel.API})
+        raise Moved
+    if source is None or (code and code != source.code):
+        raise _invalid(
+            "/source", f'No source "{code}".' if source is None else f'This key belongs to the source "{source.code}".'
+        )
+    if not source.active:
+        raise _invalid("/source", f'The source "{source.code}" is not active.')
+    return source
+
+
+def _stage(form: Form, roster: Roster) -> StageFacts:
+    code, name = form.get("pipeline"), form.get("stage")
+    if name and "/" in name:
+        code, name = name.split("/", 1)
+    if not roster.pipelines:
+        raise _invalid("/pipeline", "There is no pipeline yet; a supervisor adds one in the admin.")
+    code = code or next(iter(roster.pipelines))
+    stages = roster.pipelines.get(code)
+    if stages is None:
+        raise _invalid("/pipeline", f'No pipeline "{code}".')
+    if name:
+        stage = next((stage for stage in stages if stage.code == name), None)
+        if stage is None:
+            raise _invalid("/stage", f'No stage "{name}" in the pipeline "{code}".')
+        return stage
+    kinds = (
+        [Stage.Kind.UNQUALIFIED, Stage.Kind.OPEN]
+        if form.get("unqualified") and roster.account.unqualified
+        else [Stage.Kind.OPEN]
+    )
+    for kind in kinds:
+        for stage in stages:
+            if stage.kind == kind:
+                return stage
+    raise _invalid("/pipeline", f'The pipeline "{code}" has no open stage.')
+
+
+def _invalid(pointer: str, detail: str) -> InvalidLead:
+    return InvalidLead(detail, errors=[FieldError(pointer=pointer, code="invalid", detail=detail)])
+
+
+# --- Entering the stage --------------------------------------------------------------------------------------------------
+
+# Known leads of the same source and number; the person and the company, found or made (migration 0002), in the order sent.
+IDENTIFY = """
+SELECT sent.position, sent.source_id, sent.external_id, known.id, contact.id, contact.responsible_id,
+       contact.name, contact.email, contact.phone, contact.chat, company.id, company.responsible_id, company.name, company.domain
+FROM json_to_recordset(%(sent)s) AS sent (
+    position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, phone text, chat text,
+    email_key text, phone_key text, chat_key text, company_id uuid, company text, domain text, name_key text, domain_key text)
+LEFT JOIN routing_lead known ON known.source_id = sent.source_id AND known.external_id = sent.external_id
+LEFT JOIN LATERAL leadrouter_company(sent.company_id, sent.company, sent.domain, sent.name_key, sent.domain_key, %(at)s)
+    AS company ON known.id IS NULL
+LEFT JOIN LATERAL leadrouter_contact(sent.contact_id, sent.name, sent.email, sent.phone, sent.chat,
+    sent.email_key, sent.phone_key, sent.chat_key, company.id, %(at)s) AS contact ON known.id IS NULL
+"""
+
+
+def _enter(rows: list[Row], roster: Roster, *, at: datetime, distributed: bool) -> list[Taken]:
+    """Write the leads, each with its decision; those that are known already are answered as they stand."""
+    before, new = _identified(rows, at=at)
+    by_rule: dict[int, list[Row]] = defaultdict(list)
+    for row in new.values():
+        rule = roster.rules_on.get((row["stage_id"], "created"))
+        by_rule[rule.id if rule else 0].append(row)
+    verdicts: dict[UUID, Verdict] = {}
+    if by_rule[0]:
+        insert_leads({**_columns(row), **IDLE} for row in by_rule[0])
+    for rule_id in sorted(filter(None, by_rule), key=lambda id_: (roster.rules[id_].registry, id_)):
+        verdicts |= _distributed(by_rule[rule_id], roster, rule_id, at=at, distributed=distributed)
+    documents = (
+        {document["id"]: document for document in lead_documents(Lead.objects.filter(pk__in=before.values()))}
+        if before
+        else {}
+    )
+    return [
+        Taken(lead_id=before[row["id"]], created=False, document=documents[str(before[row["id"]])])
+        if row["id"] in before
+        else Taken(lead_id=row["id"], created=True, document=_document(row, verdicts.get(row["id"]), roster, at=at))
+        for row in rows
+    ]
+
+
+IDLE = {"state": Lead.State.IDLE.value, "responsible_id": None, "trigger_id": None, "round": 1, "attempt": 0}
+
+
+def _identified(rows: list[Row], *, at: datetime) -> tuple[dict[UUID, UUID], dict[UUID, Row]]:
+    """Return which rows are leads that exist (row id -> lead id), and those that are new, with their person and company."""
+    sent = [
+        {
+            "position": position,
+            "source_id": row["source_id"],
+            "external_id": row["external_id"],
+            **row["contact"],
+            "contact_id": new_id(),
+            "company_id": new_id(),
+            "company": row["company"]["name"],
+            "domain": row["company"]["domain"],
+            "name_key": row["company"]["name_key"],
+            "domain_key": row["company"]["domain_key"],
+        }
+        for position, row in enumerate(rows)
+    ]
+    before: dict[UUID, UUID] = {}
+    new: dict[UUID, Row] = {}
+    first: dict[tuple[int, str], UUID] = {}  # a number that comes twice in one request is one lead
+    with connection.cursor() as cursor:
+        cursor.execute(IDENTIFY, {"sent": dumps(sent), "at": at})
+        found = sorted(cursor.fetchall(), key=itemgetter(0))
+    for position, source_id, external_id, known, *people in found:
+        row = rows[position]
+        contact, contact_owner, name, email, phone, chat, company, company_owner, company_name, domain = people
+        known = known or (external_id and first.setdefault((source_id, external_id), row["id"]))
+        if known and known != row["id"]:
+            before[row["id"]] = known
+            continue
+        row |= {
+            "contact_id": contact,
+            "contact": {"name": name, "email": email, "phone": phone, "chat": chat},
+            "company_id": company,
+            "company": {"name": company_name, "domain": domain},
+            "owners": {"contact": contact_owner, "company": company_owner},
+        }
+        new[row["id"]] = row
+    return before, new
+
+
+def _distributed(
+    rows: list[Row], roster: Roster, rule_id: int, *, at: datetime, distributed: bool
+) -> dict[UUID, Verdict]:
+    rule = roster.rules[rule_id]
+    for row in rows:
+        row["fields"] = {**row["fields"], **rule.set_fields}
+    new = {row["id"]: _columns(row) for row in rows}
+    if not distributed:
+        insert_leads(
+            {**columns, **IDLE, "state": Lead.State.WAITING.value, "trigger_id": rule.id} for columns in new.values()
+        )
+        return {}
+    cases = [
+        Case(
+            id=row["id"],
+            stage=row["stage_id"],
+            score=row["score"],
+            created_at=at,
+            needs=needs_of(row) if rule.skilled else {},
+            contact=row["contact_id"],
+            company=row["company_id"],
+            owners=row["owners"],
+        )
+        for row in rows
+    ]
+    book, verdicts = distribute(cases, rule, roster, at=at)
+    record(verdicts, rule, book, at=at, new=new)
+    return {verdict.case.id: verdict for verdict in verdicts}
+
+
+def _columns(row: Row) -> Row:
+    return {key: value for key, value in row.items() if key not in ("contact", "company", "owners")}
+
+
+def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime) -> Document:
+    source, stage = roster.sources[row["source_id"]], roster.stages[row["stage_id"]]
+    rule = roster.rules_on.get((row["stage_id"], "created"))
+    state = state_of(verdict, rule) if verdict and rule else {**IDLE, **({"state": "waiting"} if rule else {})}
+    person = roster.people[verdict.manager] if verdict and verdict.manager else None
+    values = {
+        **row,
+        "source__code": source.code,
+        "source__channel": source.channel,
+        "stage__pipeline__code": stage.pipeline,
+        "stage__code": stage.code,
+        "state": state["state"],
+        "responsible__user__email": person and person.email,
+        "responsible__user__name": person and person.name,
+        **{f"contact__{key}": row["contact"][key] for key in ("name", "email", "phone", "chat")},
+        **{f"company__{key}": row["company"][key] for key in ("name", "domain")},
+    }
+    decision = (
+        verdict
+        and rule
+        and {
+            "trigger": rule.code,
+            "reason": verdict.decision.reason.value,
+            "registry": rule.registry_label,
+            "at": at.isoformat().replace("+00:00", "Z"),
+        }
+    )
+    return lead_document(values, accept_by=verdict.accept_by if verdict else None, decision=decision or None)

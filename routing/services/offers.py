@@ -1,0 +1,102 @@
+"""Offers: accept, decline, give back, and what follows when the time is over."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from accounts.models import User
+from routing.exceptions import NotAllowed, OfferClosed
+from routing.locks import in_transaction, lock_leads
+from routing.models import Lead, Offer, Trigger
+from routing.roster import Roster, current
+
+from .assignment import locked_lead, record, refund
+from .distribution import cases_of, distribute
+
+
+@in_transaction
+def accept_offer(lead_id: UUID, *, at: datetime, by: User | None = None) -> Lead:
+    """Accept the lead for the manager whom it is offered to.
+
+    by: who accepts; None: whoever may. Raises NotFound, OfferClosed, NotAllowed.
+    """
+    lead = locked_lead(lead_id)
+    offer = _open_offer(lead, by=by)
+    if offer.accept_by <= at:
+        raise OfferClosed("The time to accept this lead is over.")
+    _close(offer, Offer.Outcome.ACCEPTED, at=at)
+    lead.state = Lead.State.ASSIGNED
+    lead.save(update_fields=["state"])
+    return lead
+
+
+@in_transaction
+def decline_offer(lead_id: UUID, *, at: datetime, reason: str = "", by: User | None = None) -> Lead:
+    """Decline the lead for the manager whom it is offered to; it is distributed again at once.
+
+    Raises NotFound, OfferClosed, NotAllowed.
+    """
+    lead = locked_lead(lead_id)
+    offer = _open_offer(lead, by=by)
+    if offer.accept_by <= at:
+        raise OfferClosed("The time to accept this lead is over.")
+    _redistribute([offer], [lead], Offer.Outcome.DECLINED, at=at, reason=reason)
+    return Lead.objects.get(pk=lead.pk)
+
+
+def give_back_offers(manager_id: int, *, at: datetime) -> int:
+    """Distribute the open offers of a manager who pauses to others, unless the trigger keeps them; return how many."""
+    offers = Offer.objects.open().filter(manager=manager_id, trigger__on_pause=Trigger.OnPause.REDISTRIBUTE)
+    return close_offers(offers.values_list("pk", flat=True), Offer.Outcome.WITHDRAWN, at=at)
+
+
+@in_transaction
+def close_offers(ids: Iterable[int], outcome: Offer.Outcome, *, at: datetime, skip_locked: bool = False) -> int:
+    """Close those of the offers that are open still, and distribute their leads again; return how many."""
+    wanted = dict(Offer.objects.filter(pk__in=list(ids)).values_list("lead_id", "pk"))
+    leads = lock_leads(wanted, skip_locked=skip_locked)
+    offers = {o.lead_id: o for o in Offer.objects.open().filter(pk__in=[wanted[lead.pk] for lead in leads])}
+    leads = [lead for lead in leads if lead.pk in offers]
+    _redistribute([offers[lead.pk] for lead in leads], leads, outcome, at=at)
+    return len(leads)
+
+
+def _open_offer(lead: Lead, *, by: User | None) -> Offer:
+    offer = Offer.objects.open().filter(lead=lead).select_related("manager").first()
+    if offer is None:
+        raise OfferClosed("This lead is not on offer.")
+    if by is not None and by.pk != offer.manager.user_id:
+        raise NotAllowed("This lead is offered to somebody else.")
+    return offer
+
+
+def _close(offer: Offer, outcome: Offer.Outcome, *, at: datetime, reason: str = "") -> None:
+    closed = Offer.objects.open().filter(pk=offer.pk).update(closed_at=at, outcome=outcome, reason=reason)
+    if not closed:
+        raise OfferClosed
+
+
+def _redistribute(
+    offers: Sequence[Offer], leads: Sequence[Lead], outcome: Offer.Outcome, *, at: datetime, reason: str = ""
+) -> None:
+    """Close the offers of these locked leads, and run each one's trigger again."""
+    Offer.objects.open().filter(pk__in=[o.pk for o in offers]).update(closed_at=at, outcome=outcome, reason=reason)
+    roster = current()
+    by_rule: dict[int, list[Lead]] = defaultdict(list)
+    for offer, lead in zip(offers, leads):
+        by_rule[offer.trigger_id].append(lead)
+    managers = {offer.lead_id: offer.manager_id for offer in offers}
+    for rule_id in sorted(by_rule, key=lambda id_: (roster.rules[id_].registry, id_)):
+        _run_again(by_rule[rule_id], rule_id, managers, roster, at=at)
+
+
+def _run_again(leads: list[Lead], rule_id: int, managers: dict[UUID, int], roster: Roster, *, at: datetime) -> None:
+    rule = roster.rules[rule_id]
+    if rule.refund_missed:
+        for lead in leads:
+            refund(lead, rule.registry, managers[lead.pk], at=at)
+    book, verdicts = distribute(cases_of(leads, rule), rule, roster, at=at)
+    record(verdicts, rule, book, at=at)

@@ -1,0 +1,83 @@
+"""Sweep: do what time has made due. It works from rows alone, so any number of sweeps may run, late or at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from uuid import UUID
+
+from routing import roster as rosters
+from routing.exceptions import Busy
+from routing.locks import Moved, in_transaction, lock_leads
+from routing.models import Heartbeat, Lead, Offer
+
+from .assignment import record
+from .distribution import anybody, cases_of, distribute
+from .offers import close_offers
+
+BATCH = 500  # leads in one transaction
+
+
+@dataclass(slots=True)
+class Swept:
+    """What one sweep did."""
+
+    expired: int = 0  # offers out of time
+    assigned: int = 0  # leads that waited
+
+
+def sweep(*, at: datetime) -> Swept:
+    """Redistribute offers that are out of time, then assign waiting leads for which somebody is eligible now."""
+    swept = Swept()
+    for ids in _batches(Offer.objects.overdue(at=at).order_by("accept_by").values_list("pk", flat=True).iterator()):
+        try:
+            swept.expired += close_offers(ids, Offer.Outcome.TIMED_OUT, at=at, skip_locked=True)
+        except Busy:
+            continue  # the next sweep finds them
+    swept.assigned = sum(_assign_waiting(trigger, at=at) for trigger in _triggers_waited_for())
+    beat("sweep", at=at)
+    return swept
+
+
+def beat(name: str, *, at: datetime) -> None:
+    """Write down that something that must run was seen running."""
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": at})
+
+
+def _triggers_waited_for() -> list[int]:
+    return list(Lead.objects.waiting().order_by("trigger_id").values_list("trigger_id", flat=True).distinct())
+
+
+def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
+    """Assign what waits for the trigger, best score first, then oldest; leads that another sweep holds are passed by."""
+    roster = rosters.current()
+    rule = roster.rules[trigger_id]
+    assigned = 0
+    ids = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", flat=True)
+    for batch in _batches(ids.iterator()):
+        try:
+            if not anybody(rule, roster, at=at):
+                break
+            assigned += _assign_batch(batch, trigger_id, at=at)
+        except (Busy, Moved):
+            break  # the next sweep goes on
+    return assigned
+
+
+@in_transaction
+def _assign_batch(ids: Sequence[UUID], trigger_id: int, *, at: datetime) -> int:
+    roster = rosters.current()
+    rule = roster.rules[trigger_id]
+    cases = cases_of(lock_leads(ids, skip_locked=True), rule, waiting=True)
+    if not cases:
+        return 0
+    book, verdicts = distribute(sorted(cases, key=lambda c: c.best_first), rule, roster, at=at, first=True)
+    record(verdicts, rule, book, at=at)
+    return sum(verdict.manager is not None for verdict in verdicts)
+
+
+def _batches(ids: Iterator[object]) -> Iterator[list[object]]:
+    while batch := list(islice(ids, BATCH)):
+        yield batch
