@@ -268,7 +268,7 @@ class Duty:
     built aside, and put in place by one assignment.
     """
 
-    __slots__ = ("_days", "_first_ordinal", "_holidays", "_manager", "_relay_at", "_schedule", "_window", "_zone")
+    __slots__ = ("_days", "_first_ordinal", "_holidays", "_manager", "_schedule", "_seamless", "_window", "_zone")
 
     def __init__(
         self,
@@ -285,7 +285,7 @@ class Duty:
         self._zone = _zone(zone)
         self._days = chart.days
         self._first_ordinal = chart.first_ordinal(offset)
-        self._relay_at = _relay_at(chart)
+        self._seamless = _is_seamless(chart)
         self._schedule = tuple(schedule_exceptions)
         self._manager = tuple(manager_exceptions)
         self._holidays = holidays
@@ -394,10 +394,9 @@ class Duty:
         """Return the shifts of these dates as pairs of instants; those that a clock change has left empty are out."""
         schedule, manager = _touching(self._schedule, first, last), _touching(self._manager, first, last)
         plain = not schedule and not manager and self._holidays is None
-        if plain and self._relay_at is not None:
-            # Such days touch whatever clocks do: an end is never earlier than a start at the same wall-clock time.
-            relay = timedelta(0, 60 * self._relay_at)
-            return [(_started(self._zone, _midnight(first) + relay), _ended(self._zone, _midnight(last + 1) + relay))]
+        if plain and self._seamless:
+            # Clocks open no hole between shifts that touch: an end is never earlier than a start at the same time.
+            return [(_midnight(first), _midnight(last + 1))]
         pairs = []
         for ordinal in range(first, last + 1):
             shifts = self._days[(ordinal - self._first_ordinal) % len(self._days)]
@@ -430,10 +429,15 @@ class Duty:
 _zone = zone  # in `Duty` the word means the argument
 
 
-def _relay_at(chart: Chart) -> int | None:
-    """Return the minute at which one whole day follows another, day by day without end, or None."""
-    starts = [{shift.start for shift in day if shift.end - shift.start == DAY_MINUTES} for day in chart.days]
-    return min(set.intersection(*starts), default=None)
+def _is_seamless(chart: Chart) -> bool:
+    """Tell whether each shift is relieved by the next to the minute, day and night and for ever."""
+    walls = sorted(
+        (number * DAY_MINUTES + shift.start, number * DAY_MINUTES + shift.end)
+        for number, day in enumerate(chart.days)
+        for shift in day
+    )
+    starts, ends = [start for start, _ in walls], [end for _, end in walls]
+    return bool(walls) and ends == starts[1:] + [start + len(chart.days) * DAY_MINUTES for start in starts[:1]]
 
 
 def _touching(exceptions: Sequence[DayException], first: int, last: int) -> list[DayException]:

@@ -99,7 +99,7 @@ def _worked_on(case: dict[str, Any], day: date) -> list[str]:
 def _covers(exception: dict[str, Any], day: date) -> bool:
     first = exception["date"] if "date" in exception else exception["from"]
     last = exception["date"] if "date" in exception else exception["to"]
-    return first <= day.isoformat() <= last  # ISO dates of four-digit years sort as text
+    return bool(first <= day.isoformat() <= last)  # ISO dates of four-digit years sort as text
 
 
 def _regular(schedule: dict[str, Any] | None, offset: int, day: date) -> list[str]:

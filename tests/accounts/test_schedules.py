@@ -60,7 +60,8 @@ def intervals(draw) -> str:
 
 
 def days(most: int = 3) -> st.SearchStrategy[list[str]]:
-    return st.one_of(st.just([]), st.just(["00:00-24:00"]), st.lists(intervals(), max_size=most))
+    within_a_gap = st.sampled_from([["02:00-03:00"], ["02:30-03:00"], ["00:00-01:00", "02:15-02:30"], ["00:30-01:00"]])
+    return st.one_of(st.just([]), st.just(["00:00-24:00"]), within_a_gap, st.lists(intervals(), max_size=most))
 
 
 @st.composite
@@ -87,9 +88,16 @@ def exceptions(draw, near: date) -> dict[str, Any]:
 
 @st.composite
 def schedules_of(draw, near: date) -> dict[str, Any] | None:
-    kind = draw(st.sampled_from(["weekly", "cycle", "cycle", None]))
+    kind = draw(st.sampled_from(["weekly", "cycle", "cycle", "relay", None]))
     if kind is None:
         return None
+    if kind == "relay":  # round the clock, one relieved by the next, some days perhaps left out
+        times = [
+            f"{minute // 60:02}:{minute % 60:02}" for minute in sorted(draw(st.sets(TIMES, min_size=1, max_size=4)))
+        ]
+        crews = [f"{start}-{end}" for start, end in zip(times, [*times[1:], times[0]], strict=True)]
+        worked = draw(st.sampled_from([oracle.NAMES, oracle.NAMES, oracle.NAMES[:6]]))
+        return {"type": "weekly", "days": dict.fromkeys(worked, crews)}
     if kind == "weekly":
         return {"type": kind, "days": draw(st.dictionaries(st.sampled_from(oracle.NAMES), days()))}
     anchor = near + timedelta(days=draw(st.one_of(st.integers(-9, 9), st.integers(-3000, 3000))))
@@ -355,6 +363,16 @@ def test_the_last_date_of_an_exception_is_not_before_the_first():
         DayException(date(2026, 3, 2), date(2026, 3, 1), off=True)
 
 
+@pytest.mark.parametrize("text", ["02:00-03:00", "02:30-03:00"])
+def test_a_shift_of_which_the_clock_change_leaves_nothing_is_no_shift(text):
+    """Madrid, 29 March 2026: 02:00 to 03:00 did not happen; 02:30 becomes 03:30, which is after 03:00."""
+    sunday = parse_weekly({"sun": [text], "mon": ["09:00-10:00"]})
+    duty = Duty("Europe/Madrid", sunday)
+    assert duty.state(utc("2026-03-28T12:00")) == (False, utc("2026-03-30T07:00"), utc("2026-03-30T07:00"))
+    assert not any(duty.on_duty(utc("2026-03-29T00:00") + timedelta(minutes=minute)) for minute in range(240))
+    assert duty.stretches(utc("2026-03-28T12:00"), utc("2026-03-30T00:00")) == []
+
+
 # Horizon, stretches, working minutes
 
 
@@ -370,9 +388,9 @@ def test_a_start_counts_up_to_400_days_ahead_and_no_further():
     assert duty.state(start - HORIZON) == (False, start, start)
 
 
-@pytest.mark.parametrize("text", ["00:00-24:00", "06:00-06:00"])
-def test_a_chart_without_a_hole_never_turns_through_clock_changes_and_years(text):
-    duty = Duty("America/Santiago", parse_weekly({day: [text] for day in oracle.NAMES}))
+@pytest.mark.parametrize("texts", [["00:00-24:00"], ["06:00-06:00"], ["08:00-20:00", "20:00-08:00"]])
+def test_a_chart_without_a_hole_never_turns_through_clock_changes_and_years(texts):
+    duty = Duty("America/Santiago", parse_weekly(dict.fromkeys(oracle.NAMES, texts)))
     for month in range(60):
         assert duty.state(utc("2025-01-01T04:00") + timedelta(days=30 * month)) == (True, None, None)
 
