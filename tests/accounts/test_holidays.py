@@ -12,8 +12,8 @@ from accounts.holidays import BadHoliday, check_country, countries, public_holid
 from tests.data import REPOSITORY, data_path
 
 # Where the `holidays` package and the published calendars part. The package has days off that were decreed or moved
-# during the year, which the calendars of Kazakhstan and Uzbekistan do not show. Listed so that an upgrade of the package
-# that changes anything is noticed.
+# during the year, which the calendars of Kazakhstan and Uzbekistan do not show. Listed so that an upgrade of the
+# package that changes anything is noticed.
 OFF_BUT_UNKNOWN = {"KZ": {date(2024, 12, 17)}}
 HOLIDAY_BUT_WORKED = {
     "BY": {"2025-01-06"},
