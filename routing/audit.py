@@ -1,0 +1,80 @@
+"""The promises, checked against the rows: what an operator's doctor, the tests and the benchmarks ask."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from django.db import connection
+from django.db.models import Sum
+
+from .documents import decided_again, stored
+from .models import Adjustment, Decision, Ledger
+
+# Each finds rows that must not be. Their sentences are those of the promises.
+IMPOSSIBLE = {
+    "a load that is not the number of leads held": """
+        SELECT coalesce(l.manager_id, c.responsible_id), coalesce(l.stage_id, c.stage_id), l.leads, c.leads
+        FROM (SELECT * FROM routing_load WHERE leads <> 0) l FULL JOIN (
+            SELECT responsible_id, stage_id, count(*) AS leads FROM routing_lead
+            WHERE responsible_id IS NOT NULL GROUP BY 1, 2) c
+        ON l.manager_id = c.responsible_id AND l.stage_id = c.stage_id WHERE l.leads IS DISTINCT FROM c.leads""",
+    "a lead on offer without an open offer to its responsible": """
+        SELECT lead.id FROM routing_lead lead LEFT JOIN routing_offer offer ON offer.lead_id = lead.id AND offer.closed_at IS NULL
+        WHERE lead.state = 'offered' AND offer.manager_id IS DISTINCT FROM lead.responsible_id""",
+    "an open offer of a lead that is not on offer": """
+        SELECT offer.id FROM routing_offer offer JOIN routing_lead lead ON lead.id = offer.lead_id
+        WHERE offer.closed_at IS NULL AND lead.state <> 'offered'""",
+    "a lead that waits though its trigger stands on another stage": """
+        SELECT lead.id FROM routing_lead lead JOIN routing_trigger t ON t.id = lead.trigger_id
+        WHERE lead.state = 'waiting' AND t.stage_id <> lead.stage_id""",
+    "two leads of one number from one source": """
+        SELECT source_id, external_id FROM routing_lead WHERE external_id IS NOT NULL GROUP BY 1, 2 HAVING count(*) > 1""",
+    "a turn of a registry that is missing": """
+        SELECT registry_id, turn FROM routing_ledger WHERE turn > 0 AND turn <> (
+            SELECT count(*) FROM routing_decision d WHERE d.registry_id = routing_ledger.registry_id AND d.counted)""",
+}
+
+
+def violations(*, decisions: bool = True) -> Iterator[str]:
+    """Yield each broken promise, as a sentence. decisions: run the engine again on every stored decision, too."""
+    for sentence, statement in IMPOSSIBLE.items():
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            yield from (f"{sentence}: {row}" for row in cursor.fetchmany(20))
+    yield from unbalanced()
+    if decisions:
+        yield from changed_decisions()
+
+
+def unbalanced() -> Iterator[str]:
+    """Yield each manager whose balance is not what the decisions and adjustments of the registry come to."""
+    due: dict[int, Counter[int]] = defaultdict(Counter)
+    for row in Decision.objects.filter(counted=True).iterator():
+        candidates, _, after = stored(row)
+        due[row.registry_id].update({c.manager: b - c.balance for c, b in zip(candidates, after, strict=True)})
+    for row in Adjustment.objects.values("registry", "manager").annotate(total=Sum("amount")).order_by():
+        due[row["registry"]][row["manager"]] += row["total"]
+    for ledger in Ledger.objects.all():
+        stands = {int(manager): standing[0] for manager, standing in ledger.standings.items()}
+        for manager in stands.keys() | due[ledger.pk].keys():
+            if stands.get(manager, 0) != due[ledger.pk][manager]:
+                yield (
+                    f"registry {ledger.pk}: the balance of manager {manager} is {stands.get(manager, 0)}, "
+                    f"by the decisions it is {due[ledger.pk][manager]}"
+                )
+
+
+def changed_decisions() -> Iterator[str]:
+    """Yield each decision that the engine would take otherwise on what it saw."""
+    for row in Decision.objects.iterator():
+        again = decided_again(row)
+        candidates, refusals, after = stored(row)
+        chosen = None if again.chosen is None else candidates[again.chosen].manager
+        if (chosen, again.reason, list(again.refusals), list(again.balances)) != (
+            row.chosen_id,
+            row.reason,
+            refusals,
+            after,
+        ):
+            yield f"decision {row.pk}: the engine now says {chosen} ({again.reason}), the row {row.chosen_id} ({row.reason})"

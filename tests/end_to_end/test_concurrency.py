@@ -1,0 +1,289 @@
+"""Many at once, over real connections: nothing twice, nothing lost, no limit overrun, the ledger exact.
+
+Each promise is tested with its guard, and once more without it: the checker must turn red then, else it is blind.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection, connections
+
+from accounts import clock
+from accounts.models import Manager, User
+from routing import audit, candidates, locks
+from routing.engine import LEAD, Reason
+from routing.exceptions import Refused
+from routing.models import Decision, Lead, Ledger, Member, Offer, Pipeline, Source, Stage, Trigger
+from routing.services.intake import Once, Replayed, take_lead
+from routing.services.stages import move_lead
+from routing.services.sweep import sweep
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(work: Callable[[int], object], *, times: int, clients: int) -> list[object]:
+    """Run the work so many times from so many threads, each with a connection of its own; raise the first error."""
+    start = threading.Barrier(clients)
+
+    def client(number: int) -> list[object]:
+        start.wait(30)
+        try:
+            return [work(n) for n in range(number, times, clients)]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(clients) as pool:
+        return [result for results in pool.map(client, range(clients)) for result in results]
+
+
+@pytest.fixture
+def team() -> dict[str, object]:
+    """Twelve managers, two pipelines with a trigger each that count in registries of their own."""
+    managers = [Manager.objects.create(user=User.objects.create(email=f"m{n:02}@example.com")) for n in range(12)]
+    stages = {}
+    for code in ("sales", "service"):
+        pipeline = Pipeline.objects.create(code=code, title=code)
+        for position, (name, kind) in enumerate((("new", "open"), ("accepted", "open"), ("won", "won"))):
+            stages[f"{code}/{name}"] = Stage.objects.create(pipeline=pipeline, code=name, kind=kind, position=position)
+    triggers = [
+        Trigger.objects.create(code=code, stage=stages[f"{code}/new"], on=["created"]) for code in ("sales", "service")
+    ]
+    source = Source.objects.create(code="form", title="Form", channel="site")
+    return {"managers": managers, "stages": stages, "triggers": triggers, "source": source}
+
+
+def join(trigger: Trigger, managers: list[Manager], *, limits: list[int | None], coefficients: list[int]) -> None:
+    for position, manager in enumerate(managers):
+        Member.objects.create(
+            trigger=trigger,
+            manager=manager,
+            position=position,
+            limit=limits[position % len(limits)],
+            coefficient=coefficients[position % len(coefficients)],
+        )
+
+
+def send(number: int, team: dict[str, object], *, pipeline: str = "sales") -> Lead:
+    source: Source = team["source"]
+    form = {"external_id": f"n{number}", "pipeline": pipeline, "contact": {"email": f"p{number}@example.com"}}
+    return take_lead(form, source_id=source.pk, at=clock.now()).lead_id
+
+
+def overruns() -> list[object]:
+    """Return who holds more than a limit allows, of all triggers they are members of."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            SELECT m.manager_id, m."limit", sum(l.leads) FROM routing_member m JOIN routing_load l USING (manager_id)
+            JOIN routing_stage s ON s.id = l.stage_id AND s.kind = 'open'
+            GROUP BY m.id, m.manager_id, m."limit" HAVING sum(l.leads) > m."limit" """)
+        return cursor.fetchall()
+
+
+def worst_distance(registry_id: int) -> float:
+    """Return by how many leads anybody was ever away from their exact share, over all prefixes of the decisions."""
+    owed: Counter[int] = Counter()
+    worst = 0.0
+    for row in Decision.objects.filter(registry=registry_id, counted=True).order_by("turn"):
+        refused = row.candidates["refusal"]
+        eligible = [
+            (m, c)
+            for i, (m, c) in enumerate(zip(row.candidates["manager"], row.candidates["coefficient"], strict=True))
+            if str(i) not in refused
+        ]
+        total = sum(c for _, c in eligible)
+        for manager, coefficient in eligible:
+            owed[manager] += coefficient / total
+        owed[row.chosen_id] -= 1
+        worst = max(worst, *map(abs, owed.values()))
+    return worst
+
+
+@contextmanager
+def without_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take away the lock of the registry, and the constraint that would catch two who take the same turn."""
+    monkeypatch.setattr(candidates, "LOCK_LEDGER", "SELECT 1")
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX decision_turn_once_per_registry")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE routing_decision")
+            cursor.execute(
+                "CREATE UNIQUE INDEX decision_turn_once_per_registry ON routing_decision (registry_id, turn) WHERE counted"
+            )
+
+
+def test_5000_leads_from_64_clients_are_shared_exactly(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1, 2, 3])
+    at_once(lambda n: send(n, team), times=5_000, clients=64)
+    registry = team["triggers"][0].own_registry.pk
+    assert Counter(Lead.objects.values_list("state", flat=True)) == {"assigned": 5_000}
+    assert Decision.objects.count() == 5_000
+    assert worst_distance(registry) < 2
+    assert list(audit.violations(decisions=False)) == []
+    ledger = Ledger.objects.get(pk=registry)
+    assert all(abs(balance) < 2 * LEAD for balance, *_ in ledger.standings.values())
+    assert ledger.turn == 5_000
+
+
+def test_without_the_lock_the_same_test_is_red(team, monkeypatch):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1, 2, 3])
+    with without_lock(monkeypatch):
+        at_once(lambda n: send(n, team), times=1_000, clients=32)
+        assert list(audit.violations(decisions=False)) != []
+        assert worst_distance(team["triggers"][0].own_registry.pk) >= 2
+
+
+def test_no_limit_is_overrun_across_registries_while_leads_come_move_and_close(team):
+    for trigger in team["triggers"]:
+        join(trigger, team["managers"], limits=[1, 3, 10, 25, 40], coefficients=[1, 2])
+    seen: list[object] = []
+    stages = team["stages"]
+
+    def work(n: int) -> None:
+        pipeline = ("sales", "service")[n % 2]
+        lead = send(n, team, pipeline=pipeline)
+        dice = random.Random(n).random()
+        if not Lead.objects.filter(pk=lead, state="assigned").exists():
+            dice += 0.7  # who moves a lead that waits takes it out of distribution
+        try:
+            if dice < 0.3:
+                move_lead(lead, stages[f"{pipeline}/accepted"].pk, at=clock.now())
+            elif dice < 0.7:
+                move_lead(lead, stages[f"{pipeline}/won"].pk, at=clock.now())
+            elif dice < 0.72:
+                sweep(at=clock.now())
+        except Refused:
+            pass
+        if n % 10 == 0:
+            seen.extend(overruns())
+
+    at_once(work, times=1_500, clients=32)
+    seen.extend(overruns())
+    assert seen == []
+    assert list(audit.violations()) == []
+    assert Lead.objects.filter(state="idle", stage__kind="open").count() == 0
+    # Who waits, waits because all are full, not because somebody was forgotten.
+    sweep(at=clock.now())
+    if Lead.objects.waiting().exists():
+        full = {m.manager_id for m in Member.objects.filter(trigger=team["triggers"][0]) if _held(m) >= m.limit}
+        assert len(full) == len(team["managers"])
+
+
+def _held(member: Member) -> int:
+    return Lead.objects.active().filter(responsible=member.manager_id).count()
+
+
+def test_without_the_last_check_two_registries_overrun_a_limit(team, monkeypatch):
+    for trigger in team["triggers"]:
+        join(trigger, team["managers"][:6], limits=[20], coefficients=[1])
+    monkeypatch.setattr("routing.services.assignment._limits", lambda *_: [])
+    at_once(lambda n: send(n, team, pipeline=("sales", "service")[n % 2]), times=400, clients=32)
+    assert overruns() != []
+
+
+def test_the_same_request_from_32_clients_is_one_lead(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+    keys, repeats = 40, 50  # 2,000 requests
+
+    def work(n: int) -> tuple[str, str]:
+        key = f"k{n % keys}"
+        once = Once(
+            owner="account",
+            route="lead",
+            key=key,
+            fingerprint="f",
+            render=lambda results: (201, str(results[0].lead_id)),
+        )
+        form = {"contact": {"email": f"{key}@example.com"}}
+        try:
+            return key, str(take_lead(form, source_id=team["source"].pk, at=clock.now(), once=once).lead_id)
+        except Replayed as replayed:
+            return key, replayed.answer
+
+    answers = at_once(work, times=keys * repeats, clients=32)
+    assert len(answers) == keys * repeats
+    assert len(set(answers)) == keys  # every repetition was told the first answer
+    assert Lead.objects.count() == keys
+    assert Decision.objects.count() == keys
+
+
+def test_the_same_number_from_one_source_is_one_lead(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+    leads = at_once(lambda n: send(n % 20, team), times=400, clients=32)
+    assert len(set(leads)) == Lead.objects.count() == 20
+
+
+def test_one_person_who_comes_many_times_at_once_is_one_contact(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+
+    def work(n: int) -> None:
+        form = {"contact": {"email": f"p{n % 5}@example.com"}, "company": {"name": f"Firm {n % 5}"}}
+        take_lead(form, source_id=team["source"].pk, at=clock.now())
+
+    at_once(work, times=300, clients=32)
+    contacts = {
+        (lead.contact.email, lead.company.name, lead.contact_id, lead.company_id)
+        for lead in Lead.objects.select_related("contact", "company")
+    }
+    assert len(contacts) == 5
+    assert Lead.objects.count() == 300
+
+
+def test_two_sweeps_at_once_redistribute_each_offer_once(team):
+    trigger = team["triggers"][0]
+    Trigger.objects.filter(pk=trigger.pk).update(acceptance_minutes=1, final_step="wait")
+    join(trigger, team["managers"], limits=[None], coefficients=[1])
+    for n in range(300):
+        send(n, team)
+    Offer.objects.update(offered_at="2026-01-01T00:00Z", accept_by="2026-01-01T00:01Z")
+    at = clock.now()
+    swept = at_once(lambda _: sweep(at=at), times=4, clients=4)
+    assert sum(s.expired for s in swept) == 300
+    assert Counter(Offer.objects.values_list("outcome", flat=True)) == {"timed_out": 300, "": 300}
+    assert Counter(Decision.objects.values_list("attempt", flat=True)) == {1: 300, 2: 300}
+    again = [(o.lead_id, o.manager_id) for o in Offer.objects.all()]
+    assert len(set(again)) == 600  # never the same person twice in a round
+    assert list(audit.violations()) == []
+
+
+def test_who_cannot_get_the_lock_keeps_the_lead_for_the_sweep(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+    holding, done = threading.Event(), threading.Event()
+    registry = team["triggers"][0].own_registry.pk
+
+    def hold() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(locks.LOCK_LEDGER, {"registry": registry})
+            holding.set()
+            done.wait(30)
+            cursor.execute("ROLLBACK")
+        connections.close_all()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holding.wait(10)
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '200ms'")
+    try:
+        lead = Lead.objects.get(pk=send(1, team))
+    finally:
+        done.set()
+        thread.join()
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
+    assert lead.state == Lead.State.WAITING
+    assert Decision.objects.count() == 0
+    sweep(at=clock.now())
+    lead.refresh_from_db()
+    assert lead.state == Lead.State.ASSIGNED
+    assert Decision.objects.get().reason == Reason.FAIR_SHARE
