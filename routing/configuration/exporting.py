@@ -1,0 +1,32 @@
+"""The export: what is stored, as one file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import ConfigurationVersion
+
+from . import text
+from .rows import document, read_stored
+
+ATTEMPTS = 5
+
+
+def export_configuration() -> str:
+    """Return the configuration as YAML, in a stable order; importing it changes nothing."""
+    return text.write(configuration_document())
+
+
+def configuration_document() -> dict[str, Any]:
+    """Return the configuration as the plain document that the file is."""
+    for _ in range(ATTEMPTS):
+        # Several queries make one picture when no change of configuration became visible between them.
+        version = _version()
+        found = document(read_stored())
+        if _version() == version:
+            break
+    return found
+
+
+def _version() -> int | None:
+    return ConfigurationVersion.objects.values_list("version", flat=True).first()

@@ -1,0 +1,220 @@
+"""The import: read the file, lay it over what is stored, judge the whole, write the difference.
+
+One transaction, all or nothing. Both sides are brought to the same plain items (rows.py), so what the report says is
+changed is what is written, and a file that says what is stored writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+
+from accounts.models import Account, ConfigurationVersion, Manager, User, WorkSchedule
+from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
+
+from . import rows as items_of
+from . import text
+from .judging import judge
+from .places import BadConfiguration, Errors
+from .pruning import prune_unnamed
+from .report import ONE, Change, Report, differences
+from .rows import KINDS, Item, Stored, read_stored
+from .shapes import SECTIONS, Given, Named, read_document
+from .writing import Plan, write_plan
+
+DEADLOCK_DETECTED = "40P01"
+ATTEMPTS = 3
+
+# What the file gives of these is laid over what is stored of them, key by key; every other value is one whole.
+LAID_OVER = ("channels", "cycle", "limit", "responsible_check", "acceptance", "registry")
+
+
+def import_configuration(
+    source: str | bytes | Mapping[str, Any], *, dry_run: bool = False, prune: bool = False
+) -> Report:
+    """Make the stored configuration what the file says, and tell what that adds, changes and leaves.
+
+    source: the YAML text, or the document that was read from it.
+    dry_run: do all of it, and take it back.
+    prune: in the sections that the file has, remove what it does not name.
+    Raises BadConfiguration, with every fault; nothing was written then.
+    """
+    document = source if isinstance(source, Mapping) else text.read(source)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _import(document, dry_run=dry_run, prune=prune)
+        except OperationalError as error:
+            # Somebody was changing the same row in the admin: one of the two wins whole, and we look at it again.
+            deadlock = getattr(error.__cause__, "pgcode", None) == DEADLOCK_DETECTED
+            if not deadlock or attempt == ATTEMPTS or connection.in_atomic_block:
+                raise
+    raise AssertionError("unreachable")
+
+
+@transaction.atomic
+def _import(document: object, *, dry_run: bool, prune: bool) -> Report:
+    lock_configuration()
+    errors: Errors = []
+    given = read_document(document, errors)
+    stored = read_stored()
+    plan = lay_over(given, stored)
+    judge(plan, given, stored, errors, pruned=given.sections if prune else frozenset())
+    if errors:
+        raise BadConfiguration.of(errors, SECTIONS)
+    report = _reported(plan, given, stored, dry_run=dry_run)
+    report.invitations = write_plan(plan, stored)
+    if prune:
+        prune_unnamed(given, stored, report, errors)
+    if errors:
+        raise BadConfiguration.of(errors, SECTIONS)
+    if dry_run:
+        report.invitations = dict.fromkeys(report.invitations, "when it is imported")
+        transaction.set_rollback(True)
+    return report
+
+
+def lock_configuration() -> None:
+    """Wait for whoever is changing the configuration, and let others wait.
+
+    Every change of configuration writes this row (a database trigger does), so whoever holds it is alone.
+    """
+    ConfigurationVersion.objects.bulk_create([ConfigurationVersion(pk=1, version=0)], ignore_conflicts=True)
+    ConfigurationVersion.objects.select_for_update().get(pk=1)
+
+
+# Laying the file over what is stored
+
+
+def lay_over(given: Given, stored: Stored) -> Plan:
+    """Return every object that the file names as it will be."""
+    plan = Plan()
+    users = _users(given, stored)
+    for kind in KINDS:
+        for key, named in given.named[kind].items() if kind in given.named else ():
+            base = stored.items[kind].get(key) or default_item(kind, named, users)
+            plan.items[kind][key] = laid_over(base, named.fields, kind)
+    plan.users = users
+    for kind, order in (("pipelines", list(given.named["pipelines"])), ("stages", list(given.named["stages"]))):
+        plan.order[kind] = arranged(list(stored.items[kind]), order)
+    return plan
+
+
+def _users(given: Given, stored: Stored) -> dict[str, User]:
+    """Return those who will be managers and are users already, by e-mail."""
+    emails = [email for email in given.named["managers"] if email not in stored.rows["managers"]]
+    return User.objects.in_bulk(emails, field_name="email")
+
+
+def default_item(kind: str, named: Named, users: Mapping[str, User]) -> Item:
+    """Return an object of the kind as it is when the file says nothing of it but its key."""
+    makers: dict[str, Callable[[], Item]] = {
+        "account": lambda: items_of.account_item(Account()),
+        "schedules": lambda: items_of.schedule_item(WorkSchedule(title=named.key)) | {"weekly": None},
+        "managers": lambda: items_of.manager_item(Manager(user=users.get(named.key) or User(email=named.key))),
+        "sources": lambda: items_of.source_item(Source(title=named.key)),
+        "pipelines": lambda: items_of.pipeline_item(Pipeline(title=named.key)),
+        "stages": lambda: items_of.stage_item(Stage()),
+        "registries": lambda: items_of.registry_item(Registry()),
+        # The two events that are recommended.
+        "triggers": lambda: items_of.trigger_item(Trigger(on=Trigger.Event.values)),
+    }
+    return makers[kind]()
+
+
+def laid_over(base: Item, fields: Mapping[str, Any], kind: str) -> Item:
+    """Return the item with what the file gives; an omitted key leaves the value, null sets it."""
+    item = deepcopy(base)
+    for key, value in fields.items():
+        if key == "members":
+            item[key] = _members(base[key], value)
+        elif key in LAID_OVER and isinstance(value, dict):
+            below = base[key] if isinstance(base[key], dict) else NOTHING_YET[key]
+            item[key] = {**below, **value}
+        elif key in item:
+            item[key] = value
+    if kind == "schedules" and fields.get("weekly") is not None and "cycle" not in fields:
+        item["cycle"] = None  # what was a cycle becomes a week
+    if kind == "schedules" and fields.get("cycle") is not None and "weekly" not in fields:
+        item["weekly"] = None
+    return item
+
+
+# What a value that was null has beside the keys that the file gives.
+NOTHING_YET: dict[str, Item] = {
+    "cycle": {"start": None, "days": []},
+    "limit": {"leads": None, "stages": []},
+    "responsible_check": {"of": [], "available": False, "count": False},
+    "acceptance": items_of.acceptance_item(Trigger()),
+    "registry": items_of.registry_settings(Registry()),
+}
+
+
+def _members(stored: list[Item], given: Mapping[str, Named]) -> list[Item]:
+    known = {member["manager"]: member for member in stored}
+    new = items_of.columns(Member(), ("coefficient", "limit")) | {"schedule": None}
+    return [{"manager": email, **(known.get(email) or new), **named.fields} for email, named in given.items()]
+
+
+def arranged(stored: list[str], named: Collection[str]) -> list[str]:
+    """Return the order in which all stand afterwards.
+
+    Those that the file names stand among themselves as in the file; those that it does not name keep their places; a
+    new one follows the one before it in the file, or precedes the one after it, or is the last.
+    """
+    known = set(stored)
+    moved = iter([key for key in named if key in known])
+    order = [next(moved) if key in named else key for key in stored]
+    new_ahead: list[str] = []
+    last: str | None = None
+    for key in named:
+        if key in known:
+            at = order.index(key)
+            order[at:at] = new_ahead
+            new_ahead = []
+            last = key
+        elif last is None:
+            new_ahead.append(key)
+        else:
+            order.insert(order.index(last) + 1, key)
+            last = key
+    return order + new_ahead
+
+
+# The report
+
+
+def _reported(plan: Plan, given: Given, stored: Stored, *, dry_run: bool) -> Report:
+    report = Report(dry_run=dry_run)
+    for kind in KINDS:
+        for key, item in plan.items[kind].items():
+            old = stored.items[kind].get(key)
+            if old is None:
+                plan.added[kind].append(key)
+                report.changes.append(Change("add", ONE[kind], key))
+                continue
+            fields = differences(old, item)
+            if fields:
+                plan.changed[kind].append(key)
+            if kind == "pipelines":
+                fields |= _reordered(f"{key}/", plan, stored)
+            if fields:
+                report.changes.append(Change("change", ONE[kind], key, fields))
+            else:
+                report.left.append((ONE[kind], key))
+        report.unnamed += [(ONE[kind], key) for key in stored.items[kind] if key not in plan.items[kind]]
+    before = list(stored.items["pipelines"])
+    after = [key for key in plan.order["pipelines"] if key in stored.items["pipelines"]]
+    if before != after:
+        report.changes.append(Change("change", "order of pipelines", "", {"order": (before, after)}))
+    return report
+
+
+def _reordered(prefix: str, plan: Plan, stored: Stored) -> dict[str, tuple[Any, Any]]:
+    """Return the change of the order in which the stages of a pipeline stand that were there before."""
+    before = [path for path in stored.items["stages"] if path.startswith(prefix)]
+    after = [path for path in plan.order["stages"] if path in before]
+    names = [path.removeprefix(prefix) for path in before], [path.removeprefix(prefix) for path in after]
+    return {"order of stages": names} if before != after else {}

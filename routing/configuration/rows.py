@@ -1,0 +1,323 @@
+"""Rows as the file shows them, and back: each object is a plain item, the same from the database and from a file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Model
+
+from accounts.models import Account, Manager, ScheduleException, WorkSchedule
+from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
+
+from .shapes import OBJECTS, exception_order
+
+Item = dict[str, Any]
+KINDS = ("account", "schedules", "managers", "sources", "pipelines", "stages", "registries", "triggers")
+
+
+@dataclass(slots=True)
+class Stored:
+    """The configuration as it is in the database. Pipelines and stages stand in their order."""
+
+    rows: dict[str, dict[str, Any]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    items: dict[str, dict[str, Item]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    exceptions: dict[str, dict[int, list[ScheduleException]]] = field(default_factory=dict)
+    members: dict[int, dict[str, Member]] = field(default_factory=dict)  # of a trigger, by e-mail
+
+    def add(self, kind: str, key: str, row: Model, item: Item) -> None:
+        self.rows[kind][key] = row
+        self.items[kind][key] = item
+
+
+def read_stored() -> Stored:
+    """Read all of the configuration, in a fixed number of queries."""
+    stored = Stored()
+    account = Account.get()
+    stored.add("account", "", account, account_item(account))
+    _read_people(stored)
+    for source in Source.objects.order_by("code"):
+        stored.add("sources", source.code, source, source_item(source))
+    for pipeline in Pipeline.objects.order_by("position", "id"):
+        stored.add("pipelines", pipeline.code, pipeline, pipeline_item(pipeline))
+    for stage in Stage.objects.select_related("pipeline").order_by(
+        "pipeline__position", "pipeline_id", "position", "id"
+    ):
+        stored.add("stages", str(stage), stage, stage_item(stage))
+    for registry in Registry.objects.named().order_by("code"):
+        stored.add("registries", registry.code or "", registry, registry_item(registry))
+    _read_triggers(stored)
+    return stored
+
+
+def _read_people(stored: Stored) -> None:
+    of_schedules: dict[int, list[ScheduleException]] = defaultdict(list)
+    of_managers: dict[int, list[ScheduleException]] = defaultdict(list)
+    for row in ScheduleException.objects.all():
+        if row.schedule_id is not None:
+            of_schedules[row.schedule_id].append(row)
+        elif row.manager_id is not None:
+            of_managers[row.manager_id].append(row)
+    stored.exceptions = {"schedules": of_schedules, "managers": of_managers}
+    for schedule in WorkSchedule.objects.order_by("code"):
+        stored.add("schedules", schedule.code, schedule, schedule_item(schedule, of_schedules[schedule.pk]))
+    for manager in Manager.objects.select_related("user", "schedule").order_by("user__email"):
+        stored.add("managers", manager.user.email, manager, manager_item(manager, of_managers[manager.pk]))
+
+
+def _read_triggers(stored: Stored) -> None:
+    members: dict[int, dict[str, Member]] = defaultdict(dict)
+    for member in Member.objects.select_related("manager__user", "schedule").order_by("position", "id"):
+        members[member.trigger_id][member.manager.user.email] = member
+    stored.members = members
+    paths = {stage.pk: path for path, stage in stored.rows["stages"].items()}
+    limits: dict[int, list[str]] = defaultdict(list)
+    for trigger_id, stage_id in Trigger.limit_stages.through.objects.values_list("trigger_id", "stage_id"):
+        limits[trigger_id].append(paths[stage_id])
+    found = Trigger.objects.select_related("registry", "duty__user", "own_registry")
+    # Of several on a stage the lowest priority fires, then the older one: the file keeps that order.
+    order = ("stage__pipeline__position", "stage__pipeline_id", "stage__position", "stage_id", "priority", "id")
+    for trigger in found.order_by(*order):
+        item = trigger_item(trigger, paths[trigger.stage_id], sorted(limits[trigger.pk]), members[trigger.pk].values())
+        stored.add("triggers", trigger.code, trigger, item)
+
+
+# The account, people and their time
+
+
+def account_item(row: Account) -> Item:
+    keys = ("name", "time_zone", "country", "unqualified", "online_minutes", "channels")
+    return {key: getattr(row, key) for key in keys}
+
+
+def fill_account(row: Account, item: Item) -> None:
+    for key in ("name", "time_zone", "country", "unqualified", "online_minutes"):
+        setattr(row, key, item[key])
+    for channel, active in item["channels"].items():
+        setattr(row, f"channel_{channel}", active)
+
+
+def schedule_item(row: WorkSchedule, exceptions: Iterable[ScheduleException] = ()) -> Item:
+    holidays = {"country": row.holiday_country, "subdivision": row.holiday_subdivision or None}
+    is_cycle = row.kind == WorkSchedule.Kind.CYCLE
+    return {
+        "title": row.title,
+        "weekly": None if is_cycle else {day: shifts for day, shifts in row.weekly.items() if shifts},
+        "cycle": {"start": row.cycle_start, "days": row.cycle_days} if is_cycle else None,
+        "holidays": holidays if row.holiday_country else None,
+        "exceptions": exception_items(exceptions),
+    }
+
+
+def fill_schedule(row: WorkSchedule, item: Item) -> None:
+    cycle, holidays = item["cycle"], item["holidays"] or {}
+    row.title = item["title"]
+    row.kind = WorkSchedule.Kind.CYCLE if cycle else WorkSchedule.Kind.WEEKLY
+    row.weekly = item["weekly"] or {}
+    row.cycle_start = cycle["start"] if cycle else None
+    row.cycle_days = cycle["days"] if cycle else []
+    row.holiday_country = holidays.get("country") or ""
+    row.holiday_subdivision = holidays.get("subdivision") or ""
+
+
+def exception_items(rows: Iterable[ScheduleException]) -> list[Item]:
+    return sorted(map(exception_item, rows), key=exception_order)
+
+
+def exception_item(row: ScheduleException) -> Item:
+    kind = str(row.kind)
+    return {"from": row.first_day, "to": row.last_day, kind: True if kind == "off" else row.intervals}
+
+
+def exception_row(item: Item, **of: Any) -> ScheduleException:
+    kind = next(key for key in ScheduleException.Kind.values if key in item)
+    intervals = [] if kind == "off" else item[kind]
+    return ScheduleException(first_day=item["from"], last_day=item["to"], kind=kind, intervals=intervals, **of)
+
+
+def manager_item(row: Manager, exceptions: Iterable[ScheduleException] = ()) -> Item:
+    return {
+        "name": row.user.name,
+        "schedule": row.schedule.code if row.schedule else None,
+        "offset": row.offset,
+        "time_zone": row.time_zone,
+        "active": row.active,
+        "skills": row.skills,
+        "exceptions": exception_items(exceptions),
+    }
+
+
+def fill_manager(row: Manager, item: Item, *, schedules: dict[str, WorkSchedule]) -> None:
+    row.user.name = item["name"]
+    row.schedule = schedules[item["schedule"]] if item["schedule"] else None
+    for key in ("offset", "time_zone", "active", "skills"):
+        setattr(row, key, item[key])
+
+
+# Sources, pipelines, registries: their columns have the names of the file
+
+
+def columns(row: Model, keys: Iterable[str]) -> Item:
+    values = {key: getattr(row, key) for key in keys}
+    return {key: str(value) if isinstance(value, str) else value for key, value in values.items()}
+
+
+def fill_columns(row: Model, item: Item) -> None:
+    for key, value in item.items():
+        setattr(row, key, value)
+
+
+def source_item(row: Source) -> Item:
+    return columns(row, ("title", "channel", "active", "country"))
+
+
+def pipeline_item(row: Pipeline) -> Item:
+    return columns(row, ("title",))
+
+
+def stage_item(row: Stage) -> Item:
+    return columns(row, ("title", "kind"))
+
+
+def registry_item(row: Registry) -> Item:
+    return {"title": row.title, **registry_settings(row)}
+
+
+def registry_settings(row: Registry) -> Item:
+    return columns(row, ("accounting", "reset", "refund_missed"))
+
+
+# Triggers
+
+# Columns of a trigger whose name in the file is another.
+TRIGGER_NAMES = {
+    "limit": "limit.leads",
+    "responsible_check": "responsible_check.of",
+    "acceptance_minutes": "acceptance.minutes",
+    "acceptance_clock": "acceptance.clock",
+    "max_attempts": "acceptance.max_attempts",
+    "final_step": "acceptance.finally",
+    "on_pause": "acceptance.on_pause",
+}
+SAME_NAMES = ("priority", "method", "online_only", "if_nobody", "set_fields")
+
+
+def trigger_item(
+    row: Trigger, stage: str | None = None, limits: list[str] | None = None, members: Iterable[Member] = ()
+) -> Item:
+    own = registry_settings(row.own_registry) if row.pk else {}
+    limited = row.limit is not None or limits
+    return {
+        "stage": stage,
+        "on": sorted(row.on, key=Trigger.Event.values.index),
+        **columns(row, SAME_NAMES),
+        "registry": row.registry.code
+        if row.registry
+        else own
+        if own != registry_settings(Registry()) and own
+        else None,
+        "limit": {"leads": row.limit, "stages": limits or []} if limited else None,
+        "responsible_check": responsible_check_item(row) if row.responsible_check else None,
+        "also_assign": sorted(row.also_assign, key=Trigger.Related.values.index),
+        "acceptance": acceptance_item(row) if row.acceptance_minutes is not None else None,
+        "duty": row.duty.user.email if row.duty else None,
+        "members": [member_item(member) for member in members],
+    }
+
+
+def responsible_check_item(row: Trigger) -> Item:
+    return {"of": row.responsible_check, "available": row.responsible_available, "count": row.responsible_count}
+
+
+def acceptance_item(row: Trigger) -> Item:
+    return {
+        "minutes": row.acceptance_minutes,
+        "clock": str(row.acceptance_clock),
+        "max_attempts": row.max_attempts,
+        "finally": str(row.final_step),
+        "on_pause": str(row.on_pause),
+    }
+
+
+def fill_trigger(row: Trigger, item: Item, *, rows: dict[str, dict[str, Any]]) -> None:
+    row.stage = rows["stages"][item["stage"]]
+    row.registry = rows["registries"][item["registry"]] if isinstance(item["registry"], str) else None
+    row.duty = rows["managers"][item["duty"]] if item["duty"] else None
+    fill_terms(row, item)
+
+
+def fill_terms(row: Trigger, item: Item) -> None:
+    """Fill what refers to nothing else."""
+    row.on, row.also_assign = item["on"], item["also_assign"]
+    fill_columns(row, {key: item[key] for key in SAME_NAMES})
+    row.limit = item["limit"]["leads"] if item["limit"] else None
+    check = item["responsible_check"] or responsible_check_item(Trigger())
+    row.responsible_check, row.responsible_available, row.responsible_count = (
+        check["of"],
+        check["available"],
+        check["count"],
+    )
+    asked = item["acceptance"] or acceptance_item(Trigger())
+    row.acceptance_minutes, row.acceptance_clock, row.max_attempts = (
+        asked["minutes"],
+        asked["clock"],
+        asked["max_attempts"],
+    )
+    row.final_step, row.on_pause = asked["finally"], asked["on_pause"]
+
+
+def member_item(row: Member) -> Item:
+    return {
+        "manager": row.manager.user.email,
+        "coefficient": row.coefficient,
+        "limit": row.limit,
+        "schedule": row.schedule.code if row.schedule else None,
+    }
+
+
+# The document
+
+
+def document(stored: Stored) -> dict[str, Any]:
+    """Return what is stored as the file has it, in a stable order."""
+    items = stored.items
+    return {
+        "version": 1,
+        "account": _as_null(items["account"][""]),
+        "schedules": [_listed("code", code, _schedule(item)) for code, item in items["schedules"].items()],
+        "managers": [_listed("email", email, item) for email, item in items["managers"].items()],
+        "sources": [_listed("code", code, item) for code, item in items["sources"].items()],
+        "pipelines": [
+            _listed("code", code, item | {"stages": _stages(code, items)}) for code, item in items["pipelines"].items()
+        ],
+        "registries": [_listed("code", code, item) for code, item in items["registries"].items()],
+        "triggers": [_listed("code", code, _trigger(item)) for code, item in items["triggers"].items()],
+    }
+
+
+def _listed(name: str, key: str, item: Item) -> Item:
+    return {name: key, **_as_null(item)}
+
+
+def _as_null(item: Item) -> Item:
+    return {key: None if value == "" else value for key, value in item.items()}
+
+
+def _schedule(item: Item) -> Item:
+    """Return the schedule without the one of weekly and cycle that it is not."""
+    return {key: value for key, value in item.items() if key not in ("weekly", "cycle") or value is not None}
+
+
+def _trigger(item: Item) -> Item:
+    """Return the trigger with its keys in the order in which people think of them."""
+    return {key: item.get(key, []) for key in OBJECTS["triggers"]}  # `when` has no column: there are no conditions
+
+
+def _stages(pipeline: str, items: dict[str, dict[str, Item]]) -> list[Item]:
+    return [
+        _listed("code", path.removeprefix(f"{pipeline}/"), item)
+        for path, item in items["stages"].items()
+        if path.partition("/")[0] == pipeline
+    ]
