@@ -1,11 +1,15 @@
 """Every URL prefix in one place."""
 
 from django.contrib import admin
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
-from . import health
+from . import health, openapi
 
 urlpatterns = [
+    path("api/v1/", include("routing.api.urls")),
+    *openapi.urlpatterns,
+    path("", include("accounts.urls")),
+    path("", include("routing.urls")),
     path("admin/", admin.site.urls),
     re_path(r"^healthz/?$", health.healthz, name="healthz"),
     re_path(r"^readyz/?$", health.readyz, name="readyz"),

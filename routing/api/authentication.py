@@ -1,0 +1,199 @@
+"""Who calls, and when: a key or a session becomes a Caller, by one statement a request."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils.functional import SimpleLazyObject
+from rest_framework import authentication, exceptions
+from rest_framework.request import Request
+
+from accounts.models import User
+from accounts.services import mark_online
+from routing.models import ApiKey
+
+ALL_SCOPES = frozenset(ApiKey.Scope.values)
+SUPERVISING_GROUPS = ("Supervisors", "Administrators")  # made by a migration of accounts
+LONGEST_KEY = 200
+PREFIX = slice(3, 15)  # of `lr_PREFIX_SECRET`
+
+# Everything a request needs to know of its caller, the instant and the version of the configuration included.
+COLUMNS = """
+    u.id, m.id,
+    m.id IS NOT NULL AND (m.last_seen_at IS NULL OR m.last_seen_at < now.at - interval '30 seconds'),
+    coalesce(u.is_superuser, false) OR EXISTS (
+        SELECT FROM accounts_user_groups member JOIN auth_group g ON g.id = member.group_id
+        WHERE member.user_id = u.id AND g.name IN %(groups)s),
+    now.at, coalesce((SELECT version FROM accounts_configurationversion), 0)
+"""
+BY_PREFIX = f"""
+SELECT {COLUMNS}, k.id, k.digest, k.scopes, k.source_id,
+    k.last_used_at IS NULL OR k.last_used_at < now.at - interval '1 minute',
+    k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now.at)
+        AND coalesce(s.active, true) AND coalesce(u.is_active, true)
+FROM routing_apikey k
+CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) now
+LEFT JOIN routing_source s ON s.id = k.source_id
+LEFT JOIN accounts_user u ON u.id = k.user_id
+LEFT JOIN accounts_manager m ON m.user_id = k.user_id
+WHERE k.prefix = %(prefix)s
+"""
+BY_USER = f"""
+SELECT {COLUMNS}
+FROM accounts_user u
+CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) now
+LEFT JOIN accounts_manager m ON m.user_id = u.id
+WHERE u.id = %(user)s
+"""
+# A row that another request is marking right now is left to it: nobody waits for a time of last use.
+MARK_USED = """
+UPDATE routing_apikey SET last_used_at = %(at)s WHERE id = (
+    SELECT id FROM routing_apikey
+    WHERE id = %(key)s AND (last_used_at IS NULL OR last_used_at < %(at)s - interval '1 minute')
+    FOR NO KEY UPDATE SKIP LOCKED)
+"""
+NO_DIGEST = "0" * 64  # compared with when there is no such key, so that it takes as long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who sends a request, what they may, and its instant."""
+
+    at: datetime  # the database's clock
+    version: int  # of the configuration
+    scopes: frozenset[str]
+    sees_everything: bool  # the account's key, or a supervisor
+    key_id: int | None = None  # None: a session
+    source_id: int | None = None  # of the key
+    user_id: int | None = None  # of the key or the session
+    manager_id: int | None = None  # of that user
+
+    @property
+    def owner(self) -> str:
+        """Return whose idempotency keys these are; as ApiKey.owner."""
+        if self.source_id:
+            return f"source:{self.source_id}"
+        return f"user:{self.user_id}" if self.user_id else "account"
+
+    @property
+    def user(self) -> User | None:
+        """Return the row of the user, for what is written down as done by them."""
+        return User.objects.get(pk=self.user_id) if self.user_id else None
+
+
+class KeyUser:
+    """`request.user` of a key that belongs to no user: nobody's row, with the account's rights or a source's."""
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = is_staff = is_superuser = False
+    pk = id = None
+
+    def __init__(self, *, may_everything: bool) -> None:
+        self.may_everything = may_everything
+
+    def has_perm(self, permission: str, obj: object = None) -> bool:
+        return self.may_everything
+
+    def has_perms(self, permissions: list[str], obj: object = None) -> bool:
+        return self.may_everything
+
+
+class ApiKeyAuthentication(authentication.BaseAuthentication):
+    """`Authorization: Bearer KEY`, or `X-Api-Key: KEY`."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        presented = presented_key(request)
+        if presented is None:
+            return None
+        row = self._row(presented)
+        digest = hashlib.sha256(presented.encode("utf-8", "surrogatepass")).hexdigest()
+        known = hmac.compare_digest(digest.encode(), (row[7] if row else NO_DIGEST).encode())
+        if row is None or not known or not row[-1]:
+            raise exceptions.AuthenticationFailed
+        user_id, manager_id, unseen, supervises, at, version, key_id, _, scopes, source_id, unused, _ = row
+        caller = Caller(
+            at=at,
+            version=version,
+            scopes=frozenset(scopes),
+            sees_everything=supervises if user_id else source_id is None,
+            key_id=key_id,
+            source_id=source_id,
+            user_id=user_id,
+            manager_id=manager_id,
+        )
+        if unused:
+            with connection.cursor() as cursor:
+                cursor.execute(MARK_USED, {"at": at, "key": key_id})
+        if unseen:
+            mark_online(manager_id, at=at)
+        user = (
+            SimpleLazyObject(lambda: User.objects.get(pk=user_id))
+            if user_id
+            else KeyUser(may_everything=source_id is None)
+        )
+        return user, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+    def _row(self, presented: str) -> tuple[Any, ...] | None:
+        # A key of another shape is looked up as well, and takes as long as a wrong one.
+        fits = (
+            len(presented) <= LONGEST_KEY
+            and presented.isascii()
+            and presented.startswith("lr_")
+            and presented.isprintable()
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(BY_PREFIX, {"prefix": presented[PREFIX] if fits else "", "groups": SUPERVISING_GROUPS})
+            row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """The session of the pages, with its CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        user = found[0]
+        with connection.cursor() as cursor:
+            cursor.execute(BY_USER, {"user": user.pk, "groups": SUPERVISING_GROUPS})
+            row = cursor.fetchone()
+        if row is None:
+            raise exceptions.AuthenticationFailed
+        user_id, manager_id, unseen, supervises, at, version = row
+        if unseen:
+            mark_online(manager_id, at=at)
+        caller = Caller(
+            at=at,
+            version=version,
+            scopes=ALL_SCOPES,
+            sees_everything=supervises,
+            user_id=user_id,
+            manager_id=manager_id,
+        )
+        return user, caller
+
+
+def presented_key(request: Request) -> str | None:
+    """Return the key of the request; None when it presents none. "" is a key as well, and a wrong one."""
+    scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return str(key.strip())
+    other = request.META.get("HTTP_X_API_KEY")
+    return None if other is None else str(other.strip())
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who sends the request; the permission of every door has seen to it that somebody does."""
+    caller: Any = request.auth
+    assert isinstance(caller, Caller)
+    return caller

@@ -1,0 +1,65 @@
+"""Managers as the API shows them: on duty, available, what they hold, where they stand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Sum
+
+from accounts.availability import Person, load_people
+from routing.documents import Document, instant
+from routing.models import Ledger, Load
+from routing.roster import Roster
+
+
+def manager_documents(emails: Sequence[str], roster: Roster, *, at: datetime | None, now: datetime) -> list[Document]:
+    """Return the managers in this order, in a fixed number of queries.
+
+    at: an instant to look at: duty by today's schedules, pauses as they ran then; what they hold and their balances are
+    those of now. None: now.
+    """
+    people = roster.people if at is None else load_people(roster.account, at=at)
+    by_email = {person.email: person for person in people.values()}
+    chosen = [by_email[email] for email in emails if email in by_email]
+    ids = [person.id for person in chosen]
+    held = dict(
+        Load.objects.filter(manager__in=ids, stage__in=roster.active_stages)
+        .values_list("manager")
+        .annotate(leads=Sum("leads"))
+        .values_list("manager", "leads")
+    )
+    balances = _balances(set(ids))
+    return [_document(person, at or now, held.get(person.id, 0), balances[person.id]) for person in chosen]
+
+
+def _document(person: Person, at: datetime, held: int, balances: dict[str, int]) -> Document:
+    reason = person.unavailable(at)
+    pause = person.paused(at)
+    return {
+        "email": person.email,
+        "name": person.name,
+        "active": person.active,
+        "on_duty": person.duty.on_duty(at),
+        "available": reason is None,
+        "reason": reason,
+        "next_start": instant(person.duty.next_start(at)),
+        "next_change": instant(person.duty.next_change(at)),
+        "paused_until": instant(pause[1]) if pause else None,
+        "held": held,
+        "balances": balances,
+    }
+
+
+def _balances(managers: set[int]) -> dict[int, dict[str, int]]:
+    """Return manager → registry → balance in billionths of a lead, where the manager stands in the registry."""
+    balances: dict[int, dict[str, int]] = defaultdict(dict)
+    rows: Any = Ledger.objects.exclude(standings={}).values_list(
+        "registry__code", "registry__trigger__code", "standings"
+    )
+    for code, trigger, standings in rows.order_by("registry"):
+        for manager in managers & {int(key) for key in standings}:
+            balances[manager][code or trigger] = standings[str(manager)][0]
+    return balances

@@ -1,0 +1,139 @@
+"""What a list may be asked for: these parameters and no others, each read by its own line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+
+from routing.engine.text import BadText, refuse_controls
+from routing.models import Lead
+from routing.roster import Roster
+
+from .authentication import Caller, caller_of
+from .pagination import refused
+from .serializers import in_utc, read_instant
+
+LEAD_FILTERS = ("state", "stage", "pipeline", "responsible", "source", "external_id", "created_after", "created_before")
+PAGE = ("cursor", "limit")
+LONGEST_VALUE = 500
+# A plus sign that nobody escaped arrives as a blank: 2026-03-02T09:00:00 01:00
+BLANK_FOR_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d\Z)", re.ASCII)
+
+
+def refuse_unknown(request: Request, known: tuple[str, ...]) -> None:
+    """Raise ValidationError for a parameter that means nothing here, is given twice, or is no text."""
+    errors = {}
+    for name, values in request.query_params.lists():
+        try:
+            refuse_controls(values[0])
+        except BadText:
+            errors[printable(name)] = [ErrorDetail("This is no text.", "invalid-text")]
+        if name not in known:
+            errors[printable(name)] = [
+                ErrorDetail(f"There is no such parameter; known are {', '.join(known)}.", "unknown-parameter")
+            ]
+        elif len(values) > 1:
+            errors[name] = [ErrorDetail("This is given more than once.", "given-twice")]
+        elif len(values[0]) > LONGEST_VALUE and name != "cursor":
+            errors[name] = [ErrorDetail(f"At most {LONGEST_VALUE} characters.", "too-long")]
+    if errors:
+        raise ValidationError(errors)
+
+
+def printable(name: str) -> str:
+    return name[:100].encode("ascii", "backslashreplace").decode()
+
+
+def filtered(leads: QuerySet[Lead], request: Request, roster: Roster) -> QuerySet[Lead]:
+    """Return the leads that the query of the request asks for. Raises ValidationError."""
+    refuse_unknown(request, (*LEAD_FILTERS, *PAGE))
+    errors: dict[str, Any] = {}
+    for name, read in READERS.items():
+        value = request.query_params.get(name)
+        if value is None:
+            continue
+        try:
+            leads = leads.filter(**read(value, roster, caller_of(request)))
+        except ValidationError as error:
+            errors |= error.detail if isinstance(error.detail, dict) else {name: error.detail}
+    if errors:
+        raise ValidationError(errors)
+    return leads
+
+
+def instant_parameter(request: Request, name: str, roster: Roster) -> datetime | None:
+    """Return the instant in the query, None when it has none. Raises ValidationError."""
+    value = request.query_params.get(name)
+    if value is None:
+        return None
+    try:
+        return _instant(value, roster)
+    except ValidationError as error:
+        raise ValidationError({name: error.detail}) from None
+
+
+def _instant(value: str, roster: Roster) -> datetime:
+    return in_utc(read_instant(BLANK_FOR_PLUS.sub("+", value)), roster.zone)
+
+
+def _state(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+    if value not in Lead.State.values:
+        raise refused("state", "invalid-choice", f"One of {', '.join(Lead.State.values)} is expected.")
+    return {"state": value}
+
+
+def _stage(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+    stage = roster.stage_by_path.get(value)
+    if stage is None:
+        raise refused("stage", "unknown-stage", "There is no such stage; write it as sales/new.")
+    return {"stage": stage.id}
+
+
+def _pipeline(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+    if value not in roster.pipelines:
+        raise refused("pipeline", "unknown-pipeline", "There is no such pipeline.")
+    return {"stage__in": [stage.id for stage in roster.pipelines[value]]}
+
+
+def _source(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+    source = roster.source_by_code.get(value)
+    if source is None and caller.sees_everything:
+        raise refused("source", "unknown-source", "There is no such source.")
+    return {"source": source.id if source else 0}  # who may not see it is not told whether it exists
+
+
+def _responsible(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+    person = roster.people_by_email.get(value.strip().lower())
+    if person is None and caller.sees_everything:
+        raise refused("responsible", "unknown-manager", "There is no manager with this e-mail.")
+    return {"responsible": person.id if person else 0}
+
+
+def _external_id(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+    return {"external_id": value}
+
+
+def _created_after(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+    return {"created_at__gte": _instant(value, roster)}
+
+
+def _created_before(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+    return {"created_at__lt": _instant(value, roster)}
+
+
+READERS: dict[str, Callable[[str, Roster, Caller], dict[str, Any]]] = {
+    "state": _state,
+    "stage": _stage,
+    "pipeline": _pipeline,
+    "responsible": _responsible,
+    "source": _source,
+    "external_id": _external_id,
+    "created_after": _created_after,
+    "created_before": _created_before,
+}

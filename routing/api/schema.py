@@ -1,0 +1,384 @@
+"""What /api/schema/ says of each door, with an example each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import append_meta
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from rest_framework import serializers
+
+from . import serializers as shapes
+from .pagination import DEFAULT_LIMIT, MAX_LIMIT
+
+PROBLEM = "application/problem+json"
+REFUSALS = {
+    "400": "Something in the request is wrong; `errors` names each fault.",
+    "401": "No key, or not a valid one: the same answer for every reason.",
+    "403": "The key lacks the scope, or its owner may not do this.",
+    "404": "There is no such thing, or the caller may not know of it.",
+    "409": "The state does not allow it; nothing was changed.",
+    "411": "The body was sent without its length.",
+    "413": "The body is too large.",
+    "415": "The body is not plain JSON.",
+    "422": "The Idempotency-Key came before with another body.",
+    "503": "Too busy at the moment: send the same request again after Retry-After seconds.",
+}
+IDS = {
+    "lead_id": ("Id of the lead", "0195a1b2-0000-7000-8000-000000000001"),
+    "email": ("E-mail of the manager", "ann@example.com"),
+}
+
+
+class Described(AutoSchema):
+    """A door's description, with the refusals that every door shares."""
+
+    def get_operation(self, *args: Any, **options: Any) -> Any:
+        operation = super().get_operation(*args, **options)
+        if operation is not None:
+            shape = self.resolve_serializer(shapes.ProblemOut(), "response").ref
+            for status in self._refusals(operation):
+                content = {PROBLEM: {"schema": shape, "example": problem_example(status)}}
+                operation["responses"][status] = {"description": REFUSALS[status], "content": content}
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+        return operation
+
+    def get_description(self) -> str:  # type: ignore[override]
+        return ""  # what the operation says of itself; the docstrings of views are for who reads the code
+
+    def _get_serializer_name(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> str:
+        name: str = super()._get_serializer_name(serializer, direction, bypass_extensions)
+        return name.removesuffix("Request").removesuffix("Out")
+
+    def _refusals(self, operation: dict[str, Any]) -> list[str]:
+        parameters = operation.get("parameters", [])
+        statuses = ["400", "401", "403", "503"]
+        if any(parameter["in"] == "path" for parameter in parameters):
+            statuses.append("404")
+        if self.method == "POST":
+            statuses += ["409", "411", "413", "415"]
+        if any(parameter["name"] == "Idempotency-Key" for parameter in parameters):
+            statuses.append("422")
+        return statuses
+
+    def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
+        return [
+            {
+                "in": "path",
+                "name": name,
+                "required": True,
+                "description": IDS[name][0],
+                "schema": {"type": "string", "format": "uuid"} if name == "lead_id" else {"type": "string"},
+                "example": IDS[name][1],
+            }
+            for name in variables
+        ]
+
+
+def problem_example(status: str) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": "…",
+        "status": int(status),
+        "detail": REFUSALS[status],
+        "code": "invalid-phone" if status == "400" else "…",
+        **(
+            {
+                "errors": [
+                    {
+                        "pointer": "/contact/phone",
+                        "field": "contact.phone",
+                        "code": "invalid-phone",
+                        "detail": "A text is expected.",
+                    }
+                ]
+            }
+            if status == "400"
+            else {}
+        ),
+    }
+
+
+class Keys(OpenApiAuthenticationExtension):
+    target_class = "routing.api.authentication.ApiKeyAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key, `lr_…`; or send it as `X-Api-Key`."}
+
+
+class Sessions(OpenApiAuthenticationExtension):
+    target_class = "routing.api.authentication.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": "The session of the pages; what writes needs the header X-CSRFToken as well.",
+        }
+
+
+class Fields(OpenApiSerializerFieldExtension):
+    target_class = "routing.api.serializers.Optional"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        return append_meta(self.target.json_schema(), {})
+
+
+# Examples
+
+LEAD_SENT = {
+    "external_id": "form-18-7741",
+    "name": "Demo request",
+    "contact": {"name": "Ana Ruiz", "email": "ana@example.com", "phone": "+34 600 000 000"},
+    "company": {"name": "Ruiz SL", "domain": "ruiz.example"},
+    "budget": "1200.00",
+    "currency": "EUR",
+    "language": "es",
+    "country": "ES",
+    "tags": ["demo"],
+    "utm": {"source": "google"},
+    "fields": {"employees": 240},
+}
+LEAD_ANSWERED = {
+    "id": "0195a1b2-0000-7000-8000-000000000001",
+    "external_id": "form-18-7741",
+    "name": "Demo request",
+    "source": "landing",
+    "channel": "site",
+    "pipeline": "sales",
+    "stage": "sales/new",
+    "state": "offered",
+    "score": 0,
+    "responsible": {"email": "ann@example.com", "name": "Ann"},
+    "accept_by": "2026-03-02T10:10:00Z",
+    "created_at": "2026-03-02T10:00:00Z",
+    "arrived_at": "2026-03-02T10:00:00Z",
+    "contact": {
+        "id": "0195a1b2-0000-7000-8000-000000000002",
+        "name": "Ana Ruiz",
+        "email": "ana@example.com",
+        "phone": "+34600000000",
+        "chat": None,
+    },
+    "company": {"id": "0195a1b2-0000-7000-8000-000000000003", "name": "Ruiz SL", "domain": "ruiz.example"},
+    "budget": "1200.00",
+    "currency": "EUR",
+    "language": "es",
+    "country": "ES",
+    "region": None,
+    "postal_code": None,
+    "product": None,
+    "tags": ["demo"],
+    "utm": {"source": "google"},
+    "fields": {"employees": 240},
+    "comment": "",
+    "decision": {"trigger": "new-leads", "reason": "fair_share", "registry": "sales", "at": "2026-03-02T10:00:00Z"},
+}
+DECISION = {
+    "at": "2026-03-02T10:00:00Z",
+    "trigger": "new-leads",
+    "registry": "sales",
+    "method": "fair_share",
+    "attempt": 1,
+    "outcome": "assigned",
+    "chosen": "ann@example.com",
+    "reason": "fair_share",
+    "candidates": [
+        {
+            "manager": "ann@example.com",
+            "eligible": True,
+            "reason": None,
+            "coefficient": 1,
+            "held": 3,
+            "limit": 10,
+            "balance_before": 500_000_000,
+            "balance_after": -500_000_000,
+        }
+    ],
+}
+MANAGER = {
+    "email": "ann@example.com",
+    "name": "Ann",
+    "active": True,
+    "on_duty": True,
+    "available": False,
+    "reason": "paused",
+    "next_start": "2026-03-03T08:00:00Z",
+    "next_change": "2026-03-02T17:00:00Z",
+    "paused_until": "2026-03-02T10:30:00Z",
+    "held": 4,
+    "balances": {"sales": -500_000_000},
+}
+
+
+def sent(value: object, *, media_type: str = "application/json") -> OpenApiExample:
+    return OpenApiExample("sent", value=value, request_only=True, media_type=media_type)
+
+
+def answered(value: object, *statuses: str) -> OpenApiExample:
+    return OpenApiExample("answered", value=value, response_only=True, status_codes=list(statuses) or ["200"])
+
+
+def page_of(name: str, child: type[serializers.Serializer[Any]]) -> Any:
+    return inline_serializer(
+        name,
+        {
+            "next": serializers.URLField(allow_null=True),
+            "previous": serializers.URLField(allow_null=True),
+            "results": child(many=True),
+        },
+    )
+
+
+def page_example(result: object) -> OpenApiExample:
+    return answered({"next": None, "previous": None, "results": [result]})
+
+
+# Parameters
+
+LIMIT = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    description="Rows a page",
+)
+CURSOR = OpenApiParameter("cursor", str, description="As `next` and `previous` carry it")
+AT = OpenApiParameter(
+    "at", str, description="An instant, ISO 8601; now when absent. Held leads and balances are always those of now."
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    OpenApiParameter.HEADER,
+    description="Makes a repetition of the request one request: the same body is answered with the first answer.",
+)
+REPLAYED = OpenApiParameter(
+    "Idempotent-Replayed",
+    {"type": "string", "enum": ["true"]},
+    OpenApiParameter.HEADER,
+    response=[200, 201],
+    description="On a repetition",
+)
+LEAD_FILTERS = [
+    OpenApiParameter("state", str, enum=["idle", "waiting", "offered", "assigned"]),
+    OpenApiParameter("stage", str, description="sales/new"),
+    OpenApiParameter("pipeline", str, description="Code"),
+    OpenApiParameter("responsible", str, description="E-mail"),
+    OpenApiParameter("source", str, description="Code"),
+    OpenApiParameter("external_id", str),
+    OpenApiParameter("created_after", str, description="At this instant or later; ISO 8601"),
+    OpenApiParameter("created_before", str, description="Before this instant; ISO 8601"),
+]
+
+# Operations
+
+TAKE_LEAD = extend_schema(
+    operation_id="take_lead",
+    summary="Take one lead and distribute it",
+    description="201 with the lead and its decision; 200 with the first lead when its source sent this external_id "
+    "before. Fields that are not listed are passed over.",
+    request=shapes.LeadIn,
+    parameters=[IDEMPOTENCY_KEY, REPLAYED],
+    responses={201: shapes.LeadOut, 200: OpenApiResponse(shapes.LeadOut, description="Known before, unchanged")},
+    examples=[sent(LEAD_SENT), answered(LEAD_ANSWERED, "200", "201")],
+)
+TAKE_LEADS = extend_schema(
+    operation_id="take_leads",
+    summary="Take up to 1,000 leads",
+    description="A JSON list, or an object a line. Results stand in order; a bad lead does not spoil the others.",
+    request={
+        "application/json": {"type": "array", "maxItems": 1000, "items": {"type": "object"}},
+        "application/x-ndjson": {"type": "string"},
+    },
+    parameters=[IDEMPOTENCY_KEY, REPLAYED],
+    responses=shapes.BulkOut,
+    examples=[
+        sent([LEAD_SENT]),
+        sent(
+            '{"contact": {"email": "ana@example.com"}}\n{"contact": {"phone": "+34600000001"}}\n',
+            media_type="application/x-ndjson",
+        ),
+        answered({"results": [{"index": 0, "status": 201, "lead": LEAD_ANSWERED}]}),
+    ],
+)
+LIST_LEADS = extend_schema(
+    operation_id="list_leads",
+    summary="List leads, the newest first",
+    parameters=[*LEAD_FILTERS, LIMIT, CURSOR],
+    responses=page_of("LeadPage", shapes.LeadOut),
+    examples=[page_example(LEAD_ANSWERED)],
+)
+READ_LEAD = extend_schema(
+    operation_id="read_lead", summary="Read one lead", responses=shapes.LeadOut, examples=[answered(LEAD_ANSWERED)]
+)
+LIST_DECISIONS = extend_schema(
+    operation_id="list_decisions",
+    summary="Why a lead went as it did, the oldest decision first",
+    parameters=[LIMIT, CURSOR],
+    responses=page_of("DecisionPage", shapes.DecisionOut),
+    examples=[page_example(DECISION)],
+)
+ACCEPT_LEAD = extend_schema(
+    operation_id="accept_lead",
+    summary="Accept the lead for the manager whom it is offered to",
+    request=None,
+    responses=shapes.LeadOut,
+    examples=[answered({**LEAD_ANSWERED, "state": "assigned", "accept_by": None})],
+)
+DECLINE_LEAD = extend_schema(
+    operation_id="decline_lead",
+    summary="Decline the lead; it is distributed again",
+    request=shapes.DeclineIn,
+    responses=shapes.LeadOut,
+    examples=[sent({"reason": "on a call"}), answered(LEAD_ANSWERED)],
+)
+MOVE_LEAD = extend_schema(
+    operation_id="move_lead",
+    summary="Move the lead to another stage",
+    request=shapes.MoveIn,
+    responses=shapes.LeadOut,
+    examples=[sent({"stage": "sales/accepted"}), answered({**LEAD_ANSWERED, "stage": "sales/accepted"})],
+)
+REASSIGN_LEAD = extend_schema(
+    operation_id="reassign_lead",
+    summary="Give the lead to a manager by hand",
+    description="For supervisors and keys of the account or a source.",
+    request=shapes.ReassignIn,
+    responses=shapes.LeadOut,
+    examples=[sent({"manager": "ann@example.com", "count": True}), answered({**LEAD_ANSWERED, "state": "assigned"})],
+)
+LIST_MANAGERS = extend_schema(
+    operation_id="list_managers",
+    summary="Who is on duty, available, and where they stand",
+    parameters=[AT, LIMIT, CURSOR],
+    responses=page_of("ManagerPage", shapes.ManagerOut),
+    examples=[page_example(MANAGER)],
+)
+READ_MANAGER = extend_schema(
+    operation_id="read_manager",
+    summary="One manager",
+    parameters=[AT],
+    responses=shapes.ManagerOut,
+    examples=[answered(MANAGER)],
+)
+PAUSE_MANAGER = extend_schema(
+    operation_id="pause_manager",
+    summary="Take a manager out of distribution",
+    description="For so many minutes, or until resumed. Open offers go to others, unless the trigger keeps them.",
+    request=shapes.PauseIn,
+    responses=shapes.ManagerOut,
+    examples=[sent({"minutes": 30, "reason": "lunch"}), answered(MANAGER)],
+)
+RESUME_MANAGER = extend_schema(
+    operation_id="resume_manager",
+    summary="Bring a manager back into distribution",
+    request=None,
+    responses=shapes.ManagerOut,
+    examples=[answered({**MANAGER, "available": True, "reason": None, "paused_until": None})],
+)

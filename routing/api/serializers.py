@@ -1,0 +1,538 @@
+"""Shape and types of what comes in; and of what goes out, for the schema.
+
+Whether a pipeline exists or somebody can be reached is not asked here: that is the service's to know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any, Never, NoReturn
+from zoneinfo import ZoneInfo
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.fields import empty
+
+from routing.engine import text
+from routing.engine.text import BadText
+from routing.models import Lead
+
+MOST_TAGS = 50
+MOST_KEYS = 200
+MOST_MINUTES = 525_600  # of a pause: a year
+LARGEST_BUDGET = Decimal("999999999999.99")
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+AHEAD = timedelta(days=1)  # by which a sender's clock may be wrong
+
+INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:?\d\d|[+-]\d\d)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+MONEY = re.compile(r"\d{1,12}(?:\.\d{1,2})?", re.ASCII)
+
+
+def _fail(code: str, detail: str) -> NoReturn:
+    raise ValidationError([ErrorDetail(detail, code)])
+
+
+def _at_pointer(bad: BadText) -> ValidationError:
+    """Return the refusal with the place that the walk found: {"fields": {"city": [...]}}."""
+    detail: Any = [ErrorDetail(f"This cannot be kept as text: {bad.detail}.", bad.code)]
+    for step in reversed(bad.pointer.split("/")[1:]):
+        detail = {step.replace("~1", "/").replace("~0", "~"): detail}
+    return ValidationError(detail)
+
+
+# Fields. Each takes null and what is absent; a wrong type is refused and never turned into a right one.
+
+
+class Optional(serializers.Field[Any, Any, Any, Any]):
+    """A field that may be null or absent: senders leave out what they do not know."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"required": False, "allow_null": True, **options})
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if data is empty:
+            raise serializers.SkipField
+        return None if data is None else self.to_internal_value(data)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return what is taken besides null, as JSON schema."""
+        raise NotImplementedError
+
+
+class Text(Optional):
+    """A text, cleaned of what no text may hold, and never cut."""
+
+    multiline = False
+
+    def __init__(self, *, max_length: int | None = None, code: str = "invalid-text", **options: Any) -> None:
+        self.max_length = max_length
+        self.code = code
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if type(data) is not str:
+            _fail(self.code, "A text is expected.")
+        try:
+            cleaned = self.cleaned(data)
+        except BadText as bad:
+            raise _at_pointer(bad) from None
+        if self.max_length is not None and len(cleaned) > self.max_length:
+            _fail("too-long", f"At most {self.max_length} characters are kept.")
+        return cleaned
+
+    def cleaned(self, data: str) -> str:
+        return text.clean(data, multiline=self.multiline)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", **({} if self.max_length is None else {"maxLength": self.max_length})}
+
+
+class LongText(Text):
+    multiline = True
+
+
+class Identifier(Text):
+    """A text that tells things apart: refused rather than cleaned, since two of them must never become one."""
+
+    def cleaned(self, data: str) -> str:
+        return text.refuse_controls(data)
+
+
+class Numeral(Text):
+    """A text that some senders write as a whole number: a phone, a postal code."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(str(data) if type(data) is int else data)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {**super().json_schema(), "type": ["string", "integer"]}
+
+
+class NumeralIdentifier(Numeral, Identifier):
+    pass
+
+
+class Code(Text):
+    """A code in a fixed alphabet, written in any case: a currency, a country."""
+
+    def __init__(self, pattern: str, example: str, **options: Any) -> None:
+        self.pattern = re.compile(pattern, re.ASCII)
+        self.example = example
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> str:
+        code = super().to_internal_value(data)
+        if code and not self.pattern.fullmatch(code):
+            _fail(self.code, f"A code such as {self.example} is expected.")
+        return code.upper()
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^({self.pattern.pattern})?$"}
+
+
+class Flag(Optional):
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) is not bool:
+            _fail("invalid-boolean", "true or false is expected.")
+        return data
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+class Minutes(Optional):
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int or not 1 <= data <= MOST_MINUTES:
+            _fail("invalid-number", f"A whole number of minutes from 1 to {MOST_MINUTES} is expected.")
+        return data
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": 1, "maximum": MOST_MINUTES}
+
+
+class Money(Optional):
+    """An amount as text or number, exact to the cent or refused."""
+
+    def to_internal_value(self, data: Any) -> Decimal | None:
+        if data == "":
+            return None
+        if type(data) is float or type(data) is int:
+            return self._from_number(data)
+        if type(data) is not str or not MONEY.fullmatch(data):
+            _fail("invalid-number", "An amount such as 1200.00 is expected, with at most two decimals.")
+        return Decimal(data)
+
+    def _from_number(self, number: int | float) -> Decimal:
+        # repr: the shortest text that is this number, as the sender wrote it
+        amount = abs(Decimal(repr(number))) if number == 0 else Decimal(repr(number))
+        if not 0 <= amount <= LARGEST_BUDGET:
+            _fail("invalid-number", f"An amount from 0 to {LARGEST_BUDGET} is expected.")
+        if amount != amount.quantize(Decimal("0.01")):
+            _fail("invalid-number", "An amount has at most two decimals.")
+        return amount.quantize(Decimal("0.01"))
+
+    def json_schema(self) -> dict[str, Any]:
+        return {
+            "oneOf": [
+                {"type": "string", "pattern": r"^([0-9]{1,12}(\.[0-9]{1,2})?)?$"},
+                {"type": "number", "minimum": 0, "maximum": float(LARGEST_BUDGET)},
+            ],
+            "description": "At most two decimals; more are refused, never rounded.",
+        }
+
+
+class Instant(Optional):
+    """An instant; one without an offset stays naive until the door knows the account's zone."""
+
+    def to_internal_value(self, data: Any) -> datetime | None:
+        if data == "":
+            return None
+        if type(data) is not str:
+            _fail("invalid-time", "A text such as 2026-03-02T09:00:00+01:00 is expected.")
+        return read_instant(data)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "examples": ["2026-03-02T09:00:00+01:00"]}
+
+
+def read_instant(written: str) -> datetime:
+    """Return the datetime as it is written, naive when it has no offset. Raises ValidationError."""
+    match = INSTANT.fullmatch(written) if len(written) < 50 else None
+    try:
+        if match is None:
+            raise ValueError
+        day, time, offset = match.groups()
+        return datetime.fromisoformat(f"{day}T{_to_microseconds(time or '00:00')}{(offset or '').upper()}")
+    except ValueError:
+        _fail("invalid-time", "An instant such as 2026-03-02T09:00:00+01:00 is expected.")
+
+
+def _to_microseconds(time: str) -> str:
+    clock, dot, fraction = time.partition(".")
+    return clock + dot + fraction[:6].ljust(6, "0") if dot else clock
+
+
+def in_utc(at: datetime, zone: tzinfo) -> datetime:
+    """Return the instant in UTC, one without an offset as of the zone. Raises ValidationError outside of 1970..2100."""
+    try:
+        instant = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        instant = at.replace(tzinfo=UTC)
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        _fail("invalid-time", f"A year from {FIRST_YEAR} to {LAST_YEAR} is expected.")
+    return instant
+
+
+class Tags(Optional):
+    tag = Text(max_length=200)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        if type(data) is not list:
+            _fail("invalid-list", "A list of texts is expected.")
+        if len(data) > MOST_TAGS:
+            _fail("too-many-items", f"At most {MOST_TAGS} tags are kept.")
+        tags, errors = [], {}
+        for index, tag in enumerate(data):
+            try:
+                tags.append(self.tag.to_internal_value(tag))
+            except ValidationError as error:
+                errors[str(index)] = error.detail
+        if errors:
+            raise ValidationError(errors)
+        return tags
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {**self.tag.json_schema()}, "maxItems": MOST_TAGS}
+
+
+class JsonObject(Optional):
+    """An object with any JSON inside."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if type(data) is not dict:
+            _fail("invalid-json", "A JSON object is expected.")
+        if len(data) > MOST_KEYS:
+            _fail("too-many-keys", f"At most {MOST_KEYS} fields are kept.")
+        try:
+            cleaned = text.clean_json(data)
+        except BadText as bad:
+            raise _at_pointer(bad) from None
+        assert isinstance(cleaned, dict)  # as it went in
+        return cleaned
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": True, "maxProperties": MOST_KEYS}
+
+
+# In
+
+
+class Form(serializers.Serializer[Any]):
+    """An object coming in. One instance serves all requests: one per request would cost more than the rest of the door.
+
+    Fields that are not declared are passed over: advertising systems and form builders add some without a warning.
+    """
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            _fail("not-an-object", "A JSON object is expected.")
+        values: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            if name in data:
+                try:
+                    values[name] = field.run_validation(data[name])
+                except ValidationError as error:
+                    errors[name] = error.detail
+            elif field.required:
+                errors[name] = [ErrorDetail("This is needed.", "required")]
+        if errors:
+            raise ValidationError(errors)
+        return values
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return None if data is None else self.to_internal_value(data)
+
+
+class ContactIn(Form):
+    name = Text(max_length=500)
+    email = Text(max_length=500, code="invalid-email")
+    phone = Numeral(max_length=200, code="invalid-phone")
+    chat = Text(max_length=500)
+
+
+class CompanyIn(Form):
+    name = Text(max_length=500)
+    domain = Text(max_length=255)
+
+
+class LeadIn(Form):
+    external_id = NumeralIdentifier(
+        max_length=255, help_text="The source's own number: the same one twice is one lead."
+    )
+    source = Identifier(  # type: ignore[assignment]
+        max_length=63, help_text="Code of a source; for keys that belong to none."
+    )
+    unqualified = Flag(help_text="Puts the lead into the pipeline's unqualified stage.")
+    pipeline = Identifier(max_length=63, help_text="Code; the first pipeline when absent.")
+    stage = Identifier(max_length=127, help_text="Code; the pipeline's first open stage when absent.")
+    name = Text(max_length=500)
+    contact = ContactIn(required=False, allow_null=True)
+    company = CompanyIn(required=False, allow_null=True)
+    budget = Money()
+    currency = Code("[A-Za-z]{3}", "EUR", code="invalid-currency", max_length=3)
+    language = Text(max_length=35)
+    country = Code("[A-Za-z]{2}", "ES", code="invalid-country", max_length=2)
+    region = Text(max_length=200)
+    postal_code = Numeral(max_length=32)
+    product = Text(max_length=200)
+    tags = Tags()
+    utm = JsonObject()
+    fields_ = JsonObject()
+    comment = LongText()
+    arrived_at = Instant(
+        help_text="When the lead reached the source; ISO 8601, without an offset in the account's time zone."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        # `fields` is taken by REST framework itself.
+        return {name.rstrip("_"): field for name, field in super().get_fields().items()}
+
+
+class MoveIn(Form):
+    stage = Identifier(
+        max_length=127,
+        required=True,
+        allow_null=False,
+        help_text="sales/accepted, or the code alone within the pipeline",
+    )
+
+
+class ReassignIn(Form):
+    manager = Identifier(max_length=254, required=True, allow_null=False, help_text="E-mail")
+    count = Flag(help_text="The lead counts in the registry. Default: it does not.")
+    reason = Text(max_length=500)
+
+
+class DeclineIn(Form):
+    reason = Text(max_length=500)
+
+
+class PauseIn(Form):
+    minutes = Minutes(help_text="Absent: until resumed.")
+    reason = Text(max_length=200)
+
+
+class NothingIn(Form):
+    """No field is read."""
+
+
+def read_lead(data: object, *, at: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """Return what the service takes. Raises ValidationError."""
+    form: dict[str, Any] = LEAD_IN.run_validation({} if data is None else data)
+    written = form.get("arrived_at")
+    if written is not None:
+        try:
+            form["arrived_at"] = in_utc(written, zone)
+            if form["arrived_at"] > at + AHEAD:
+                _fail("invalid-time", "This is more than a day ahead.")
+        except ValidationError as error:
+            raise ValidationError({"arrived_at": error.detail}) from None
+    return form
+
+
+def ready(form: Form) -> Form:
+    """Return the form with its fields made, for threads to share."""
+    assert form.fields is not None  # made at first use
+    for field in form.fields.values():
+        if isinstance(field, Form):
+            ready(field)
+    return form
+
+
+LEAD_IN = ready(LeadIn())
+MOVE_IN = ready(MoveIn())
+REASSIGN_IN = ready(ReassignIn())
+DECLINE_IN = ready(DeclineIn())
+PAUSE_IN = ready(PauseIn())
+
+
+# Out: how the documents look. Nothing is rendered by these.
+
+
+class Out(serializers.Serializer[Any]):
+    def to_representation(self, instance: Any) -> Never:
+        raise NotImplementedError
+
+
+class PersonOut(Out):
+    email = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+
+
+class ContactOut(Out):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    email = serializers.CharField(allow_null=True)
+    phone = serializers.CharField(allow_null=True)
+    chat = serializers.CharField(allow_null=True)
+
+
+class CompanyOut(Out):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    domain = serializers.CharField(allow_null=True)
+
+
+class LeadDecisionOut(Out):
+    trigger = serializers.CharField()
+    reason = serializers.CharField()
+    registry = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class LeadOut(Out):
+    id = serializers.UUIDField()
+    external_id = serializers.CharField(allow_null=True)
+    name = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
+    channel = serializers.CharField()
+    pipeline = serializers.CharField()
+    stage = serializers.CharField(help_text="sales/new")
+    state = serializers.ChoiceField(choices=[(value, value) for value in Lead.State.values])
+    score = serializers.IntegerField()
+    responsible = PersonOut(allow_null=True)
+    accept_by = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField(help_text="When it reached us")
+    arrived_at = serializers.DateTimeField(help_text="When it reached the source")
+    contact = ContactOut(allow_null=True)
+    company = CompanyOut(allow_null=True)
+    budget = serializers.CharField(allow_null=True, help_text="1200.00")
+    currency = serializers.CharField(allow_null=True)
+    language = serializers.CharField(allow_null=True)
+    country = serializers.CharField(allow_null=True)
+    region = serializers.CharField(allow_null=True)
+    postal_code = serializers.CharField(allow_null=True)
+    product = serializers.CharField(allow_null=True)
+    tags = serializers.ListField(child=serializers.CharField())
+    utm = serializers.DictField()
+    comment = serializers.CharField()
+    decision = LeadDecisionOut(allow_null=True, help_text="The last one")
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "fields": serializers.DictField()}
+
+
+class CandidateOut(Out):
+    manager = serializers.CharField(help_text="E-mail")
+    eligible = serializers.BooleanField()
+    reason = serializers.CharField(allow_null=True)
+    coefficient = serializers.IntegerField()
+    held = serializers.IntegerField()
+    limit = serializers.IntegerField(allow_null=True)
+    balance_before = serializers.IntegerField(help_text="Billionths of a lead")
+    balance_after = serializers.IntegerField(help_text="Billionths of a lead")
+
+
+class DecisionOut(Out):
+    at = serializers.DateTimeField()
+    trigger = serializers.CharField()
+    registry = serializers.CharField()
+    method = serializers.CharField()
+    attempt = serializers.IntegerField()
+    outcome = serializers.CharField(help_text="assigned or waiting")
+    chosen = serializers.CharField(allow_null=True, help_text="E-mail")
+    reason = serializers.CharField()
+    candidates = CandidateOut(many=True)
+
+
+class ManagerOut(Out):
+    email = serializers.CharField()
+    name = serializers.CharField()
+    active = serializers.BooleanField()
+    on_duty = serializers.BooleanField()
+    available = serializers.BooleanField()
+    reason = serializers.CharField(allow_null=True, help_text="Why not available: inactive, paused or off_duty")
+    next_start = serializers.DateTimeField(allow_null=True)
+    next_change = serializers.DateTimeField(allow_null=True)
+    paused_until = serializers.DateTimeField(allow_null=True, help_text="null while paused: until resumed")
+    held = serializers.IntegerField(help_text="Leads in active stages, offers included")
+    balances = serializers.DictField(child=serializers.IntegerField(), help_text="Registry → billionths of a lead")
+
+
+class FieldErrorOut(Out):
+    pointer = serializers.CharField(help_text="JSON pointer: /contact/phone")
+    field = serializers.CharField(help_text="contact.phone")
+    code = serializers.CharField(help_text="Stable, for programs")
+    detail = serializers.CharField(help_text="For people")
+
+
+class ProblemOut(Out):
+    """RFC 9457."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField(help_text="Stable, for programs")
+    errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]
+
+
+class BulkItemOut(Out):
+    index = serializers.IntegerField()
+    status = serializers.IntegerField(help_text="201 taken, 200 known before, 400 not taken")
+    lead = LeadOut(required=False)
+    error = ProblemOut(required=False)
+
+
+class BulkOut(Out):
+    results = BulkItemOut(many=True)
