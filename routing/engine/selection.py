@@ -6,6 +6,7 @@ from fractions import Fraction
 from .values import LEAD, Candidate, Reason
 
 Choice = tuple[int, list[int]]  # position of the chosen, balances after
+REMAINDERS = 1_000  # billionths of a lead: balances this near differ by remainders of shares alone
 
 
 def shares(coefficients: Sequence[int], *, turn: int) -> list[int]:
@@ -32,7 +33,8 @@ def fair_share(eligible: Sequence[Candidate], *, turn: int) -> Choice:
     Source: docs/rules.md, "Fair share".
     """
     balances = [c.balance + share for c, share in zip(eligible, shares([c.coefficient for c in eligible], turn=turn))]
-    chosen = _longest_without(eligible, balances, max(balances))
+    highest = max(balances) - REMAINDERS
+    chosen = _longest_without(eligible, [balance > highest for balance in balances], True)
     balances[chosen] -= LEAD
     return chosen, balances
 
