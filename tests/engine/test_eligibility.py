@@ -18,10 +18,10 @@ FACTS = [
 REASONS = [None, Reason.COEFFICIENT_ZERO, Reason.NO_MATCH, Reason.AT_LIMIT, Reason.ALREADY_TRIED]
 
 
-@pytest.mark.parametrize("values", product(*([good, *bad] for _, good, bad in FACTS)))
+@pytest.mark.parametrize("values", list(product(*([good, *bad] for _, good, bad in FACTS))))
 def test_of_all_combinations_the_first_reason_wins(values):
-    facts = dict(zip((name for name, *_ in FACTS), values))
-    wrong = [i for i, (value, (_, good, _)) in enumerate(zip(values, FACTS)) if value != good]
+    facts = dict(zip((name for name, *_ in FACTS), values, strict=True))
+    wrong = [i for i, (value, (_, good, _)) in enumerate(zip(values, FACTS, strict=True)) if value != good]
     expected = None if not wrong else values[0] if wrong[0] == 0 else REASONS[wrong[0]]
     assert refusal(Candidate(manager=1, limit=5, **facts)) is expected
 
