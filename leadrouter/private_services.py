@@ -317,7 +317,8 @@ class PostgreSQL(Service):
         if not (data / "PG_VERSION").exists():
             self._create(data)
         make_private_folder(data, self.user())
-        self._wait_for_predecessor(data / "postmaster.pid")
+        for pid_file in (data / "postmaster.pid", sockets_folder() / ".s.PGSQL.5432.lock"):
+            self._wait_for_predecessor(pid_file)
 
     def _create(self, data: Path) -> None:
         """Make a cluster under another name and rename it: one that was broken off is never taken for a whole one."""
@@ -333,14 +334,18 @@ class PostgreSQL(Service):
         draft.rename(data)
 
     def _wait_for_predecessor(self, pid_file: Path) -> None:
-        """Let a server of a killed keeper finish its shutdown; forget a pid file whose process is something else."""
+        """Let a server of a killed keeper finish its shutdown; forget a pid file whose process is no server.
+
+        Its number may have gone to another program, or be that of a dead process which nobody has buried yet.
+        PostgreSQL itself would take either for a server, and refuse to start.
+        """
         try:
             pid = int(pid_file.read_text().split()[0])
         except (OSError, ValueError, IndexError):
             return
         if wait_until(lambda: not is_process(pid, "postgres"), seconds=STOP_SECONDS):
             if process_exists(pid) and Path("/proc").is_dir():
-                pid_file.unlink(missing_ok=True)  # its number went to another program, which would refuse us a start
+                pid_file.unlink(missing_ok=True)
             return
         raise ServiceUnavailable(f"A PostgreSQL (process {pid}) still runs on {pid_file.parent}. Stop it first.")
 
