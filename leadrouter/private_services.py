@@ -538,14 +538,14 @@ class Keeper:
 
 _uses: dict[str, IO[str]] = {}
 _uses_lock = threading.Lock()
-_keepers: list[subprocess.Popen[bytes]] = []  # those that we started
+_keepers: dict[str, subprocess.Popen[bytes]] = {}  # those that we started
 
 
 @atexit.register
 def _leave() -> None:
     for held in _uses.values():
         held.close()
-    for keeper in _keepers:
+    for keeper in _keepers.values():
         if keeper.poll() is None:
             keeper.returncode = 0  # it may outlive us, for others: not ours to wait for, and no warning that we do not
 
@@ -568,8 +568,9 @@ def release() -> None:
     for name in names:
         service = SERVICES[name]()
         wait_until(lambda s=service: not keeper_lives(s) or others_use(s), seconds=STOP_SECONDS)  # type: ignore[misc]
-    for keeper in _keepers:
-        keeper.poll()  # so that none that has ended stays in the list of processes
+        if name in _keepers and not keeper_lives(service):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                _keepers[name].wait(5)  # so that not even its entry stays in the list of processes
 
 
 def others_use(service: Service) -> bool:
@@ -605,7 +606,7 @@ def _join(service: Service) -> IO[str]:
             service.path("ready").unlink(missing_ok=True)
             service.path("error").unlink(missing_ok=True)
             keeper = _start_keeper(service)
-            _keepers.append(keeper)
+            _keepers[service.name] = keeper
             wait_until(lambda: service.path("ready").exists() or keeper.poll() is not None, seconds=START_SECONDS + 5)
         else:
             wait_until(lambda: service.path("ready").exists() or not keeper_lives(service), seconds=START_SECONDS + 5)
