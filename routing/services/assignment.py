@@ -324,7 +324,10 @@ def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: 
 
 
 def refund(verdict_of: Lead, registry_id: int, manager_id: int, *, at: datetime) -> None:
-    """Give a manager back the turn of a lead that they let go, where the registry says so."""
+    """Give a manager back the turn of a lead that they let go, where the registry says so and it cost them one."""
+    last = Decision.objects.filter(lead=verdict_of, chosen=manager_id).order_by("-id").first()
+    if last is None or not last.counted:
+        return
     _adjust(registry_id, manager_id, verdict_of, Adjustment.Kind.REFUND, LEAD, received=-1, at=at)
 
 
