@@ -220,8 +220,9 @@ def test_totals_even_out_so_who_was_away_catches_up():
 @given(coefficients=small, received=st.lists(st.integers(0, 20), min_size=6, max_size=6))
 def test_totals_choose_the_lowest_received_by_coefficient(coefficients, received):
     candidates = [
-        Candidate(manager=i, coefficient=c, received=r) for i, (c, r) in enumerate(zip(coefficients, received))
-    ]  # noqa: B905
+        Candidate(manager=i, coefficient=c, received=r)
+        for i, (c, r) in enumerate(zip(coefficients, received, strict=False))
+    ]
     chosen = decide(candidates, method=Reason.TOTALS, turn=1).chosen
     loads = [Fraction(c.received, c.coefficient) for c in candidates]
     assert loads[chosen] == min(loads)
