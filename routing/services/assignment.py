@@ -146,7 +146,11 @@ def record(
 
 
 # Handing over related leads is no distribution: no trigger fires and no limit applies.
-RELATED = _records("assigned", {"lead": "uuid", "manager": "bigint", "contact": "uuid", "company": "uuid"})
+# Of several leads of one contact or company in one run the last one decides, as if they had come one by one.
+RELATED = {
+    by: _records(by, {"lead": "uuid", "manager": "bigint", "contact": "uuid", "company": "uuid"})
+    for by in ("lead", "contact", "company")
+}
 HAND_OVER_LEADS = """
 WITH handed AS (
     UPDATE routing_lead other SET responsible_id = r.manager, state = 'assigned' FROM {related}, routing_stage stage
@@ -161,11 +165,11 @@ INSERT INTO routing_leadevent (lead_id, at, kind, data)
 SELECT id, %(at)s, 'handed_over', jsonb_build_object('with', lead, 'manager', manager) FROM handed
 """
 HAND_OVER = {
-    "contact": f"UPDATE routing_contact c SET responsible_id = r.manager FROM {RELATED} WHERE c.id = r.contact",
-    "company": f"UPDATE routing_company c SET responsible_id = r.manager FROM {RELATED} WHERE c.id = r.company",
-    "tasks": f"UPDATE routing_task t SET responsible_id = r.manager FROM {RELATED} WHERE t.lead_id = r.lead AND t.done_at IS NULL",
-    "contact_leads": HAND_OVER_LEADS.format(related=RELATED, by="contact"),
-    "company_leads": HAND_OVER_LEADS.format(related=RELATED, by="company"),
+    "contact": f"UPDATE routing_contact c SET responsible_id = r.manager FROM {RELATED['contact']} WHERE c.id = r.contact",
+    "company": f"UPDATE routing_company c SET responsible_id = r.manager FROM {RELATED['company']} WHERE c.id = r.company",
+    "tasks": f"UPDATE routing_task t SET responsible_id = r.manager FROM {RELATED['lead']} WHERE t.lead_id = r.lead AND t.done_at IS NULL",
+    "contact_leads": HAND_OVER_LEADS.format(related=RELATED["contact"], by="contact"),
+    "company_leads": HAND_OVER_LEADS.format(related=RELATED["company"], by="company"),
 }
 
 
@@ -178,7 +182,8 @@ def hand_over_related(assigned: Iterable[tuple[Any, int, Any, Any]], kinds: Iter
     statements = [HAND_OVER[kind] for kind in kinds]
     if rows and statements:
         with connection.cursor() as cursor:
-            cursor.execute("; ".join(statements), {"assigned": dumps(rows), "at": at})
+            by = {key: dumps(list({row[key]: row for row in rows}.values())) for key in RELATED}
+            cursor.execute("; ".join(statements), {**by, "at": at})
 
 
 def insert_leads(rows: Iterable[dict[str, Any]]) -> None:

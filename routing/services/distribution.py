@@ -138,7 +138,9 @@ def decide_all(
 ) -> list[Verdict]:
     """Decide for each case in turn, each decision seeing those before it."""
     verdicts: list[Verdict] = []
+    owners: dict[tuple[str, UUID | None], int] = {}  # whom the cases before made responsible for a contact or company
     for case in cases:
+        case.owners = {kind: owners.get((kind, getattr(case, kind)), owner) for kind, owner in case.owners.items()}
         held = case.stage in rule.limit_stages
         if verdicts:
             candidates = _following(candidates, verdicts[-1], book, held=verdicts[-1].case.stage in rule.limit_stages)
@@ -146,6 +148,9 @@ def decide_all(
         verdict = _decide(case, rule, roster, candidates, book.turn + 1, at=at)
         _enter(book, verdict)
         verdicts.append(verdict)
+        for kind in ("contact", "company"):
+            if verdict.manager is not None and kind in rule.also_assign and getattr(case, kind):
+                owners[kind, getattr(case, kind)] = verdict.manager
     return verdicts
 
 
