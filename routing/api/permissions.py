@@ -28,7 +28,7 @@ class HasScope(BasePermission):
             return False
         method = "GET" if request.method == "HEAD" else request.method
         scope = view.scopes.get(method)
-        if scope is None and hasattr(view, str(method).lower()):
+        if scope is None and method in view.allowed_methods:
             return False
         if scope is not None and scope not in caller.scopes:
             raise NotAllowed(f"This needs a key with the scope `{scope}`.")

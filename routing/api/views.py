@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
-from routing.documents import Document, decision_documents, lead_documents
-from routing.exceptions import InvalidLead, NotAllowed, NotFound, Refused
+from routing.documents import Document, decision_documents
+from routing.exceptions import InvalidLead, NotFound
 from routing.models import Decision, Lead
 from routing.roster import Roster, current
 from routing.services.assignment import reassign
@@ -31,6 +25,17 @@ from routing.services.stages import move_lead
 
 from . import journal
 from . import schema as described
+from .answers import (
+    Form,
+    bulk_lines,
+    document_of,
+    documents_of,
+    dumps,
+    fingerprint,
+    one_answer,
+    result_of,
+    written,
+)
 from .authentication import ApiKeyAuthentication, Caller, SessionAuthentication, caller_of
 from .duty import manager_documents
 from .filters import PAGE, filtered, instant_parameter, refuse_unknown
@@ -53,6 +58,7 @@ class ApiView(APIView):
     renderer_classes = (JSONRenderer,)
     parser_classes: Sequence[type[LeadJSONParser]] = (LeadJSONParser,)
     schema = described.Described()
+    http_method_names = ["get", "head", "post"]
     metadata_class = None  # OPTIONS describes nothing: the schema does
     scopes: Mapping[str, str] = {}
 
@@ -71,7 +77,7 @@ class IntakeView(ApiView):
     def handle_exception(self, exc: Exception) -> Response:
         request = self.request
         if isinstance(exc, Replayed):
-            return answer(exc.status, exc.answer, replayed=True)  # type: ignore[return-value]
+            return written(exc.status, exc.answer, replayed=True)  # type: ignore[return-value]
         try:
             response = super().handle_exception(exc)
         except Exception:
@@ -113,11 +119,15 @@ class LeadsView(IntakeView):
 
     @described.TAKE_LEAD
     def post(self, request: Request) -> HttpResponseBase:
-        caller = caller_of(request)
-        once = self.once(request, render_one(caller))
-        form = read_lead(request.data, at=caller.at, zone=self.roster(request).zone)
+        caller, roster = caller_of(request), self.roster(request)
+
+        def render(results: list[Taken | InvalidLead]) -> tuple[int, str]:
+            return one_answer(results[0], form, caller, roster)
+
+        once = self.once(request, render)
+        form = read_lead(request.data, at=caller.at, zone=roster.zone)
         results = take_leads([form], source_id=caller.source_id, at=caller.at, once=once, version=caller.version)
-        return answer(*render_one(caller)(results))
+        return written(*render(results))
 
 
 class BulkView(IntakeView):
@@ -127,27 +137,25 @@ class BulkView(IntakeView):
 
     @described.TAKE_LEADS
     def post(self, request: Request) -> HttpResponseBase:
-        caller, items = caller_of(request), request.data
+        caller, roster, items = caller_of(request), self.roster(request), request.data
         if not isinstance(items, list):  # no body at all
             raise NotAList()
-        read = [self._read(item, caller, self.roster(request)) for item in items]
+        read = [self._read(item, caller, roster) for item in items]
         forms = [form for form in read if isinstance(form, dict)]
-        problems: dict[int, Document] = {}
+        lines: list[Document] = []
 
         def render(results: list[Taken | InvalidLead]) -> tuple[int, str]:
-            following = iter(results)
-            all_results = [next(following) if isinstance(form, dict) else form for form in read]
-            lines = [bulk_line(index, result, caller) for index, result in enumerate(all_results)]
-            problems.update({line["index"]: line["error"] for line in lines if "error" in line})
+            taken = iter(results)
+            lines[:] = bulk_lines([next(taken) if isinstance(x, dict) else x for x in read], read, caller, roster)
             return 200, dumps({"results": lines})
 
         once = self.once(request, render)
         results = take_leads(forms, source_id=caller.source_id, at=caller.at, once=once, version=caller.version)
-        response = answer(*render(results))
-        journal.keep_items(request, ((problem, items[index]) for index, problem in problems.items()))
+        response = written(*render(results))
+        journal.keep_items(request, [(line["error"], items[line["index"]]) for line in lines if "error" in line])
         return response
 
-    def _read(self, item: object, caller: Caller, roster: Roster) -> dict[str, Any] | Exception:
+    def _read(self, item: object, caller: Caller, roster: Roster) -> Form | Exception:
         """Return the form of one lead, or what is wrong with it: a bad item does not spoil the others."""
         if isinstance(item, BadBody):
             return item
@@ -155,42 +163,6 @@ class BulkView(IntakeView):
             return read_lead(item, at=caller.at, zone=roster.zone)
         except ValidationError as error:
             return error
-
-
-def render_one(caller: Caller) -> Callable[[list[Taken | InvalidLead]], tuple[int, str]]:
-    def render(results: list[Taken | InvalidLead]) -> tuple[int, str]:
-        [taken] = results
-        if isinstance(taken, InvalidLead):
-            raise taken
-        return 201 if taken.created else 200, dumps(shown(taken, caller))
-
-    return render
-
-
-def bulk_line(index: int, result: Taken | Exception, caller: Caller) -> Document:
-    try:
-        if isinstance(result, Exception):
-            raise result
-        return {"index": index, "status": 201 if result.created else 200, "lead": shown(result, caller)}
-    except (APIException, Refused) as error:
-        problem = {**problem_of(error), "status": 400}
-        return {"index": index, "status": 400, "error": problem}
-
-
-def problem_of(error: Exception) -> Document:
-    """Return the problem as it is answered when it stands alone."""
-    handle: Any = api_settings.EXCEPTION_HANDLER
-    document: Document = handle(error, {}).data
-    return document
-
-
-def shown(taken: Taken, caller: Caller) -> Document:
-    """Return the lead as its sender may see it. Raises NotAllowed for another's lead with this external_id."""
-    if taken.created or caller.sees_everything:
-        return taken.document
-    if not visible_leads(caller).filter(pk=taken.lead_id).exists():
-        raise NotAllowed("A lead with this external_id was taken before, and is not shown with this key.")
-    return masked(caller, [taken.document])[0]
 
 
 # Leads
@@ -352,61 +324,3 @@ def visible_manager(caller: Caller, email: str) -> Manager:
     if found is None:
         raise NotFound("There is no such manager.")
     return found
-
-
-def document_of(caller: Caller, lead: uuid.UUID) -> Document:
-    """Return the lead. Raises NotFound when the caller lost sight of it meanwhile."""
-    found = masked(caller, lead_documents(visible_leads(caller).filter(pk=lead)))
-    if not found:
-        raise NotFound("There is no such lead.")
-    return found[0]
-
-
-def result_of(caller: Caller, lead: uuid.UUID) -> Document:
-    """Return the lead as the caller's own deed left it, another manager's perhaps."""
-    return masked(caller, lead_documents(Lead.objects.filter(pk=lead)))[0]
-
-
-def documents_of(caller: Caller, ids: Sequence[uuid.UUID]) -> list[Document]:
-    """Return the leads in the order of their ids; those that are gone meanwhile are left out."""
-    found = {document["id"]: document for document in lead_documents(visible_leads(caller).filter(pk__in=ids))}
-    return masked(caller, [found[str(id_)] for id_ in ids if str(id_) in found])
-
-
-def masked(caller: Caller, documents: list[Document]) -> list[Document]:
-    """Hide from the key of a source what others told of the same person or company."""
-    if not caller.source_id:
-        return documents
-    for role in ("contact", "company"):
-        ids = [document[role]["id"] for document in documents if document[role]]
-        others = Lead.objects.exclude(source=caller.source_id).filter(**{f"{role}__in": ids})
-        shared = set(map(str, others.values_list(role, flat=True).distinct())) if ids else set()
-        for document in documents:
-            if document[role] and document[role]["id"] in shared:
-                document[role] = {"id": document[role]["id"], **HIDDEN[role]}
-    return documents
-
-
-HIDDEN: dict[str, dict[str, str | None]] = {
-    "contact": {"name": "", "email": None, "phone": None, "chat": None},
-    "company": {"name": "", "domain": None},
-}
-
-
-def answer(status: int, text: str, *, replayed: bool = False) -> HttpResponse:
-    """Return a JSON answer that is written already."""
-    response = HttpResponse(text, status=status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
-
-
-def dumps(document: object) -> str:
-    return json.dumps(document, cls=DjangoJSONEncoder, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def fingerprint(body: object) -> str:
-    """Return the SHA-256 of the body as canonical JSON: blanks and the order of keys do not make another body."""
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=lambda bad: f"\x00{bad}")
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -93,7 +93,7 @@ def make_manager(world: World, name: str) -> Manager:
 def make_world() -> World:
     world = World()
     Account.get()
-    for code, channel in (("landing", "site"), ("hotline", "phone")):
+    for code, channel in (("landing", "site"), ("hotline", "phone"), ("api", "api")):
         world.sources[code] = Source.objects.create(code=code, title=code.title(), channel=channel)
     sales = Pipeline.objects.create(code="sales", title="Sales")
     for position, (code, kind) in enumerate(
