@@ -1,0 +1,283 @@
+"""The admin's pages of people and their time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db import models
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from leadrouter.admin_theme import AdminPasswordChangeForm, ModelAdmin, ReadOnlyAdmin, TabularInline, action, display
+
+from . import clock
+from .forms import (
+    AccountForm,
+    ManagerAddForm,
+    ManagerForm,
+    ScheduleExceptionForm,
+    UserAddForm,
+    UserForm,
+    WorkScheduleForm,
+)
+from .invitations import invitation_path
+from .models import Account, ConfigurationVersion, Manager, Pause, ScheduleException, User, WorkSchedule
+from .roles import may_edit_roles, may_edit_user
+from .services import resume_manager
+
+
+def invite(request: HttpRequest, user: User) -> None:
+    """Show the link by which the user sets a password; nobody gets one for a user they may not change."""
+    if user.has_usable_password() or not may_edit_user(request.user, user):
+        return
+    link = request.build_absolute_uri(invitation_path(user))
+    messages.success(
+        request,
+        format_html(
+            _now("Send {} this link to set a password; it works once: {}"),
+            user,
+            format_html('<a href="{0}">{0}</a>', link),
+        ),
+    )
+
+
+# Users and groups
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(ModelAdmin, DjangoGroupAdmin):
+    pass
+
+
+@admin.register(User)
+class UserAdmin(ModelAdmin, DjangoUserAdmin):
+    form = UserForm
+    add_form = UserAddForm
+    add_form_template = None
+    change_password_form = AdminPasswordChangeForm
+    add_fieldsets = ((None, {"fields": ("email", "name")}),)
+    list_display = ("email", "name", "is_active", "is_staff", "last_login")
+    list_filter = ("is_active", "is_staff", "groups")
+    search_fields = ("email__startswith", "name__istartswith")
+    search_help_text = _("Start of the e-mail or of the name")
+    ordering = ("email",)
+    filter_horizontal = ()
+    autocomplete_fields = ()
+    actions = ("invitation_links",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        """Show everybody just what they may set: what is not on the form is not read from a request."""
+        if obj is None:
+            return self.add_fieldsets
+        person = ["email", "name", "language", "is_active"]
+        fieldsets: list[Any] = [
+            (None, {"fields": [*person, "password"] if self.has_change_permission(request, obj) else person})
+        ]
+        if may_edit_roles(request.user):
+            rights = ["is_staff", "groups"]
+            if request.user.is_superuser:
+                rights += ["is_superuser", "user_permissions"]
+            fieldsets.append((_("Rights"), {"fields": rights}))
+        return fieldsets
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (
+            not isinstance(obj, User) or may_edit_user(request.user, obj)
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and (
+            not isinstance(obj, User) or may_edit_user(request.user, obj)
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        # E-mails are stored in lower case, so that their index serves.
+        return super().get_search_results(request, queryset, search_term.lower())
+
+    def response_add(
+        self, request: HttpRequest, obj: models.Model, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        if isinstance(obj, User):
+            invite(request, obj)
+        return super().response_add(request, obj, post_url_continue)
+
+    @action(description=_("Show invitation links"), permissions=["change"])
+    def invitation_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset[:50]:
+            if user.has_usable_password():
+                messages.info(request, _now("%(user)s has a password already.") % {"user": user})
+            else:
+                invite(request, user)
+
+
+# The account
+
+
+@admin.register(Account)
+class AccountAdmin(ModelAdmin):
+    form = AccountForm
+    fieldsets = (
+        (None, {"fields": ("name", "time_zone", "country", "unqualified", "online_minutes")}),
+        (
+            _("Active channels"),
+            {"fields": ("channel_site", "channel_phone", "channel_mail", "channel_api", "channel_chat")},
+        ),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """There is one account: its list is its page."""
+        if not self.has_view_permission(request):
+            return super().changelist_view(request, extra_context)
+        return HttpResponseRedirect(reverse("admin:accounts_account_change", args=[Account.get().pk]))
+
+
+@admin.register(ConfigurationVersion)
+class ConfigurationVersionAdmin(ReadOnlyAdmin):
+    list_display = ("version",)
+
+
+# Working hours
+
+
+class ExceptionInline(TabularInline):
+    model = ScheduleException
+    form = ScheduleExceptionForm
+    fields = ("first_day", "last_day", "kind", "intervals")
+    extra = 0
+    hide_title = True
+    verbose_name_plural = _("exceptions: days off and other hours")
+
+
+@admin.register(WorkSchedule)
+class WorkScheduleAdmin(ModelAdmin):
+    form = WorkScheduleForm
+    list_display = ("title", "code", "kind", "managers_counted", "holiday_country")
+    list_filter = ("kind",)
+    search_fields = ("code__startswith", "title__istartswith")
+    fieldsets = (
+        (None, {"fields": ("title", "code", "kind")}),
+        (
+            _("Week"),
+            {"fields": ("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "description": _("Empty: a day off.")},
+        ),
+        (_("Cycle"), {"fields": ("cycle_start", "cycle_days")}),
+        (_("Public holidays"), {"fields": ("holiday_country", "holiday_subdivision")}),
+    )
+    inlines = (ExceptionInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WorkSchedule]:
+        return super().get_queryset(request).annotate(managers_counted=models.Count("managers"))
+
+    @display(description=_("managers"), ordering="managers_counted")
+    def managers_counted(self, schedule: Any) -> int:
+        return schedule.managers_counted
+
+
+@admin.register(ScheduleException)
+class ScheduleExceptionAdmin(ModelAdmin):
+    form = ScheduleExceptionForm
+    list_display = ("whose", "first_day", "last_day", "kind", "hours")
+    list_filter = ("kind", ("first_day", admin.DateFieldListFilter))
+    list_select_related = ("manager__user", "schedule")
+    search_fields = ("manager__user__email__startswith", "schedule__code__startswith")
+    autocomplete_fields = ("manager", "schedule")
+    ordering = ("-first_day",)
+
+    @display(description=_("of"))
+    def whose(self, exception: ScheduleException) -> str:
+        return str(exception.manager or exception.schedule)
+
+    @display(description=_("hours"))
+    def hours(self, exception: ScheduleException) -> str:
+        return ", ".join(map(str, exception.intervals))
+
+
+# Managers
+
+
+@admin.register(Manager)
+class ManagerAdmin(ModelAdmin):
+    form = ManagerForm
+    list_display = ("name", "email", "active", "schedule", "is_paused", "last_seen_at")
+    list_filter = ("active", "schedule")
+    list_select_related = ("user", "schedule")
+    search_fields = ("user__email__startswith", "user__name__istartswith")
+    search_help_text = _("Start of the e-mail or of the name")
+    autocomplete_fields = ("schedule",)
+    actions = ("invitation_links", "resume")
+    inlines = (ExceptionInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Manager]:
+        pauses = Pause.objects.running(at=Now()).filter(manager=OuterRef("pk"))  # type: ignore[arg-type]
+        return super().get_queryset(request).annotate(paused_now=Exists(pauses))
+
+    def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        who = ("user", "last_seen_at") if obj else ("email", "name")
+        return (
+            (None, {"fields": (*who, "active")}),
+            (_("Working hours"), {"fields": ("schedule", "offset", "time_zone")}),
+            (_("Skills"), {"fields": ("skills",)}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        return ("user", "last_seen_at") if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = ManagerAddForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def response_add(
+        self, request: HttpRequest, obj: models.Model, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        if isinstance(obj, Manager):
+            invite(request, obj.user)
+        return super().response_add(request, obj, post_url_continue)
+
+    @display(description=_("name"), ordering="user__name")
+    def name(self, manager: Manager) -> str:
+        return manager.user.name
+
+    @display(description=_("e-mail"), ordering="user__email")
+    def email(self, manager: Manager) -> str:
+        return manager.user.email
+
+    @display(description=_("paused"), boolean=True)
+    def is_paused(self, manager: Any) -> bool:
+        return manager.paused_now
+
+    @action(description=_("Show invitation links"), permissions=["change"])
+    def invitation_links(self, request: HttpRequest, queryset: QuerySet[Manager]) -> None:
+        for manager in queryset.select_related("user")[:50]:
+            if manager.user.has_usable_password():
+                messages.info(request, _now("%(user)s has a password already.") % {"user": manager.user})
+            else:
+                invite(request, manager.user)
+
+    @action(description=_("Resume: end the pause"), permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Manager]) -> None:
+        at = clock.now()
+        resumed = sum(resume_manager(manager, at=at) for manager in queryset)
+        messages.success(
+            request, ngettext("%(count)d manager resumed.", "%(count)d managers resumed.", resumed) % {"count": resumed}
+        )

@@ -1,0 +1,74 @@
+"""A manager seen is a manager online; and an admin whose address was tampered with shows its list, not a crash."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.db import DatabaseError, DataError
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
+
+from . import clock
+from .models import Manager, User
+from .services import SEEN_EVERY, mark_online
+
+logger = logging.getLogger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class Online:
+    """Writes down that a signed-in manager was seen, no oftener from this process than every 30 seconds."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.seen: dict[int, float] = {}  # user id -> monotonic seconds; as many entries as there are users
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        user = getattr(request, "user", None)  # of the session, or of the API key
+        if isinstance(user, User) and self._is_due(user.pk):
+            self._mark(user.pk)
+        return response
+
+    def _mark(self, user_id: int) -> None:
+        try:
+            manager_id = Manager.objects.filter(user_id=user_id).values_list("pk", flat=True).first()
+            if manager_id is not None:
+                mark_online(manager_id, at=clock.now())
+        except DatabaseError:  # the answer is made already; it must not be lost to a row that is locked
+            logger.warning("user %s not marked online", user_id, exc_info=True, extra={"action": "mark_online_failed"})
+
+    def _is_due(self, user_id: int) -> bool:
+        now = time.monotonic()
+        if now - self.seen.get(user_id, float("-inf")) < SEEN_EVERY.total_seconds():
+            return False
+        self.seen[user_id] = now
+        return True
+
+
+class TolerantAdmin:
+    """Answers the parameters of an admin address that no query can take, such as a year 99999999999 or a NUL.
+
+    Django's admin knows that a lookup may be wrong, but not that a value may be one the database or a date refuses.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or "admin" not in match.app_names or request.method not in ("GET", "HEAD") or not request.GET:
+            return None
+        if not isinstance(exception, DataError | OverflowError | ValueError) or list(request.GET) == ["e"]:
+            return None  # a bug: it is not the address that is wrong
+        logger.warning(
+            "parameters of an admin page refused", extra={"action": "admin_parameters_refused", "path": request.path}
+        )
+        if match.url_name == "autocomplete":
+            return HttpResponseBadRequest()
+        return HttpResponseRedirect(f"{request.path}?e=1")

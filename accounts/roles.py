@@ -1,0 +1,38 @@
+"""Who may change whose rights. The groups and their permissions are made by routing/migrations/0003_roles.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from .models import User
+
+RAISED = ("Supervisors", "Administrators")
+
+
+def may_edit_roles(actor: Any) -> bool:
+    """Tell whether the actor may say who is supervisor and who administrator."""
+    return bool(actor.has_perm("auth.change_group"))
+
+
+def may_edit_user(actor: Any, user: User) -> bool:
+    """Tell whether the actor may change the user, and so take over their account: never upwards."""
+    if actor.is_superuser:
+        return True
+    if user.is_superuser:
+        return False
+    if may_edit_roles(actor):
+        return True
+    return not (user.is_staff or user.user_permissions.exists() or user.groups.filter(name__in=RAISED).exists())
+
+
+def editable_users(actor: Any) -> QuerySet[User]:
+    """Return the users whom the actor may change, and the actor."""
+    users = User.objects.all()
+    if actor.is_superuser:
+        return users
+    if may_edit_roles(actor):
+        return users.filter(Q(is_superuser=False) | Q(pk=actor.pk))
+    raised = Q(is_superuser=True) | Q(is_staff=True) | Q(user_permissions__isnull=False) | Q(groups__name__in=RAISED)
+    return users.exclude(pk__in=User.objects.filter(raised).exclude(pk=actor.pk).values("pk"))

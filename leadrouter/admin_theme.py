@@ -1,0 +1,139 @@
+"""The look of the admin, in one place: django-unfold where it is installed, else Django's own.
+
+Every admin.py takes its classes and widgets from here, so that another theme is a change of this file alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.apps import apps
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import models
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+UNFOLD = apps.is_installed("unfold")
+
+if UNFOLD:
+    from unfold.admin import ModelAdmin as ThemeModelAdmin
+    from unfold.admin import StackedInline, TabularInline
+    from unfold.contrib.filters.admin import AutocompleteSelectFilter as AutocompleteFilter
+    from unfold.decorators import action, display
+    from unfold.forms import AdminPasswordChangeForm, UserChangeForm
+    from unfold.paginator import InfinitePaginator as UncountedPaginator
+    from unfold.widgets import UnfoldAdminAutocompleteWidget as AutocompleteSelect
+    from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as CheckboxSelectMultiple
+    from unfold.widgets import UnfoldAdminSelectWidget as Select
+    from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
+    from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
+    from unfold.widgets import UnfoldBooleanSwitchWidget as CheckboxInput
+else:
+    from django.contrib.admin import ModelAdmin as ThemeModelAdmin
+    from django.contrib.admin import RelatedOnlyFieldListFilter as AutocompleteFilter
+    from django.contrib.admin import StackedInline, TabularInline, action
+    from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
+    from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
+    from django.contrib.admin.widgets import AutocompleteSelect
+    from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+    from django.forms import CheckboxInput, CheckboxSelectMultiple, Select
+
+    class UncountedPaginator(Paginator):
+        """Counts no further than a person would turn pages."""
+
+        @cached_property
+        def count(self) -> int:
+            return len(self.object_list[:10_000].values_list("pk"))
+
+    def display(function: Any = None, *, label: Any = None, header: Any = None, **options: Any) -> Any:
+        """Return Django's decorator; a label is a badge, which plain admin has not."""
+        return admin.display(function, **options)
+
+
+__all__ = [
+    "UNFOLD",
+    "AdminPasswordChangeForm",
+    "AutocompleteFilter",
+    "AutocompleteSelect",
+    "CheckboxInput",
+    "CheckboxSelectMultiple",
+    "ModelAdmin",
+    "ReadOnlyAdmin",
+    "ReadOnlyInline",
+    "Select",
+    "StackedInline",
+    "TabularInline",
+    "TextInput",
+    "Textarea",
+    "UncountedPaginator",
+    "UserChangeForm",
+    "action",
+    "display",
+]
+
+
+class ModelAdmin(ThemeModelAdmin):
+    """What all our pages share."""
+
+    list_per_page = 50
+    list_max_show_all = 200
+    show_full_result_count = False
+    list_filter_submit = True  # of Unfold: filters with a box to type in need a button
+    warn_unsaved_form = True  # of Unfold
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """Join what the names of the rows are made of: for lists, choosers and pages alike."""
+        joins = self.list_select_related
+        rows = super().get_queryset(request)
+        return rows.select_related(*joins) if isinstance(joins, tuple) and joins else rows
+
+    def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm, change: bool) -> None:
+        """Save what was changed and nothing else: a stale page must not undo what a service has written since."""
+        if not change:
+            obj.save()
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}
+        changed = (columns & set(form.changed_data)) | set(getattr(form, "derived_columns", ()))
+        if changed:
+            obj.save(update_fields=changed)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Who may delete a thing may delete what hangs on it, facts nobody edits included; what must stay is protected."""
+        to_delete, counts, _perms_needed, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, set(), protected
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Facts: they are looked at and never edited."""
+
+    actions = None
+    warn_unsaved_form = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline):
+    """Facts about the object of the page."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+admin.site.site_header = admin.site.site_title = "Leadrouter"
+admin.site.index_title = _("Distribution of leads")

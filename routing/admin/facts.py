@@ -1,0 +1,115 @@
+"""What happened: decisions, offers, adjustments, events. It is looked at and never edited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from leadrouter.admin_theme import AutocompleteFilter, ReadOnlyAdmin, UncountedPaginator, display
+
+from ..documents import decision_documents
+from ..engine.values import LEAD
+from ..models import Adjustment, Decision, Heartbeat, IntakeRequest, LeadEvent, Ledger, Load, Offer
+
+
+class BigReadOnlyAdmin(ReadOnlyAdmin):
+    """Of a table that nobody counts."""
+
+    paginator = UncountedPaginator
+    ordering = ("-pk",)
+
+
+@admin.register(Decision)
+class DecisionAdmin(BigReadOnlyAdmin):
+    list_display = ("id", "at", "lead", "trigger", "method", "attempt", "result", "chosen", "reason")
+    list_filter = ("outcome", ("trigger", AutocompleteFilter), ("chosen", AutocompleteFilter))
+    list_select_related = ("lead__contact", "lead__company", "trigger", "registry__trigger", "chosen__user")
+    fields = (
+        "lead",
+        "at",
+        "trigger",
+        "registry",
+        "method",
+        "attempt",
+        "outcome",
+        "chosen",
+        "reason",
+        "turn",
+        "counted",
+    )
+    change_form_template = "routing/decision_page.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        decision = self.get_object(request, object_id)
+        context = {"decisions": shown(decision_documents([decision]))} if decision else {}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
+        return super().get_queryset(request).defer("candidates")
+
+    @display(description=_("outcome"), label={"assigned": "success", "waiting": "warning"})
+    def result(self, decision: Decision) -> str:
+        return decision.outcome
+
+
+def shown(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return decisions as people read them: balances in leads."""
+    for document in documents:
+        for candidate in document["candidates"]:
+            for name in ("balance_before", "balance_after"):
+                candidate[name] = candidate[name] / LEAD
+    return documents
+
+
+@admin.register(Offer)
+class OfferAdmin(BigReadOnlyAdmin):
+    list_display = ("id", "lead", "manager", "trigger", "offered_at", "accept_by", "closed_at", "outcome")
+    list_filter = ("outcome", ("manager", AutocompleteFilter), ("trigger", AutocompleteFilter))
+    list_select_related = ("lead__contact", "lead__company", "manager__user", "trigger")
+
+
+@admin.register(Adjustment)
+class AdjustmentAdmin(BigReadOnlyAdmin):
+    list_display = ("at", "manager", "leads", "kind", "registry", "lead", "by", "reason")
+    list_filter = ("kind", ("registry", AutocompleteFilter), ("manager", AutocompleteFilter))
+    list_select_related = ("manager__user", "registry__trigger", "lead__contact", "lead__company", "by")
+
+    @display(description=_("leads"), ordering="amount")
+    def leads(self, adjustment: Adjustment) -> str:
+        return f"{adjustment.amount / LEAD:+g}"
+
+
+@admin.register(LeadEvent)
+class LeadEventAdmin(BigReadOnlyAdmin):
+    list_display = ("at", "lead", "kind", "by")
+    list_filter = ("kind",)
+    list_select_related = ("lead__contact", "lead__company", "by")
+
+
+@admin.register(Ledger)
+class LedgerAdmin(ReadOnlyAdmin):
+    list_display = ("registry", "turn", "reset_at")
+    list_select_related = ("registry__trigger",)
+
+
+@admin.register(Load)
+class LoadAdmin(BigReadOnlyAdmin):
+    list_display = ("manager", "stage", "leads")
+    list_select_related = ("manager__user", "stage__pipeline")
+    list_filter = (("manager", AutocompleteFilter), ("stage", AutocompleteFilter))
+
+
+@admin.register(IntakeRequest)
+class IntakeRequestAdmin(BigReadOnlyAdmin):
+    list_display = ("created_at", "owner", "route", "key", "status")
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(ReadOnlyAdmin):
+    list_display = ("name", "at")

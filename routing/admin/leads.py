@@ -1,0 +1,294 @@
+"""Leads: found, looked into, moved and reassigned. Every change of who has a lead goes through a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from accounts import clock
+from accounts.models import User
+from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action, display
+
+from ..documents import decision_documents
+from ..exceptions import Refused
+from ..forms import ActionForm, CreditBackForm, LeadForm, MoveForm, ReassignForm
+from ..models import Company, Decision, Lead, LeadEvent, Offer, Source
+from ..services.assignment import credit_back, reassign
+from ..services.stages import move_lead
+from .facts import shown
+from .people import MOST_FOUND, contacts_found
+
+MOST_AT_ONCE = 500  # leads of one action: each is a transaction, and somebody waits
+MOST_SHOWN = 100  # decisions, offers or events on a lead's page
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadAction:
+    """Something a supervisor does to leads: a form to fill in, and a service for each lead."""
+
+    title: Any
+    verb: Any
+    form: type[ActionForm]
+    run: Callable[[UUID, dict[str, Any], datetime, User], object]
+    done: str  # with %(count)d
+
+
+ACTIONS: dict[str, LeadAction] = {
+    "reassign": LeadAction(
+        title=_("Reassign"),
+        verb=_("Reassign"),
+        form=ReassignForm,
+        run=lambda lead, asked, at, by: reassign(
+            lead, asked["manager"].pk, at=at, by=by, count=asked["count"], reason=asked["reason"]
+        ),
+        done=_("Reassigned: %(count)d."),
+    ),
+    "move": LeadAction(
+        title=_("Move to another stage"),
+        verb=_("Move"),
+        form=MoveForm,
+        run=lambda lead, asked, at, by: move_lead(lead, asked["stage"].pk, at=at, by=by),
+        done=_("Moved: %(count)d."),
+    ),
+    "credit-back": LeadAction(
+        title=_("Credit back: give the responsible their turn back"),
+        verb=_("Credit back"),
+        form=CreditBackForm,
+        run=lambda lead, asked, at, by: credit_back(lead, at=at, by=by, reason=asked["reason"]),
+        done=_("Credited back: %(count)d."),
+    ),
+}
+
+
+@admin.register(Lead)
+class LeadAdmin(ModelAdmin):
+    form = LeadForm
+    list_display = ("__str__", "state_badge", "source", "stage", "responsible", "score", "created_at")
+    list_filter = (
+        "state",
+        "source",
+        ("stage", AutocompleteFilter),
+        ("responsible", AutocompleteFilter),
+        "arrived_unqualified",
+    )
+    list_select_related = ("contact", "company", "source", "stage__pipeline", "responsible__user")
+    search_fields = ("pk",)  # see get_search_results
+    search_help_text = _(
+        "Start of the contact's e-mail or phone, the company's domain or name; or the whole id or external id"
+    )
+    paginator = UncountedPaginator
+    ordering = ("-created_at", "-pk")
+    sortable_by = ("score", "created_at")
+    change_form_template = "routing/lead_page.html"
+    actions = ("reassign_selected", "move_selected", "credit_back_selected")
+    readonly_fields = (
+        "id", "state", "stage", "responsible", "source", "external_id", "score", "contact", "company", "arrived_at", "created_at",
+        "arrived_unqualified", "utm", "trigger", "round", "attempt",
+    )  # fmt: skip
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("name", "state"),
+                    ("stage", "responsible"),
+                    ("contact", "company"),
+                    ("source", "score"),
+                    "created_at",
+                )
+            },
+        ),
+        (
+            _("Details"),
+            {
+                "fields": (
+                    ("product", "budget", "currency"),
+                    ("language", "country"),
+                    ("region", "postal_code"),
+                    "tags",
+                    "fields",
+                    "comment",
+                ),
+                "classes": ("tab",),
+            },
+        ),
+        (
+            _("Origin"),
+            {
+                "fields": (
+                    "id",
+                    "external_id",
+                    "arrived_at",
+                    "arrived_unqualified",
+                    "utm",
+                    "trigger",
+                    "round",
+                    "attempt",
+                ),
+                "classes": ("tab",),
+            },
+        ),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # a lead comes in by a source, so that it is deduplicated and distributed
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Lead], search_term: str
+    ) -> tuple[QuerySet[Lead], bool]:
+        """Find people first, each by an index, then their leads."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        companies = Company.objects.order_by().filter(domain_key__startswith=term.lower())
+        found = Q(contact__in=contacts_found(term)) | Q(
+            company__in=list(companies.values_list("pk", flat=True)[:MOST_FOUND])
+        )
+        sources = list(Source.objects.values_list("pk", flat=True))  # the index begins with the source
+        found |= Q(source__in=sources, external_id=term)
+        try:
+            found |= Q(pk=UUID(term))
+        except ValueError:
+            pass
+        return queryset.filter(found), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        lead = self.get_object(request, object_id)
+        context = history(lead) if lead and request.method == "GET" else {}
+        if lead and self.has_change_permission(request, lead):
+            context["lead_actions"] = [
+                (reverse("admin:routing_lead_action", args=[lead.pk, name]), a.verb) for name, a in ACTIONS.items()
+            ]
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    @display(
+        description=_("state"),
+        label={"waiting": "warning", "offered": "info", "assigned": "success", "idle": "default"},
+        ordering="state",
+    )
+    def state_badge(self, lead: Lead) -> str:
+        return lead.state
+
+    # Actions
+
+    @action(description=_("Reassign…"), permissions=["change"])
+    def reassign_selected(self, request: HttpRequest, queryset: QuerySet[Lead]) -> HttpResponse | None:
+        return self._ask(request, "reassign", list(queryset[: MOST_AT_ONCE + 1]))
+
+    @action(description=_("Move to another stage…"), permissions=["change"])
+    def move_selected(self, request: HttpRequest, queryset: QuerySet[Lead]) -> HttpResponse | None:
+        return self._ask(request, "move", list(queryset[: MOST_AT_ONCE + 1]))
+
+    @action(description=_("Credit back…"), permissions=["change"])
+    def credit_back_selected(self, request: HttpRequest, queryset: QuerySet[Lead]) -> HttpResponse | None:
+        return self._ask(request, "credit-back", list(queryset[: MOST_AT_ONCE + 1]))
+
+    def get_urls(self) -> Any:
+        view = self.admin_site.admin_view(self.act_on_one)
+        many = self.admin_site.admin_view(self.act_on_many)
+        return [
+            path("<uuid:object_id>/act/<str:name>/", view, name="routing_lead_action"),
+            path("act/<str:name>/", many, name="routing_lead_action_on_many"),
+            *super().get_urls(),
+        ]
+
+    def act_on_one(self, request: HttpRequest, object_id: UUID, name: str) -> HttpResponse:
+        lead = self.get_object(request, str(object_id))
+        return self._act(request, name, [lead] if lead else [])
+
+    def act_on_many(self, request: HttpRequest, name: str) -> HttpResponse:
+        ids = [id_ for id_ in request.POST.getlist("lead") if _is_uuid(id_)]
+        return self._act(request, name, list(self.get_queryset(request).filter(pk__in=ids[: MOST_AT_ONCE + 1])))
+
+    def _act(self, request: HttpRequest, name: str, leads: Sequence[Lead]) -> HttpResponse:
+        """Run a confirmed action on each of the leads; those that refuse are named, the others are done."""
+        if name not in ACTIONS or not leads:
+            return redirect("admin:routing_lead_changelist")
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return self._ask(request, name, leads) or redirect("admin:routing_lead_changelist")
+        form = ACTIONS[name].form(request.POST)
+        if not form.is_valid():
+            return self._ask(request, name, leads, form) or redirect("admin:routing_lead_changelist")
+        done = self._run(request, name, leads, form.cleaned_data)
+        if done:
+            messages.success(request, ACTIONS[name].done % {"count": done})
+        if len(leads) == 1:
+            return redirect("admin:routing_lead_change", leads[0].pk)
+        return redirect("admin:routing_lead_changelist")
+
+    def _run(self, request: HttpRequest, name: str, leads: Sequence[Lead], asked: dict[str, Any]) -> int:
+        at, done = clock.now(), 0
+        assert isinstance(request.user, User)  # noqa: S101  the admin lets nobody else in
+        for lead in leads:
+            try:
+                ACTIONS[name].run(lead.pk, asked, at, request.user)
+            except Refused as error:
+                messages.error(request, f"{lead}: {error.detail}")
+            else:
+                self.log_change(request, lead, [{"changed": {"name": str(ACTIONS[name].verb), "object": str(lead)}}])
+                done += 1
+        return done
+
+    def _ask(
+        self, request: HttpRequest, name: str, leads: Sequence[Lead], form: ActionForm | None = None
+    ) -> HttpResponse | None:
+        """Show the form of an action, with the leads it is for."""
+        if len(leads) > MOST_AT_ONCE:
+            messages.error(request, _now("Choose at most %(count)d leads at once.") % {"count": MOST_AT_ONCE})
+            return None
+        wanted = ACTIONS[name]
+        one = len(leads) == 1
+        context = self.admin_site.each_context(request) | {
+            "title": wanted.title,
+            "verb": wanted.verb,
+            "form": form or wanted.form(),
+            "opts": self.opts,
+            "original": leads[0] if one else None,
+            "leads": leads,
+            "address": reverse("admin:routing_lead_action", args=[leads[0].pk, name])
+            if one
+            else reverse("admin:routing_lead_action_on_many", args=[name]),
+            "back": reverse("admin:routing_lead_change", args=[leads[0].pk])
+            if one
+            else reverse("admin:routing_lead_changelist"),
+        }
+        return TemplateResponse(request, "routing/action_page.html", context)
+
+
+def history(lead: Lead) -> dict[str, Any]:
+    """Return what happened to a lead, in a fixed number of queries: oldest first, the latest where there are many."""
+    decisions = (
+        Decision.objects.filter(lead=lead).select_related("trigger", "registry__trigger").order_by("-id")[:MOST_SHOWN]
+    )
+    offers = Offer.objects.filter(lead=lead).select_related("manager__user").order_by("-id")[:MOST_SHOWN]
+    events = LeadEvent.objects.filter(lead=lead).select_related("by").order_by("-id")[:MOST_SHOWN]
+    return {
+        "decisions": shown(decision_documents(list(decisions)[::-1])),
+        "offers": list(offers)[::-1],
+        "events": list(events)[::-1],
+    }
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""Contacts, companies and tasks; and pauses, because who pauses gives back leads on offer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts import clock
+from accounts.forms import PauseForm
+from accounts.models import Manager, Pause
+from accounts.services import pause_manager, resume_manager
+from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action
+
+from ..engine import identity
+from ..forms import CompanyForm, ContactForm
+from ..models import Company, Contact, Task
+from ..services.offers import give_back_offers
+
+
+def managers() -> QuerySet[Manager]:
+    return Manager.objects.select_related("user")
+
+
+@admin.register(Contact)
+class ContactAdmin(ModelAdmin):
+    form = ContactForm
+    list_display = ("__str__", "email", "phone", "company", "responsible", "created_at")
+    list_filter = (("responsible", AutocompleteFilter),)
+    list_select_related = ("company", "responsible__user")
+    search_fields = ("email_key__startswith",)
+    search_help_text = _("Start of the e-mail or of the phone number")
+    autocomplete_fields = ("company",)
+    fields = ("name", "email", "phone", "chat", "company", "responsible", "created_at")
+    readonly_fields = ("responsible", "created_at")
+    paginator = UncountedPaginator
+    ordering = ("-pk",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
+    ) -> tuple[QuerySet[Contact], bool]:
+        return queryset.filter(pk__in=contacts_found(search_term)) if search_term.strip() else queryset, False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            obj.created_at = clock.now()
+        super().save_model(request, obj, form, change)
+
+
+MOST_FOUND = 500
+
+
+def contacts_found(term: str) -> list[Any]:
+    """Return the ids of contacts whose e-mail or phone begins so; both columns have an index for it."""
+    contacts, term = Contact.objects.order_by(), term.strip()
+    key = identity.normalise_email(term) or term.lower()
+    found = list(contacts.filter(email_key__startswith=key).values_list("pk", flat=True)[:MOST_FOUND])
+    digits = "".join(c for c in term if c.isdecimal() and c.isascii())
+    if len(digits) >= 3 and not any(c.isalpha() for c in term):
+        found += contacts.filter(phone_key__startswith=f"+{digits}").values_list("pk", flat=True)[:MOST_FOUND]
+    return found
+
+
+@admin.register(Company)
+class CompanyAdmin(ModelAdmin):
+    form = CompanyForm
+    list_display = ("__str__", "domain", "responsible", "created_at")
+    list_filter = (("responsible", AutocompleteFilter),)
+    list_select_related = ("responsible__user",)
+    search_fields = ("domain_key__startswith", "name_key__startswith")
+    search_help_text = _("Start of the domain or of the name")
+    fields = ("name", "domain", "responsible", "created_at")
+    readonly_fields = ("responsible", "created_at")
+    paginator = UncountedPaginator
+    ordering = ("-pk",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Company], search_term: str
+    ) -> tuple[QuerySet[Company], bool]:
+        """Look for names as they are compared."""
+        if not search_term.strip():
+            return queryset, False
+        found = set(
+            Company.objects.filter(domain_key__startswith=search_term.strip().lower()).values_list("pk", flat=True)[
+                :MOST_FOUND
+            ]
+        )
+        name = identity.normalise_name(search_term)
+        if name:
+            found |= set(Company.objects.filter(name_key__startswith=name).values_list("pk", flat=True)[:MOST_FOUND])
+        return queryset.filter(pk__in=found), False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            obj.created_at = clock.now()
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Task)
+class TaskAdmin(ModelAdmin):
+    list_display = ("title", "lead", "responsible", "due_at", "done_at")
+    list_filter = (("done_at", admin.EmptyFieldListFilter), ("responsible", AutocompleteFilter))
+    list_select_related = ("lead__contact", "lead__company", "responsible__user")
+    autocomplete_fields = ("lead", "responsible")
+    fields = ("lead", "title", "responsible", "due_at", "done_at")
+    paginator = UncountedPaginator
+    ordering = ("-pk",)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "responsible":
+            kwargs["queryset"] = managers()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+@admin.register(Pause)
+class PauseAdmin(ModelAdmin):
+    """A pause is added, ends or is ended; it is never rewritten."""
+
+    list_display = ("manager", "started_at", "ends_at", "ended_at", "reason", "by")
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), ("manager", AutocompleteFilter))
+    list_select_related = ("manager__user", "by")
+    autocomplete_fields = ("manager",)
+    fields = ("manager", "started_at", "ends_at", "ended_at", "reason", "by")
+    actions = ("resume",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj else ("manager", "minutes", "reason")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = PauseForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "manager":
+            kwargs["queryset"] = managers()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        at = clock.now()
+        minutes, reason = form.cleaned_data["minutes"], obj.reason
+        pause = pause_manager(obj.manager, at=at, minutes=minutes, reason=reason, by=request.user)  # type: ignore[arg-type]
+        obj.pk = pause.pk
+        obj.refresh_from_db()
+        request.paused = (obj.manager_id, at)  # type: ignore[attr-defined]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Give back the leads on offer once the pause is written: distributing them is a transaction of its own."""
+        response = super().changeform_view(request, *args, **kwargs)
+        if hasattr(request, "paused"):
+            manager_id, at = request.paused
+            given_back = give_back_offers(manager_id, at=at)
+            if given_back:
+                sentence = ngettext(
+                    "%(count)d lead on offer went to others.", "%(count)d leads on offer went to others.", given_back
+                )
+                messages.info(request, sentence % {"count": given_back})
+        return response
+
+    @action(description=_("Resume: end the pause"), permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+        at = clock.now()
+        resumed = sum(
+            resume_manager(pause.manager, at=at) for pause in queryset.filter(ended_at=None).select_related("manager")
+        )
+        messages.success(
+            request, ngettext("%(count)d manager resumed.", "%(count)d managers resumed.", resumed) % {"count": resumed}
+        )

@@ -1,0 +1,345 @@
+"""Forms of the admin: triggers, keys, leads and the people behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+from rest_framework import exceptions as rest
+
+from accounts.forms import WrittenField, clean_country
+from accounts.models import Manager
+from leadrouter import admin_theme
+
+from .api.parsers import BadBody, parse_body
+from .api.serializers import read_lead
+from .engine import identity
+from .models import ApiKey, Company, Contact, Lead, Member, Source, Stage, Trigger
+
+
+class ChoicesField(forms.TypedMultipleChoiceField):
+    """A list of choices as check boxes."""
+
+    widget = admin_theme.CheckboxSelectMultiple
+
+
+class JsonObjectField(forms.JSONField):
+    """A JSON object; null and lists are refused beside the box."""
+
+    widget = admin_theme.Textarea
+
+    def to_python(self, value: Any) -> Any:
+        found = super().to_python(value)
+        if found is None:
+            return {}
+        if not isinstance(found, dict):
+            raise ValidationError(_('Write an object: {"field": "value"}.'), code="invalid")
+        if "\\u0000" in str(value) or "\x00" in str(value):
+            raise ValidationError(_("Null characters are not allowed."), code="null_characters_not_allowed")
+        return found
+
+
+class LinesField(WrittenField):
+    """A list of texts, a line each."""
+
+    widget = admin_theme.Textarea
+
+    def written(self, value: list[str] | None) -> str:
+        return "\n".join(value or [])
+
+    def read(self, text: str) -> list[str]:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if any(len(line) > 200 for line in lines):
+            raise ValidationError(_("A tag has at most 200 characters."))
+        return list(dict.fromkeys(lines))
+
+
+# Triggers
+
+OWNERS = [
+    ("", pgettext_lazy("responsible check", "off")),
+    ("contact", _("of the contact")),
+    ("company", _("of the company")),
+    ("contact,company", _("of the contact, else of the company")),
+    ("company,contact", _("of the company, else of the contact")),
+]
+
+
+class ResponsibleCheckField(forms.ChoiceField):
+    """Whose responsible gets the lead, in order. One choice, because boxes to tick would have no order."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=OWNERS, widget=admin_theme.Select, required=False, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return ",".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        return [owner for owner in super().clean(value).split(",") if owner]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.prepare_value(initial or []) != (data or "")
+
+
+class TriggerForm(forms.ModelForm):
+    """A distribution rule. What is missing is said beside the field that it is missing in."""
+
+    on = ChoicesField(
+        choices=Trigger.Event.choices,
+        label=pgettext_lazy("trigger", "On"),
+        error_messages={"required": _("Choose at least one event, or the trigger never fires.")},
+    )
+    responsible_check = ResponsibleCheckField(
+        label=_("Responsible check"),
+        help_text=_("A lead of an old customer goes to whoever is responsible for them already."),
+    )
+    also_assign = ChoicesField(choices=Trigger.Related.choices, required=False, label=_("Also assign"))
+    set_fields = JsonObjectField(required=False, label=_("Change field"), help_text=_('For example {"taken": null}'))
+
+    class Meta:
+        model = Trigger
+        fields = [
+            "code", "stage", "on", "priority", "method", "registry", "limit", "limit_stages", "online_only",
+            "responsible_check", "responsible_available", "responsible_count", "also_assign", "acceptance_minutes",
+            "acceptance_clock", "max_attempts", "final_step", "on_pause", "if_nobody", "duty", "set_fields",
+        ]  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None and "on" in self.fields:
+            self.initial.setdefault("on", [event.value for event in Trigger.Event])
+            if not self.initial["on"]:
+                self.initial["on"] = [event.value for event in Trigger.Event]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        asks_duty = cleaned.get("if_nobody") == Trigger.IfNobody.DUTY or (
+            cleaned.get("acceptance_minutes") is not None and cleaned.get("final_step") == Trigger.FinalStep.DUTY
+        )
+        if asks_duty and not cleaned.get("duty") and "duty" not in self.errors:
+            self.add_error("duty", _("Name the manager on duty: “finally” or “if nobody” sends leads there."))
+        return cleaned
+
+    def _post_clean(self) -> None:
+        if not self.errors:
+            super()._post_clean()
+
+
+class MemberFormSet(admin_theme.TabularInline.formset if admin_theme.UNFOLD else BaseInlineFormSet):  # type: ignore[misc]
+    """The members of a trigger; each is in it once."""
+
+    def validate_unique(self) -> None:
+        """Say who is named twice beside the name, not above the whole table."""
+        seen: set[int] = set()
+        twice = False
+        for form in self.forms:
+            manager = getattr(form, "cleaned_data", {}).get("manager")
+            if manager is None or form in self.deleted_forms:
+                continue
+            if manager.pk in seen:
+                twice = True
+                form.add_error("manager", _("%(manager)s is a member already.") % {"manager": manager})
+            seen.add(manager.pk)
+        if twice:
+            raise ValidationError(_("A manager is a member once: give them a higher coefficient instead."))
+        super().validate_unique()
+
+
+class MemberForm(forms.ModelForm):
+    class Meta:
+        model = Member
+        fields = ["manager", "coefficient", "limit", "schedule", "position"]
+
+
+# Sources and keys
+
+
+class SourceForm(forms.ModelForm):
+    class Meta:
+        model = Source
+        fields = ["code", "title", "channel", "active", "country"]
+
+    def clean_country(self) -> str:
+        return clean_country(self.cleaned_data["country"])
+
+
+class ApiKeyForm(forms.ModelForm):
+    scopes = ChoicesField(
+        choices=ApiKey.Scope.choices, initial=[ApiKey.Scope.INTAKE, ApiKey.Scope.READ], label=_("Scopes")
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "source", "user", "scopes", "expires_at"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("source") and cleaned.get("user"):
+            self.add_error(
+                "user", _("A key belongs to a source, to a user, or to the account: leave one of the two empty.")
+            )
+        return cleaned
+
+    def _post_clean(self) -> None:
+        if not self.errors:
+            super()._post_clean()
+
+
+# Leads, and the people behind them
+
+
+class LeadForm(forms.ModelForm):
+    """What people know better than the form the lead came by. Stage, state and responsible change by actions."""
+
+    tags = LinesField(required=False, help_text=_("A line each"))
+    fields = JsonObjectField(required=False, label=_("Fields"))  # type: ignore[assignment]
+
+    class Meta:
+        model = Lead
+        fields = [
+            "name", "budget", "currency", "language", "country", "region", "postal_code", "product", "tags", "fields", "comment",
+        ]  # fmt: skip
+
+    def clean_country(self) -> str:
+        return clean_country(self.cleaned_data["country"])
+
+
+class ContactForm(forms.ModelForm):
+    """A person; what is written is kept beside the form it is compared by."""
+
+    class Meta:
+        model = Contact
+        fields = ["name", "email", "phone", "chat", "company"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        keys = {
+            "email": identity.normalise_email(cleaned.get("email") or ""),
+            "phone": identity.normalise_phone(cleaned.get("phone") or "", None),
+            "chat": identity.normalise_chat(cleaned.get("chat") or ""),
+        }
+        self.derived_columns = []
+        for name in set(keys) & set(self.changed_data):
+            self._take_key(name, keys[name], cleaned)
+        return cleaned
+
+    def _take_key(self, name: str, key: str | None, cleaned: dict[str, Any]) -> None:
+        column = f"{name}_key"
+        if name == "phone" and key is None and cleaned.get("phone"):
+            self.add_error("phone", _("Write the number with its country: +34 600 000 000."))
+        elif name == "email" and key is None and cleaned.get("email"):
+            self.add_error("email", _("No mail could reach this address."))
+        elif key and Contact.objects.filter(**{column: key}).exclude(pk=self.instance.pk).exists():
+            self.add_error(name, _("Another contact has this already."))
+        else:
+            setattr(self.instance, column, key)
+            self.derived_columns.append(column)
+
+
+class CompanyForm(forms.ModelForm):
+    class Meta:
+        model = Company
+        fields = ["name", "domain"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        domain = identity.normalise_domain(cleaned.get("domain") or "") or None
+        name = identity.normalise_name(cleaned.get("name") or "")[:500]
+        others = Company.objects.exclude(pk=self.instance.pk)
+        if cleaned.get("domain") and domain is None:
+            self.add_error("domain", _("This is no domain; write it as example.com."))
+        elif domain and others.filter(domain_key=domain).exists():
+            self.add_error("domain", _("Another company has this domain."))
+        elif domain is None and others.filter(domain_key=None, name_key=name).exists():
+            self.add_error("name", _("Another company has this name; a domain tells them apart."))
+        self.instance.name_key, self.instance.domain_key = name, domain
+        self.derived_columns = ["name_key", "domain_key"]
+        return cleaned
+
+
+# Actions on leads
+
+
+class ActionForm(forms.Form):
+    """What an action on leads asks. `done` is the sentence with the count."""
+
+
+class ReassignForm(ActionForm):
+    manager = forms.ModelChoiceField(Manager.objects.none(), label=_("To"), widget=admin_theme.Select)
+    count = forms.BooleanField(
+        required=False,
+        label=_("Counts in the registry"),
+        widget=admin_theme.CheckboxInput,
+        help_text=_("The lead costs the manager a turn."),
+    )
+    reason = forms.CharField(required=False, max_length=500, label=_("Reason"), widget=admin_theme.TextInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["manager"].queryset = Manager.objects.active().select_related("user")  # type: ignore[attr-defined]
+
+
+class MoveForm(ActionForm):
+    stage = forms.ModelChoiceField(Stage.objects.none(), label=_("To stage"), widget=admin_theme.Select)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stages = Stage.objects.select_related("pipeline").order_by(
+            "pipeline__position", "pipeline_id", "position", "id"
+        )
+        self.fields["stage"].queryset = stages  # type: ignore[attr-defined]
+
+
+class CreditBackForm(ActionForm):
+    reason = forms.CharField(
+        max_length=500,
+        label=_("Reason"),
+        widget=admin_theme.TextInput,
+        help_text=_("Junk, a duplicate, a wrong number, …"),
+    )
+
+
+class TakeAgainForm(forms.Form):
+    """The body of a refused intake, mended."""
+
+    body = forms.CharField(
+        label=_("Body"), widget=admin_theme.Textarea(attrs={"rows": 24, "spellcheck": "false"}), strip=False
+    )
+
+    def __init__(self, *args: Any, at: Any = None, zone: ZoneInfo | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.at, self.zone = at, zone
+
+    def clean_body(self) -> str:
+        """Read the body as the API would; its answers stand beside the box."""
+        body = self.cleaned_data["body"]
+        try:
+            self.lead = read_lead(
+                parse_body(body.encode("utf-8", "surrogatepass")), at=self.at, zone=self.zone or ZoneInfo("UTC")
+            )
+        except BadBody as error:
+            raise ValidationError(str(error.detail)) from None
+        except rest.ValidationError as error:
+            raise ValidationError(
+                [f"{place}: {fault}" if place else fault for place, fault in faults(error.detail)]
+            ) from None
+        return body
+
+
+def faults(detail: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every place in a refused lead with what is wrong there."""
+    if isinstance(detail, dict):
+        for key, below in detail.items():
+            inner = place if key == "non_field_errors" else f"{place}.{key}".removeprefix(".")
+            yield from faults(below, inner)
+    elif isinstance(detail, list):
+        for below in detail:
+            yield from faults(below, place)
+    else:
+        yield place, str(detail)
