@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Account, ConfigurationVersion, Manager, User, WorkSchedule
+from routing.exceptions import Busy
+from routing.locks import DEADLOCK, LOCK_TIMEOUT, UNIQUE, sqlstate
 from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
 
 from . import rows as items_of
@@ -25,7 +27,8 @@ from .rows import KINDS, Item, Stored, read_stored
 from .shapes import SECTIONS, Given, Named, read_document
 from .writing import Plan, write_plan
 
-DEADLOCK_DETECTED = "40P01"
+# Somebody saved the same row in the admin, or a lead came for what was being removed: look again, and do it whole.
+OVERTAKEN = {DEADLOCK, UNIQUE, "23503"}
 ATTEMPTS = 3
 
 # What the file gives of these is laid over what is stored of them, key by key; every other value is one whole.
@@ -40,16 +43,17 @@ def import_configuration(
     source: the YAML text, or the document that was read from it.
     dry_run: do all of it, and take it back.
     prune: in the sections that the file has, remove what it does not name.
-    Raises BadConfiguration, with every fault; nothing was written then.
+    Raises BadConfiguration, with every fault, and Busy; nothing was written then.
     """
     document = source if isinstance(source, Mapping) else text.read(source)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _import(document, dry_run=dry_run, prune=prune)
-        except OperationalError as error:
-            # Somebody was changing the same row in the admin: one of the two wins whole, and we look at it again.
-            deadlock = getattr(error.__cause__, "pgcode", None) == DEADLOCK_DETECTED
-            if not deadlock or attempt == ATTEMPTS or connection.in_atomic_block:
+        except DatabaseError as error:
+            code = sqlstate(error)
+            if code == LOCK_TIMEOUT:
+                raise Busy("Somebody else is changing the configuration; try again.") from error
+            if code not in OVERTAKEN or attempt == ATTEMPTS or connection.in_atomic_block:
                 raise
     raise AssertionError("unreachable")
 

@@ -69,7 +69,8 @@ class Node:
             return Node(self.value[key], f"{self.place}[{key}]", self.errors, self.known_elsewhere)
         name = key if key.isprintable() and len(key) <= 60 else shown(key)
         place = f"{self.place}.{name}" if self.place else name
-        return Node(self.value.get(key), place, self.errors, self.known_elsewhere)
+        below = self.value.get(key) if isinstance(self.value, Mapping) else None
+        return Node(below, place, self.errors, self.known_elsewhere)
 
     def fields(self, readers: Mapping[str, Reader]) -> dict[str, Any]:
         """Read a mapping with these keys; what is refused is noted and left out."""

@@ -1,8 +1,8 @@
 """The file as text: YAML read without its surprises, and written in a stable order that shows small differences.
 
-Read are mappings, lists, text, whole and decimal numbers, true, false, null and dates, and nothing else: `on`, `no` and
-`21:00` are text, and a tag that would make an object is refused. The parser's events are folded with a stack of our own,
-so that neither depth nor aliases can take more memory than the text itself.
+Read are mappings, lists, text, whole and decimal numbers, true, false, null and dates, and nothing else: `on`, `no`
+and `21:00` are text, and a tag that would make an object is refused. The parser's events are folded with a stack of
+our own, so that neither depth nor aliases can take more memory than the text itself.
 """
 
 from __future__ import annotations
@@ -234,10 +234,15 @@ def _node(value: Any, depth: int) -> yaml.Node:
 
 
 def _key(key: str) -> yaml.Node:
-    return yaml.ScalarNode(f"{_TAG}str", _Word(key) if key in ("on", "off") else key)
+    return _text(_Word(key)) if key in ("on", "off") else _text(key)
+
+
+def _text(value: str) -> yaml.Node:
+    # Between single quotes a line break would be folded into a space.
+    return yaml.ScalarNode(f"{_TAG}str", value, style=None if value.isprintable() else '"')
 
 
 def _scalar(value: Any) -> yaml.Node:
     if isinstance(value, str):
-        return yaml.ScalarNode(f"{_TAG}str", value)
+        return _text(value)
     return yaml.representer.SafeRepresenter().represent_data(value)

@@ -16,7 +16,7 @@ from accounts.models import Account, Manager
 
 
 class Command(BaseCommand):
-    help = "Tell who is on duty and available, by schedule and pauses, online or not; and when duty starts and changes next."
+    help = "Tell who is on duty and available, by schedule and pauses, online or not, and when that changes."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--at", metavar="ISO", help="the instant; without an offset in account time; default: now")

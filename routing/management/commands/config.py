@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from routing.configuration import MAX_BYTES, BadConfiguration, export_configuration, import_configuration
+from routing.exceptions import Busy
 
 
 class Command(BaseCommand):
@@ -47,6 +48,8 @@ class Command(BaseCommand):
             report = import_configuration(_read(name), dry_run=dry_run, prune=prune)
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}") from None
+        except Busy as error:
+            raise CommandError(error.detail) from None
         except BadConfiguration as error:
             count = len(error.errors)
             faults = "1 fault" if count == 1 else f"{count} faults"
