@@ -5,30 +5,47 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-
-from django.db import connection
+from datetime import datetime, timedelta
 
 from accounts import periods
 
 from .engine import Candidate, Reason
 from .locks import LOCK_LEDGER, Moved
 from .roster import Roster, Rule
+from .statements import Statement, run
 
 Standing = list[int]  # [balance in billionths, received, turn of the last lead]
 
-# The second statement begins when the lock is granted, so it sees all that its last holder committed.
 GATHER = """
 SELECT ledger.turn, ledger.standings::text, ledger.reset_at, version.version,
-       (SELECT json_object_agg(manager_id, leads)::text
-        FROM (SELECT manager_id, sum(leads) AS leads FROM routing_load WHERE stage_id = ANY (%(stages)s) {members} GROUP BY manager_id) held),
+       (SELECT json_object_agg(manager_id, leads)::text FROM (
+            SELECT manager_id, sum(leads) AS leads FROM routing_load
+            WHERE stage_id = ANY (%(stages)s) {members} GROUP BY manager_id) held),
        EXISTS (SELECT FROM routing_lead WHERE state = 'waiting' AND trigger_id = %(trigger)s),
        {online}
 FROM routing_ledger ledger LEFT JOIN accounts_configurationversion version ON true
 WHERE ledger.registry_id = %(registry)s
 """
-ONLY_MEMBERS = "AND manager_id = ANY (%(members)s)"
-ONLINE = "ARRAY (SELECT id FROM accounts_manager WHERE id = ANY (%(members)s) AND last_seen_at >= %(at)s - %(minutes)s * interval '1 minute')"
+MEMBERS = {False: "", True: "AND manager_id = ANY (%(members)s)"}
+ONLINE = {
+    False: "NULL",
+    True: "ARRAY (SELECT id FROM accounts_manager WHERE id = ANY (%(members)s) AND last_seen_at >= %(seen_since)s)",
+}
+TYPES = {
+    "registry": "bigint",
+    "trigger": "bigint",
+    "stages": "bigint[]",
+    "members": "bigint[]",
+    "seen_since": "timestamptz",
+}
+# By whether few of all managers are members, and whether they must be online.
+GATHERING = {
+    (few, online): Statement(
+        f"gather_{few}_{online}", GATHER.format(members=MEMBERS[few], online=ONLINE[online]), **TYPES
+    )
+    for few in (False, True)
+    for online in (False, True)
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,21 +68,17 @@ def gather_candidates(rule: Rule, roster: Roster, *, at: datetime, lock: bool = 
     Raises Moved when the configuration is no longer that of the roster.
     """
     ids = [member.manager for member in rule.members]
-    few = 2 * len(ids) < len(roster.people)
-    statement = GATHER.format(members=ONLY_MEMBERS if few else "", online=ONLINE if rule.online_only else "NULL")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"{LOCK_LEDGER}; {statement}" if lock else statement,
-            {
-                "registry": rule.registry,
-                "stages": rule.limit_stages,
-                "trigger": rule.id,
-                "members": ids,
-                "at": at,
-                "minutes": roster.account.online_minutes,
-            },
-        )
-        turn, standings, reset_at, version, held, others_wait, online = cursor.fetchone()
+    [row] = run(
+        LOCK_LEDGER if lock else None,
+        # It begins when the lock is granted, so it sees all that the lock's last holder committed.
+        GATHERING[2 * len(ids) < len(roster.people), rule.online_only],
+        registry=rule.registry,
+        trigger=rule.id,
+        stages=rule.limit_stages,
+        members=ids,
+        seen_since=at - timedelta(minutes=roster.account.online_minutes),
+    )
+    turn, standings, reset_at, version, held, others_wait, online = row
     if (version or 0) != roster.version:
         raise Moved
     book = Book(

@@ -16,6 +16,7 @@ from django.db import DatabaseError, transaction
 
 from .exceptions import Busy
 from .models import Lead
+from .statements import Statement
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,8 +26,14 @@ DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, UNIQUE, LIMIT_TAKEN = "40P01", "40001", "
 # A limit that another registry filled meanwhile, a lead or contact that another request made meanwhile: look again.
 RETRIED = {DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN}
 
-LOCK_LEDGER = "SELECT FROM routing_ledger WHERE registry_id = %(registry)s FOR NO KEY UPDATE"
-LOCK_MANAGERS = "SELECT FROM accounts_manager WHERE id = ANY (%(managers)s) ORDER BY id FOR NO KEY UPDATE"
+LOCK_LEDGER = Statement(
+    "lock_ledger", "SELECT FROM routing_ledger WHERE registry_id = %(registry)s FOR NO KEY UPDATE", registry="bigint"
+)
+LOCK_MANAGERS = Statement(
+    "lock_managers",
+    "SELECT FROM accounts_manager WHERE id = ANY (%(managers)s) ORDER BY id FOR NO KEY UPDATE",
+    managers="bigint[]",
+)
 
 
 class Moved(Exception):

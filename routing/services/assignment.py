@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import AutoField, BigAutoField, Model
 
 from accounts.models import Manager, User
 from routing.candidates import Book
@@ -18,82 +19,51 @@ from routing.exceptions import Conflict, NotFound
 from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
 from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Offer, Registry
 from routing.roster import Rule
+from routing.statements import Statement, run
 
 from .distribution import Verdict
 
-LEAD_COLUMNS = {
-    "id": "uuid",
-    "source_id": "bigint",
-    "external_id": "text",
-    "name": "text",
-    "contact_id": "uuid",
-    "company_id": "uuid",
-    "stage_id": "bigint",
-    "state": "text",
-    "responsible_id": "bigint",
-    "score": "integer",
-    "budget": "numeric",
-    "currency": "text",
-    "language": "text",
-    "country": "text",
-    "region": "text",
-    "postal_code": "text",
-    "product": "text",
-    "tags": "text[]",
-    "utm": "jsonb",
-    "fields": "jsonb",
-    "comment": "text",
-    "arrived_unqualified": "boolean",
-    "arrived_at": "timestamptz",
-    "created_at": "timestamptz",
-    "trigger_id": "bigint",
-    "round": "integer",
-    "attempt": "integer",
-}
-DECISION_COLUMNS = {
-    "lead_id": "uuid",
-    "trigger_id": "bigint",
-    "registry_id": "bigint",
-    "at": "timestamptz",
-    "method": "text",
-    "attempt": "integer",
-    "outcome": "text",
-    "chosen_id": "bigint",
-    "reason": "text",
-    "turn": "bigint",
-    "counted": "boolean",
-    "candidates": "jsonb",
-}
-OFFER_COLUMNS = {
-    "lead_id": "uuid",
-    "manager_id": "bigint",
-    "trigger_id": "bigint",
-    "round": "integer",
-    "offered_at": "timestamptz",
-    "accept_by": "timestamptz",
-    "outcome": "text",
-    "reason": "text",
-}
-STATE_COLUMNS = {key: LEAD_COLUMNS[key] for key in ("id", "state", "responsible_id", "trigger_id", "round", "attempt")}
+Columns = Mapping[str, str]  # name -> PostgreSQL type
 
 
-def _records(parameter: str, columns: Mapping[str, str]) -> str:
+def _columns(model: type[Model], *names: str) -> Columns:
+    """Return the columns of a table with their types: these, or all but a number that the database gives."""
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField | BigAutoField)]
+    types = {field.column: str(field.db_type(connection)) for field in fields}
+    return {name: types[name] for name in names or types}
+
+
+def _records(parameter: str, columns: Columns) -> str:
     return f"json_to_recordset(%({parameter})s) AS r ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
 
-def _insert(table: str, parameter: str, columns: Mapping[str, str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(f'r.{c}' for c in columns)} FROM {_records(parameter, columns)}"
+def _insert(parameter: str, model: type[Model], *names: str) -> Statement:
+    columns = _columns(model, *names)
+    into, values = ", ".join(columns), ", ".join(f"r.{name}" for name in columns)
+    text = f"INSERT INTO {model._meta.db_table} ({into}) SELECT {values} FROM {_records(parameter, columns)}"
+    return Statement(f"insert_{parameter}", text, **{parameter: "json"})
 
 
-INSERT_LEADS = _insert("routing_lead", "new_leads", LEAD_COLUMNS)
-UPDATE_LEADS = (
-    "UPDATE routing_lead lead SET state = r.state, responsible_id = r.responsible_id, trigger_id = r.trigger_id, "
-    f"round = r.round, attempt = r.attempt FROM {_records('leads', STATE_COLUMNS)} WHERE lead.id = r.id"
+INSERT_LEADS = _insert("new_leads", Lead)
+INSERT_DECISIONS = _insert("decisions", Decision)
+INSERT_OFFERS = _insert("offers", Offer)
+STATE = _columns(Lead, "id", "state", "responsible_id", "trigger_id", "round", "attempt")
+UPDATE_LEADS = Statement(
+    "update_leads",
+    f"UPDATE routing_lead lead SET ({', '.join(STATE)}) = ({', '.join(f'r.{name}' for name in STATE)}) "
+    f"FROM {_records('leads', STATE)} WHERE lead.id = r.id",
+    leads="json",
 )
-INSERT_DECISIONS = _insert("routing_decision", "decisions", DECISION_COLUMNS)
-INSERT_OFFERS = _insert("routing_offer", "offers", OFFER_COLUMNS)
-UPDATE_LEDGER = "UPDATE routing_ledger SET turn = %(turn)s, standings = %(standings)s, reset_at = %(reset_at)s WHERE registry_id = %(registry)s"
-CHECK_LIMITS = "SELECT leadrouter_check_limits(%(limits)s)"
+UPDATE_LEDGER = Statement(
+    "update_ledger",
+    "UPDATE routing_ledger SET turn = %(turn)s, standings = %(standings)s, reset_at = %(reset_at)s "
+    "WHERE registry_id = %(registry)s",
+    registry="bigint",
+    turn="bigint",
+    standings="jsonb",
+    reset_at="timestamptz",
+)
+CHECK_LIMITS = Statement("check_limits", "SELECT leadrouter_check_limits(%(limits)s)", limits="jsonb")
 
 
 def record(
@@ -137,9 +107,8 @@ def record(
         "reset_at": book.reset_at,
         "registry": book.registry,
     }
-    if any(statements):
-        with connection.cursor() as cursor:
-            cursor.execute("; ".join(filter(None, statements)), parameters)
+    if told:
+        run(*statements, **parameters)
     if rule.also_assign:
         assigned = [(v.case.id, v.manager, v.case.contact, v.case.company) for v in told if v.manager is not None]
         hand_over_related(assigned, rule.also_assign, at=at)
@@ -147,11 +116,20 @@ def record(
 
 # Handing over related leads is no distribution: no trigger fires and no limit applies.
 # Of several leads of one contact or company in one run the last one decides, as if they had come one by one.
-RELATED = {
-    by: _records(by, {"lead": "uuid", "manager": "bigint", "contact": "uuid", "company": "uuid"})
-    for by in ("lead", "contact", "company")
-}
-HAND_OVER_LEADS = """
+RELATED = {"lead": "uuid", "manager": "bigint", "contact": "uuid", "company": "uuid"}
+
+
+def _hand_over(kind: str, by: str, text: str) -> Statement:
+    return Statement(
+        f"hand_over_{kind}", text.format(related=_records(by, RELATED), by=by), **{by: "json", "at": "timestamptz"}
+    )
+
+
+RESPONSIBLE = "UPDATE routing_{by} c SET responsible_id = r.manager FROM {related} WHERE c.id = r.{by}"
+TASKS = (
+    "UPDATE routing_task t SET responsible_id = r.manager FROM {related} WHERE t.lead_id = r.lead AND t.done_at IS NULL"
+)
+LEADS = """
 WITH handed AS (
     UPDATE routing_lead other SET responsible_id = r.manager, state = 'assigned' FROM {related}, routing_stage stage
     WHERE other.{by}_id = r.{by} AND other.id <> r.lead AND stage.id = other.stage_id AND stage.kind IN ('unqualified', 'open')
@@ -165,11 +143,11 @@ INSERT INTO routing_leadevent (lead_id, at, kind, data)
 SELECT id, %(at)s, 'handed_over', jsonb_build_object('with', lead, 'manager', manager) FROM handed
 """
 HAND_OVER = {
-    "contact": f"UPDATE routing_contact c SET responsible_id = r.manager FROM {RELATED['contact']} WHERE c.id = r.contact",
-    "company": f"UPDATE routing_company c SET responsible_id = r.manager FROM {RELATED['company']} WHERE c.id = r.company",
-    "tasks": f"UPDATE routing_task t SET responsible_id = r.manager FROM {RELATED['lead']} WHERE t.lead_id = r.lead AND t.done_at IS NULL",
-    "contact_leads": HAND_OVER_LEADS.format(related=RELATED["contact"], by="contact"),
-    "company_leads": HAND_OVER_LEADS.format(related=RELATED["company"], by="company"),
+    "contact": _hand_over("contact", "contact", RESPONSIBLE),
+    "company": _hand_over("company", "company", RESPONSIBLE),
+    "tasks": _hand_over("tasks", "lead", TASKS),
+    "contact_leads": _hand_over("contact_leads", "contact", LEADS),
+    "company_leads": _hand_over("company_leads", "company", LEADS),
 }
 
 
@@ -181,15 +159,13 @@ def hand_over_related(assigned: Iterable[tuple[Any, int, Any, Any]], kinds: Iter
     rows = [dict(zip(("lead", "manager", "contact", "company"), row)) for row in assigned]
     statements = [HAND_OVER[kind] for kind in kinds]
     if rows and statements:
-        with connection.cursor() as cursor:
-            by = {key: dumps(list({row[key]: row for row in rows}.values())) for key in RELATED}
-            cursor.execute("; ".join(statements), {**by, "at": at})
+        by = {key: dumps(list({row[key]: row for row in rows}.values())) for key in ("lead", "contact", "company")}
+        run(*statements, **by, at=at)
 
 
 def insert_leads(rows: Iterable[dict[str, Any]]) -> None:
     """Write leads that no trigger distributes."""
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT_LEADS, {"new_leads": dumps(list(rows))})
+    run(INSERT_LEADS, new_leads=dumps(list(rows)))
 
 
 def state_of(verdict: Verdict, rule: Rule) -> dict[str, Any]:

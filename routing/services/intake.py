@@ -18,6 +18,7 @@ from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLe
 from routing.locks import Moved, in_transaction
 from routing.models import IntakeRequest, Lead, Source, Stage, new_id
 from routing.roster import Roster, SourceFacts, StageFacts, current
+from routing.statements import Statement, run
 
 from .assignment import dumps, insert_leads, record, state_of
 from .distribution import Case, Verdict, distribute, needs_of
@@ -262,7 +263,9 @@ def _invalid(pointer: str, detail: str) -> InvalidLead:
 # --- Entering the stage --------------------------------------------------------------------------------------------------
 
 # Known leads of the same source and number; the person and the company, found or made (migration 0002), in the order sent.
-IDENTIFY = """
+IDENTIFY = Statement(
+    "identify",
+    """
 SELECT sent.position, sent.source_id, sent.external_id, known.id, contact.id, contact.responsible_id,
        contact.name, contact.email, contact.phone, contact.chat, company.id, company.responsible_id, company.name, company.domain
 FROM json_to_recordset(%(sent)s) AS sent (
@@ -273,7 +276,10 @@ LEFT JOIN LATERAL leadrouter_company(sent.company_id, sent.company, sent.domain,
     AS company ON known.id IS NULL
 LEFT JOIN LATERAL leadrouter_contact(sent.contact_id, sent.name, sent.email, sent.phone, sent.chat,
     sent.email_key, sent.phone_key, sent.chat_key, company.id, %(at)s) AS contact ON known.id IS NULL
-"""
+""",
+    sent="json",
+    at="timestamptz",
+)
 
 
 def _enter(rows: list[Row], roster: Roster, *, at: datetime, distributed: bool) -> list[Taken]:
@@ -324,9 +330,7 @@ def _identified(rows: list[Row], *, at: datetime) -> tuple[dict[UUID, UUID], dic
     before: dict[UUID, UUID] = {}
     new: dict[UUID, Row] = {}
     first: dict[tuple[int, str], UUID] = {}  # a number that comes twice in one request is one lead
-    with connection.cursor() as cursor:
-        cursor.execute(IDENTIFY, {"sent": dumps(sent), "at": at})
-        found = sorted(cursor.fetchall(), key=itemgetter(0))
+    found = sorted(run(IDENTIFY, sent=dumps(sent), at=at), key=itemgetter(0))
     for position, source_id, external_id, known, *people in found:
         row = rows[position]
         contact, contact_owner, name, email, phone, chat, company, company_owner, company_name, domain = people
