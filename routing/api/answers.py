@@ -60,7 +60,7 @@ def masked(caller: Caller, documents: list[Document]) -> list[Document]:
     for role, nothing in HIDDEN.items():
         ids = [document[role]["id"] for document in documents if document[role]]
         others = Lead.objects.exclude(source=caller.source_id).filter(**{f"{role}__in": ids})
-        shared = set(map(str, others.values_list(role, flat=True).distinct())) if ids else set()
+        shared = set(map(str, others.order_by().values_list(role, flat=True).distinct())) if ids else set()
         for document in documents:
             if document[role] and document[role]["id"] in shared:
                 document[role] = {"id": document[role]["id"], **nothing}

@@ -104,7 +104,7 @@ def test_lists_hold_only_what_the_caller_may_see(world: World) -> None:
     assert seen == {actor: [lead_id] if actor in sees else [] for actor in ACTORS}
     shown = {actor: [m["email"][:3] for m in world.api(actor).get("managers").json()["results"]] for actor in ACTORS}
     assert shown == {
-        **dict.fromkeys(("account", "key_a", "key_b", "sue"), ["ann", "bob"]),
+        **{key: ["ann", "bob"] for key in ("account", "key_a", "key_b", "sue")},
         "ann": ["ann"],
         "bob": ["bob"],
         "max": [],
