@@ -137,6 +137,8 @@ def laid_over(base: Item, fields: Mapping[str, Any], kind: str) -> Item:
         elif key in LAID_OVER and isinstance(value, dict):
             below = base[key] if isinstance(base[key], dict) else NOTHING_YET[key]
             item[key] = {**below, **value}
+            if item[key] in SAID_AS_NULL:
+                item[key] = None
         elif key in item:
             item[key] = value
     if kind == "schedules" and fields.get("weekly") is not None and "cycle" not in fields:
@@ -154,6 +156,12 @@ NOTHING_YET: dict[str, Item] = {
     "acceptance": items_of.acceptance_item(Trigger()),
     "registry": items_of.registry_settings(Registry()),
 }
+
+
+# What limits nothing and checks nobody is stored as nothing.
+SAID_AS_NULL = ({"leads": None, "stages": []}, *(check | {"of": []} for check in (
+    {"available": available, "count": count} for available in (False, True) for count in (False, True)
+)))  # fmt: skip
 
 
 def _members(stored: list[Item], given: Mapping[str, Named]) -> list[Item]:

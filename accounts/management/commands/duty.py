@@ -26,7 +26,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         account = Account.get()
         try:
-            at = read_instant(options["at"], schedules.zone(account.time_zone)) if options["at"] else clock.now()
+            at = (
+                clock.now() if options["at"] is None else read_instant(options["at"], schedules.zone(account.time_zone))
+            )
         except BadInstant as error:
             raise CommandError(f"--at: {error}") from None
         people = sorted(load_people(account, at=at).values(), key=lambda person: person.email)

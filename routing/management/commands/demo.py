@@ -70,7 +70,7 @@ def make_ways_in() -> str:
     import_configuration(CONFIGURATION.read_text(encoding="utf-8"))
     passwords = {email: secrets.token_urlsafe(12) for email in (SUPERVISOR, MANAGER)}
     supervisor = User.objects.create_user(SUPERVISOR, passwords[SUPERVISOR], name="Sue", is_staff=True)
-    supervisor.groups.add(*Group.objects.filter(name__in=["Supervisors", "Administrators"]))
+    supervisor.groups.add(*(Group.objects.get(name=name) for name in ("Supervisors", "Administrators")))
     manager = User.objects.get(email=MANAGER)
     manager.set_password(passwords[MANAGER])
     manager.save(update_fields=["password"])
