@@ -129,7 +129,8 @@ def distribute(
     """
     book, candidates = gather_candidates(rule, roster, at=at)
     if book.others_wait and not first and any(engine.refusal(c) is None for c in candidates):
-        cases = sorted([*cases, *_waiting(rule, besides=cases)], key=lambda case: case.best_first)
+        # Of equals those that wait are first, and new ones keep the order in which they were sent: their ids do not.
+        cases = sorted([*_waiting(rule, besides=cases), *cases], key=lambda case: case.best_first[:2])
     return book, decide_all(cases, rule, roster, book, candidates, at=at)
 
 
