@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
@@ -171,7 +172,10 @@ def json_value(node: Node, depth: int = 0) -> Any:
         return [json_value(item, depth + 1) for item in node.items()]
     if isinstance(value, date):
         return value.isoformat()
-    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
+    if isinstance(value, float) and isfinite(value):
+        # As the database gives it back: 1e16 as a whole number, and no minus before zero.
+        return int(Decimal(repr(value))) if "e+" in repr(value) else value + 0.0
+    if value is None or isinstance(value, bool | int):
         return value
     return text(node)
 

@@ -28,7 +28,7 @@ _TAG = "tag:yaml.org,2002:"
 _WORDS = {word: value for plain, value in (("null", None), ("true", True), ("false", False))
           for word in (plain, plain.title(), plain.upper())} | {"": None, "~": None}  # fmt: skip
 # Narrower than YAML 1.1: what is written by `write` unquoted is read here as the same value, 010 and 1_000 are text.
-_WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,39})")
+_WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,399})")
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,30}\.[0-9]{0,30}(?:[eE][-+][0-9]{1,3})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  tables of cases: a case a line
 """The configuration as a file: what is read, what is refused and where, what an import writes and what it leaves."""
 
 import re
@@ -71,7 +72,7 @@ triggers:
     set_fields: {taken: null}
     priority: 10
     when: []
-"""  # noqa: E501  the example of the documentation
+"""
 
 WORKING = MONDAY + 7 * DAY  # Ann is on duty
 
