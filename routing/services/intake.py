@@ -15,7 +15,7 @@ from django.db import connection
 from routing.documents import Document, lead_document, lead_documents
 from routing.engine import identity
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead
-from routing.locks import Moved, in_transaction
+from routing.locks import in_transaction
 from routing.models import IntakeRequest, Lead, Source, Stage, new_id
 from routing.roster import Roster, SourceFacts, StageFacts, current
 from routing.statements import Statement, run
@@ -95,6 +95,9 @@ def _take(
     @in_transaction
     def take() -> list[Taken | InvalidLead]:
         roster = current(next(versions, None))
+        if source_id is None and "api" not in roster.source_by_code and not all(form.get("source") for form in forms):
+            Source.objects.get_or_create(code="api", defaults={"title": "API", "channel": Source.Channel.API})
+            roster = current()
         prepared = [_prepared(form, roster, source_id, at=at) for form in forms]
         valid = [row for row in prepared if not isinstance(row, InvalidLead)]
         if valid and once:
@@ -217,9 +220,6 @@ def _unreachable(row: Row) -> list[FieldError]:
 def _source(form: Form, roster: Roster, source_id: int | None) -> SourceFacts:
     code = form.get("source")
     source = roster.sources.get(source_id) if source_id is not None else roster.source_by_code.get(code or "api")
-    if source is None and not code:
-        Source.objects.get_or_create(code="api", defaults={"title": "API", "channel": Source.Channel.API})
-        raise Moved
     if source is None or (code and code != source.code):
         raise _invalid(
             "/source", f'No source "{code}".' if source is None else f'This key belongs to the source "{source.code}".'
@@ -272,10 +272,15 @@ FROM json_to_recordset(%(sent)s) AS sent (
     position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, phone text, chat text,
     email_key text, phone_key text, chat_key text, company_id uuid, company text, domain text, name_key text, domain_key text)
 LEFT JOIN routing_lead known ON known.source_id = sent.source_id AND known.external_id = sent.external_id
-LEFT JOIN LATERAL leadrouter_company(sent.company_id, sent.company, sent.domain, sent.name_key, sent.domain_key, %(at)s)
-    AS company ON known.id IS NULL
-LEFT JOIN LATERAL leadrouter_contact(sent.contact_id, sent.name, sent.email, sent.phone, sent.chat,
-    sent.email_key, sent.phone_key, sent.chat_key, company.id, %(at)s) AS contact ON known.id IS NULL
+LEFT JOIN LATERAL (
+    SELECT * FROM leadrouter_company(sent.company_id, sent.company, sent.domain, sent.name_key, sent.domain_key, %(at)s)
+    WHERE known.id IS NULL OFFSET 0  -- asked before the function runs: a known lead changes nobody
+) AS company ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM leadrouter_contact(sent.contact_id, sent.name, sent.email, sent.phone, sent.chat,
+        sent.email_key, sent.phone_key, sent.chat_key, company.id, %(at)s)
+    WHERE known.id IS NULL OFFSET 0
+) AS contact ON true
 """,
     sent="json",
     at="timestamptz",
