@@ -63,7 +63,8 @@ END $$;
 LEDGERS = """
 CREATE FUNCTION leadrouter_open_ledger() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO routing_ledger (registry_id, turn, standings, added) VALUES (NEW.id, 0, '{}', 0);
+    INSERT INTO routing_ledger (registry_id, turn, managers, balances, received, last_turns, added)
+    VALUES (NEW.id, 0, '{}', '{}', '{}', '{}', 0);
     RETURN NULL;
 END $$;
 CREATE TRIGGER open_ledger AFTER INSERT ON routing_registry FOR EACH ROW EXECUTE FUNCTION leadrouter_open_ledger();
@@ -96,6 +97,9 @@ BEGIN
             SELECT * INTO company FROM routing_company c
             WHERE c.domain_key = domainkey;
             IF FOUND THEN RETURN; END IF;
+            UPDATE routing_company c SET domain = domain_, domain_key = domainkey  -- known by its name alone until now
+            WHERE c.name_key = namekey AND c.name_key <> '' AND c.domain_key IS NULL RETURNING * INTO company;
+            IF FOUND THEN RETURN; END IF;
         ELSE
             SELECT * INTO company FROM routing_company c
             WHERE c.name_key = namekey ORDER BY c.domain_key NULLS FIRST, c.id LIMIT 1;
@@ -124,6 +128,9 @@ BEGIN
         END IF;
         IF known.id IS NOT NULL THEN
             contact := known;
+            -- What is somebody else's stays theirs: they are two contacts.
+            IF EXISTS (SELECT FROM routing_contact c WHERE c.phone_key = phonekey AND c.id <> known.id) THEN phonekey := NULL; END IF;
+            IF EXISTS (SELECT FROM routing_contact c WHERE c.chat_key = chatkey AND c.id <> known.id) THEN chatkey := NULL; END IF;
             IF (known.email_key IS NULL AND emailkey IS NOT NULL) OR (known.phone_key IS NULL AND phonekey IS NOT NULL)
                OR (known.chat_key IS NULL AND chatkey IS NOT NULL) OR (known.company_id IS NULL AND company IS NOT NULL)
                OR (known.name = '' AND name_ <> '') THEN
@@ -137,7 +144,7 @@ BEGIN
                         chat_key = coalesce(c.chat_key, chatkey), company_id = coalesce(c.company_id, company)
                     WHERE c.id = known.id RETURNING * INTO contact;
                 EXCEPTION WHEN unique_violation THEN
-                    NULL;  -- it is somebody else's: they stay two contacts
+                    NULL;  -- it became somebody else's just now
                 END;
             END IF;
             RETURN;
