@@ -146,7 +146,7 @@ def decide_all(
         if verdicts:
             candidates = _following(candidates, verdicts[-1], book, held=verdicts[-1].case.stage in rule.limit_stages)
         candidates = _released(candidates, case, held=held)
-        verdict = _decide(case, rule, roster, candidates, book.turn + 1, at=at)
+        verdict = _decide(case, rule, roster, candidates, book, at=at)
         _enter(book, verdict)
         verdicts.append(verdict)
         for kind in ("contact", "company"):
@@ -161,11 +161,14 @@ def anybody(rule: Rule, roster: Roster, *, at: datetime) -> bool:
     return any(engine.refusal(c) is None for c in candidates) or bool(rule.responsible_check)
 
 
-def _decide(case: Case, rule: Rule, roster: Roster, candidates: list[Candidate], turn: int, *, at: datetime) -> Verdict:
+def _decide(
+    case: Case, rule: Rule, roster: Roster, candidates: list[Candidate], book: Book, *, at: datetime
+) -> Verdict:
+    turn = book.turn + 1
     seen = _as_seen(candidates, case, rule)
     owner = _owner(case, rule, roster, at=at)
     if owner is not None:
-        return _named(case, rule, seen, owner, Reason.RESPONSIBLE, turn=turn, count=rule.responsible_count, at=at)
+        return _named(case, rule, seen, owner, Reason.RESPONSIBLE, book, count=rule.responsible_count, at=at)
     decision = None
     if case.waited or engine.attempts_left(attempt=case.attempt, max_attempts=rule.max_attempts):
         decision = engine.decide(seen, method=rule.method, turn=turn)
@@ -174,10 +177,10 @@ def _decide(case: Case, rule: Rule, roster: Roster, candidates: list[Candidate],
     step = Finally.WAIT if case.waited else rule.final_step if case.attempt else rule.if_nobody
     if step == Finally.RESTART:
         case.round, case.attempt, case.tried = case.round + 1, 0, frozenset()
-        return _decide(case, rule, roster, candidates, turn, at=at)
+        return _decide(case, rule, roster, candidates, book, at=at)
     stand_in = {Finally.DUTY: rule.duty, Finally.KEEP: case.responsible}.get(Finally(step))
     if stand_in is not None and roster.people[stand_in].active:
-        return _named(case, rule, seen, stand_in, Reason(step), turn=turn, count=False, at=at)
+        return _named(case, rule, seen, stand_in, Reason(step), book, count=False, at=at)
     decision = decision or engine.nobody(seen)
     return Verdict(
         case=case, candidates=seen, decision=decision, turn=turn - 1, counted=False, manager=None, accept_by=None
@@ -223,12 +226,22 @@ def _chosen(case: Case, rule: Rule, seen: list[Candidate], decision: Decision, *
 
 
 def _named(
-    case: Case, rule: Rule, seen: list[Candidate], manager: int, reason: Reason, *, turn: int, count: bool, at: datetime
+    case: Case,
+    rule: Rule,
+    seen: list[Candidate],
+    manager: int,
+    reason: Reason,
+    book: Book,
+    *,
+    count: bool,
+    at: datetime,
 ) -> Verdict:
     """Give the lead to somebody named, who need not be a member: then they join the candidates, with no coefficient."""
+    turn = book.turn + 1
     ids = [c.manager for c in seen]
     if manager not in ids:
-        seen = [*seen, Candidate(manager, 0)]
+        balance, received, last_turn = book.standing(manager)
+        seen = [*seen, Candidate(manager, 0, balance=balance, received=received, last_turn=last_turn)]
         ids.append(manager)
     decision = engine.assign(seen, chosen=ids.index(manager), reason=reason, count=count, method=rule.method, turn=turn)
     return Verdict(

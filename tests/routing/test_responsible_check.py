@@ -191,3 +191,11 @@ def test_leads_of_one_person_in_one_request_go_to_one_manager(team):
     forms = [form(**facts) for facts in ({}, ana, {}, ana, colleague, {})]
     taken = take_leads(forms, source_id=make_source().pk, at=MONDAY)
     assert "".join(each.document["responsible"]["name"][0] for each in taken) == "ABABBB"
+
+
+def test_counted_for_who_is_no_member_the_book_goes_on_where_it_stood(team):
+    known(team[2])
+    trigger = make_trigger(members=team[:2], responsible_check=["contact"], responsible_count=True)
+    take_ana(), take_ana()
+    assert balances(trigger) == {"Ann": LEAD, "Bob": LEAD, "Max": -2 * LEAD}
+    assert received(trigger)["Max"] == 2
