@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,9 +12,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from tests.data import data_path
+
 from .plan import Arrival, Replay
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 STAGES = [
     {"code": "inbox", "kind": "unqualified"},
@@ -28,9 +30,11 @@ Row = dict[str, str]
 
 
 def data_folder() -> Path | None:
-    """Return the folder of the data sets, or None where there is none."""
-    folder = Path(os.environ.get("LEADROUTER_DATA") or REPOSITORY.parent / "shared" / "data")
-    return folder if folder.is_dir() else None
+    """Return the folder of the data sets, the one that the tests read, or None where there is none."""
+    try:
+        return data_path("README.md").parent
+    except pytest.skip.Exception:
+        return None
 
 
 def read_rows(path: Path) -> Iterator[Row]:
