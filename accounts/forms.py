@@ -81,7 +81,7 @@ class IntervalsField(WrittenField):
 class CycleDaysField(WrittenField):
     """The days of a cycle, a line each; "off" is a day without work."""
 
-    widget = admin_theme.Textarea
+    widget = admin_theme.Textarea(attrs={"rows": 5})
 
     def written(self, value: list[list[str]] | None) -> str:
         return "\n".join(", ".join(day) or DAY_OFF for day in value or [])
@@ -101,7 +101,7 @@ class CycleDaysField(WrittenField):
 class SkillsField(WrittenField):
     """What a manager can do, a line for each kind: "language: es, en" ↔ {"language": ["es", "en"]}."""
 
-    widget = admin_theme.Textarea
+    widget = admin_theme.Textarea(attrs={"rows": 3})
 
     def written(self, value: dict[str, list[str]] | None) -> str:
         return "\n".join(f"{kind}: {', '.join(values)}" for kind, values in (value or {}).items())
@@ -161,7 +161,7 @@ class WorkScheduleForm(forms.ModelForm):
         required=False,
         label=_("Days of the cycle"),
         help_text=_(
-            "A line for each day; “off” for a day without work. 2/2 is 09:00-21:00, 09:00-21:00, off, off on four lines."
+            "A line for each day; “off” for a day without work. 2/2 is four lines: 09:00-21:00 twice, off twice."
         ),
     )
     mon = IntervalsField(required=False, label=_("Monday"))
@@ -209,7 +209,7 @@ class WorkScheduleForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         if not self.errors:
-            super()._post_clean()
+            super()._post_clean()  # type: ignore[misc]  # the stubs leave it out
 
 
 class ScheduleExceptionForm(forms.ModelForm):
@@ -236,7 +236,7 @@ class ScheduleExceptionForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         if not self.errors:
-            super()._post_clean()
+            super()._post_clean()  # type: ignore[misc]  # the stubs leave it out
 
 
 class ManagerForm(forms.ModelForm):

@@ -38,7 +38,7 @@ class SignIn(LoginView):
         user = self.request.user
         if user.is_staff:
             return reverse("admin:index")
-        return reverse("me") if Manager.objects.filter(user_id=user.pk).exists() else None
+        return reverse("me") if user.is_authenticated and Manager.objects.filter(user=user).exists() else None
 
 
 @sensitive_post_parameters("new_password1", "new_password2")

@@ -41,12 +41,12 @@ else:
     from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
     from django.forms import CheckboxInput, CheckboxSelectMultiple, Select
 
-    class UncountedPaginator(Paginator):
+    class UncountedPaginator(Paginator):  # type: ignore[no-redef]
         """Counts no further than a person would turn pages."""
 
         @cached_property
         def count(self) -> int:
-            return len(self.object_list[:10_000].values_list("pk"))
+            return len(list(self.object_list[:10_000]))
 
     def display(function: Any = None, *, label: Any = None, header: Any = None, **options: Any) -> Any:
         """Return Django's decorator; a label is a badge, which plain admin has not."""
@@ -101,7 +101,7 @@ class ModelAdmin(ThemeModelAdmin):
             obj.save(update_fields=changed)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Who may delete a thing may delete what hangs on it, facts nobody edits included; what must stay is protected."""
+        """Let who may delete a thing delete what hangs on it, facts included; what must stay is protected."""
         to_delete, counts, _perms_needed, protected = super().get_deleted_objects(objs, request)
         return to_delete, counts, set(), protected
 

@@ -32,7 +32,7 @@ class ChoicesField(forms.TypedMultipleChoiceField):
 class JsonObjectField(forms.JSONField):
     """A JSON object; null and lists are refused beside the box."""
 
-    widget = admin_theme.Textarea
+    widget = admin_theme.Textarea(attrs={"rows": 4})
 
     def to_python(self, value: Any) -> Any:
         found = super().to_python(value)
@@ -48,7 +48,7 @@ class JsonObjectField(forms.JSONField):
 class LinesField(WrittenField):
     """A list of texts, a line each."""
 
-    widget = admin_theme.Textarea
+    widget = admin_theme.Textarea(attrs={"rows": 3})
 
     def written(self, value: list[str] | None) -> str:
         return "\n".join(value or [])
@@ -128,7 +128,7 @@ class TriggerForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         if not self.errors:
-            super()._post_clean()
+            super()._post_clean()  # type: ignore[misc]  # the stubs leave it out
 
 
 class MemberFormSet(admin_theme.TabularInline.formset if admin_theme.UNFOLD else BaseInlineFormSet):  # type: ignore[misc]
@@ -188,7 +188,7 @@ class ApiKeyForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         if not self.errors:
-            super()._post_clean()
+            super()._post_clean()  # type: ignore[misc]  # the stubs leave it out
 
 
 # Leads, and the people behind them
@@ -203,7 +203,8 @@ class LeadForm(forms.ModelForm):
     class Meta:
         model = Lead
         fields = [
-            "name", "budget", "currency", "language", "country", "region", "postal_code", "product", "tags", "fields", "comment",
+            "name", "budget", "currency", "language", "country", "region", "postal_code", "product", "tags", "fields",
+            "comment",
         ]  # fmt: skip
 
     def clean_country(self) -> str:
@@ -224,7 +225,7 @@ class ContactForm(forms.ModelForm):
             "phone": identity.normalise_phone(cleaned.get("phone") or "", None),
             "chat": identity.normalise_chat(cleaned.get("chat") or ""),
         }
-        self.derived_columns = []
+        self.derived_columns: list[str] = []
         for name in set(keys) & set(self.changed_data):
             self._take_key(name, keys[name], cleaned)
         return cleaned

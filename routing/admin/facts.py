@@ -47,7 +47,7 @@ class DecisionAdmin(BigReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
         decision = self.get_object(request, object_id)
-        context = {"decisions": shown(decision_documents([decision]))} if decision else {}
+        context = {"decisions": shown([decision])} if decision else {}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
@@ -58,9 +58,11 @@ class DecisionAdmin(BigReadOnlyAdmin):
         return decision.outcome
 
 
-def shown(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return decisions as people read them: balances in leads."""
-    for document in documents:
+def shown(decisions: list[Decision]) -> list[dict[str, Any]]:
+    """Return decisions as people read them: instants in their zone, balances in leads."""
+    documents = decision_documents(decisions)
+    for decision, document in zip(decisions, documents, strict=True):
+        document["at"] = decision.at
         for candidate in document["candidates"]:
             for name in ("balance_before", "balance_after"):
                 candidate[name] = candidate[name] / LEAD

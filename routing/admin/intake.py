@@ -130,6 +130,12 @@ class RefusedIntakeAdmin(ModelAdmin):
         rows = super().get_queryset(request)
         return rows if request.resolver_match and "object_id" in request.resolver_match.kwargs else rows.defer("body")
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        nothing_to_save = {"show_save": False, "show_save_and_continue": False, "show_save_and_add_another": False}
+        return super().change_view(request, object_id, form_url, nothing_to_save | (extra_context or {}))
+
     @display(description=_("problem"))
     def detail(self, refused: RefusedIntake) -> str:
         return str(problem_of(refused).get("detail", ""))[:120]
@@ -179,9 +185,15 @@ class RefusedIntakeAdmin(ModelAdmin):
                 )
                 return redirect(reverse("admin:routing_lead_change", args=[taken.lead_id]))
         context = self.admin_site.each_context(request) | {
-            "title": _("Take again"), "form": form, "opts": self.opts, "original": refused, "verb": _("Take the lead"),
-            "cut": refused.size > len(refused.body), "faults": self.faults(refused), "back": reverse("admin:routing_refusedintake_changelist"),
-        }  # fmt: skip
+            "title": _("Take again"),
+            "form": form,
+            "opts": self.opts,
+            "original": refused,
+            "verb": _("Take the lead"),
+            "cut": refused.size > len(refused.body),
+            "faults": self.faults(refused),
+            "back": reverse("admin:routing_refusedintake_changelist"),
+        }
         return TemplateResponse(request, "routing/action_page.html", context)
 
 

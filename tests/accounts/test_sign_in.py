@@ -43,6 +43,11 @@ def test_a_manager_comes_to_their_page_and_a_supervisor_to_the_admin(client):
     assert sign_in(Client(), make_supervisor()).url == "/admin/"
 
 
+def test_addresses_are_found_as_people_type_them(client):
+    assert client.get("/me").url == "/me/"
+    assert client.get("/admin").url == "/admin/"
+
+
 def test_who_has_no_role_is_told_so(client):
     response = sign_in(client, make_user("max"))
     assert response.url == "/"
