@@ -10,18 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from itertools import islice
 from statistics import median, quantiles
 from uuid import UUID
 
 from django.db.models import Count, Q
 
 from routing.audit import violations as broken_promises
+from routing.documents import Document, decision_documents
 from routing.models import Decision, Lead, Offer, Registry
 
 from .duty import Duty
 from .plan import Replay
 
 LEAD = 10**9
+BATCH = 500
 UNAVAILABLE = ("inactive", "paused", "off_duty", "offline")
 
 
@@ -32,6 +35,10 @@ class Standing:
     received: int = 0
     due: Fraction = Fraction(0)
     worst: Fraction = Fraction(0)  # largest |received - due| after any decision
+
+    @property
+    def balance(self) -> Fraction:
+        return self.due - self.received
 
 
 @dataclass
@@ -57,86 +64,89 @@ class Judgement:
         return median(waited), ninth, max(waited)
 
 
-def judge(replay: Replay, emails: dict[int, str], *, expected: set[str]) -> Judgement:
+def judge(replay: Replay, *, expected: set[str]) -> Judgement:
     """Look at every decision in its order, then at what stands at the end. expected: numbers of the leads sent."""
     found, duty = Judgement(), Duty(replay)
     first: dict[UUID, datetime] = {}
     assigned: set[UUID] = set()
     coefficients = {m["manager"]: m["coefficient"] for m in replay.trigger["members"]}
-    for row in Decision.objects.order_by("pk").iterator():
+    for row, document in decisions():
         found.decisions += 1
         found.redistributions += row.attempt > 1
         first.setdefault(row.lead_id, row.at)
         if row.chosen_id is not None and row.lead_id not in assigned:
             assigned.add(row.lead_id)
             found.waited.append((row.at - first[row.lead_id]).total_seconds() / 3600)
-        found.violations += judge_duty(row, emails, duty)
-        found.violations += judge_share(row, emails, coefficients, found)
+        said = [*judge_duty(document, row.at, duty), *judge_share(document, coefficients, found)]
+        found.violations += [f"decision {row.pk} at {row.at}: {violation}" for violation in said]
     found.never_assigned = len(first) - len(assigned)
     found.violations += judge_ledger(found)
-    found.violations += judge_leads(replay, expected)
+    found.violations += judge_leads(expected)
     found.violations += broken_promises()
     return found
 
 
-def judge_duty(row: Decision, emails: dict[int, str], duty: Duty) -> Iterator[str]:
+def decisions() -> Iterator[tuple[Decision, Document]]:
+    """Yield each decision beside what the API says of it, in the order in which they were made."""
+    rows = Decision.objects.select_related("trigger", "registry__trigger").order_by("pk").iterator(BATCH)
+    while batch := list(islice(rows, BATCH)):
+        yield from zip(batch, decision_documents(batch), strict=True)
+
+
+def judge_duty(decision: Document, at: datetime, duty: Duty) -> Iterator[str]:
     """Yield where the decision believed somebody on duty who was not, or the other way round; nobody pauses here."""
-    columns = row.candidates
-    for position, manager in enumerate(columns["manager"]):
-        refusal = columns["refusal"].get(str(position))
-        if emails[manager] not in duty.people:
-            yield f"decision {row.pk}: {emails[manager]} is none of ours"
-        elif columns["coefficient"][position] and (refusal in UNAVAILABLE) == duty.on_duty(emails[manager], row.at):
-            yield f"decision {row.pk} at {row.at}: the duty of {emails[manager]} is not what it says, {refusal}"
+    for candidate in decision["candidates"]:
+        if candidate["manager"] not in duty.people:
+            yield f"{candidate['manager']} is none of ours"
+            continue
+        believed = candidate["reason"] not in UNAVAILABLE
+        if candidate["coefficient"] and believed != duty.on_duty(candidate["manager"], at):  # a stand-in has none
+            yield f"the duty of {candidate['manager']} is not what it says, {candidate['reason']}"
 
 
-def judge_share(row: Decision, emails: dict[int, str], members: dict[str, int], found: Judgement) -> Iterator[str]:
-    """Credit the eligible by the exact rule, and yield where the choice or a balance in the row is not what follows."""
-    columns = row.candidates
-    if row.chosen_id is None or row.reason != "fair_share":
-        if row.chosen_id is not None:
-            found.stand_ins[f"{row.reason}: {emails[row.chosen_id]}"] += 1
-        elif row.attempt == 1 and len(columns["refusal"]) < len(columns["manager"]):
-            yield f"decision {row.pk}: nobody got the lead, though somebody was eligible"
+def judge_share(decision: Document, members: dict[str, int], found: Judgement) -> Iterator[str]:
+    """Credit the eligible by the exact rule, and yield where the choice or a balance is not what follows."""
+    candidates, chosen = decision["candidates"], decision["chosen"]
+    eligible = [candidate for candidate in candidates if candidate["eligible"]]
+    if chosen is None or decision["reason"] != "fair_share":
+        if chosen is not None:
+            found.stand_ins[f"{decision['reason']}: {chosen}"] += 1
+        elif decision["attempt"] == 1 and eligible:
+            yield "nobody got the lead, though somebody was eligible"
         return
-    eligible = [n for n in range(len(columns["manager"])) if str(n) not in columns["refusal"]]
-    names = [emails[columns["manager"][n]] for n in eligible]
-    if sorted(emails[m] for m in columns["manager"]) != sorted(members):
-        yield f"decision {row.pk}: the candidates are not the members"
+    if {c["manager"]: c["coefficient"] for c in candidates} != members:
+        yield "the candidates are not the members"
+    names = [candidate["manager"] for candidate in eligible]
+    if chosen not in names:
+        yield f"{chosen} was not eligible"
+        return
     total = sum(members[name] for name in names)
     for name in names:
         found.standings[name].due += Fraction(members[name], total)
-    chosen = emails[row.chosen_id]
-    if chosen not in names:
-        yield f"decision {row.pk}: {chosen} was not eligible"
-        return
     slack = Fraction(found.decisions, LEAD)  # shares are whole billionths
-    standings = [found.standings[name] for name in names]
-    owed = [standing.due - standing.received for standing in standings]
-    if found.standings[chosen].due - found.standings[chosen].received < max(owed) - 2 * slack:
-        yield f"decision {row.pk}: {chosen} was not owed most"
+    if found.standings[chosen].balance < max(found.standings[name].balance for name in names) - 2 * slack:
+        yield f"{chosen} was not owed most"
     found.standings[chosen].received += 1
-    for n, standing in zip(eligible, standings, strict=True):
-        balance = standing.due - standing.received
-        standing.worst = max(standing.worst, abs(balance))
-        if abs(Fraction(columns["after"][n], LEAD) - balance) > slack:
-            yield f"decision {row.pk}: a balance is {columns['after'][n]}, by the rule {float(balance)}"
-        limit = columns["limit"][n]
-        if limit is not None and columns["held"][n] >= limit:
-            yield f"decision {row.pk}: {columns['manager'][n]} was eligible with {columns['held'][n]} of {limit}"
+    for candidate in eligible:
+        standing = found.standings[candidate["manager"]]
+        standing.worst = max(standing.worst, abs(standing.balance))
+        if abs(Fraction(candidate["balance_after"], LEAD) - standing.balance) > slack:
+            yield f"a balance is {candidate['balance_after']}, by the rule {float(standing.balance)}"
+        if candidate["limit"] is not None and candidate["held"] >= candidate["limit"]:
+            yield f"{candidate['manager']} was eligible with {candidate['held']} of {candidate['limit']}"
 
 
 def judge_ledger(found: Judgement) -> Iterator[str]:
     """Yield where what stands in the ledger at the end is not what the exact rule came to."""
     registry = Registry.objects.select_related("ledger").get(code="all")
-    received = {manager: standing[1] for manager, standing in registry.ledger.standings.items() if standing[1]}
-    if sum(received.values()) != sum(standing.received for standing in found.standings.values()):
-        yield f"the ledger counts {sum(received.values())} leads"
-    if sum(standing[0] for standing in registry.ledger.standings.values()):
+    standings = registry.ledger.standings.values()
+    if sum(standing.received for standing in standings) != sum(s.received for s in found.standings.values()):
+        yield f"the ledger counts {sum(standing.received for standing in standings)} leads"
+    if sum(standing.balance for standing in standings):
         yield "the balances do not add up to nothing"
 
 
-def judge_leads(replay: Replay, expected: set[str]) -> Iterator[str]:
+def judge_leads(expected: set[str]) -> Iterator[str]:
     """Yield leads that are lost, doubled or without the owner that their state says."""
     stored = Counter(Lead.objects.values_list("external_id", flat=True))
     if stored.keys() != expected or max(stored.values(), default=1) > 1:

@@ -35,24 +35,23 @@ def live_through(replay: Replay, *, leads: int | None, http: int, database: str)
 def _live(replay: Replay, arrivals: list[Arrival], by_http: list[Arrival]) -> list[str]:
     simulation = Simulation(replay, arrivals)
     lived = simulation.run()
-    emails = {person.id: person.email for person in current().people.values()}
     numbers = {arrival.number for arrival in arrivals}
-    judgement = judge(replay, emails, expected=numbers)
-    _print_members(replay, judgement, lived, emails)
+    judgement = judge(replay, expected=numbers)
+    _print_members(replay, judgement, lived)
     _print_story(arrivals, judgement, lived)
     violations = [*lived.violations, *judgement.violations]
     if by_http:
         lived.violations.clear()
         sent = send(by_http)
         simulation.wait_for_duty(by_http, clock.now())
-        after = judge(replay, emails, expected=numbers | {arrival.number for arrival in by_http})
+        after = judge(replay, expected=numbers | {arrival.number for arrival in by_http})
         _print_http(sent, after, waiting=len(simulation.waiting))
         violations += [*sent.violations, *lived.violations, *after.violations]
     return violations
 
 
-def _print_members(replay: Replay, judgement: Judgement, lived: Lived, emails: dict[int, str]) -> None:
-    ids = {email: manager for manager, email in emails.items()}
+def _print_members(replay: Replay, judgement: Judgement, lived: Lived) -> None:
+    ids = {person.email: person.id for person in current().people.values()}
     rows = []
     for member in replay.trigger["members"]:
         standing = judgement.standings[member["manager"]]
