@@ -282,9 +282,10 @@ SELECT gen_random_uuid(), %(source)s, 'stored-' || n, 'Stored', c.id, CASE WHEN 
     %(managers)s[1 + n %% array_length(%(managers)s, 1)], 0, '', '', '', '', '', '', '{}', '{}', '{}', '', false,
     now() - n * interval '20 seconds', now() - n * interval '20 seconds', %(trigger)s, 1, 0
 FROM generate_series(%(first)s, %(last)s) n JOIN routing_contact c ON c.email_key = 's' || n || '@example.org';
-INSERT INTO routing_decision (lead_id, at, trigger_id, registry_id, method, attempt, outcome, chosen_id, reason, turn, counted, candidates)
+INSERT INTO routing_decision (lead_id, at, trigger_id, registry_id, method, attempt, outcome, chosen_id, reason, turn, counted,
+    managers, coefficients, limits, held, balances, received, last_turns, refusals)
 SELECT id, created_at, %(trigger)s, %(registry)s, 'fair_share', 1, 'assigned', responsible_id, 'fair_share', 0, false,
-    '{"manager": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], "after": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], "refusal": {}}'
+    %(managers)s, %(managers)s, %(managers)s, %(managers)s, %(managers)s, %(managers)s, %(managers)s, '{}'
 FROM routing_lead WHERE external_id LIKE 'stored-%%' AND NOT EXISTS (SELECT FROM routing_decision d WHERE d.lead_id = routing_lead.id)
 """
 

@@ -329,7 +329,6 @@ def _as_problem(response: HttpResponseBase) -> ProblemResponse:
     }
     replaced = plain_problem(response.status_code, headers=kept)
     replaced.cookies = response.cookies
-    response.close()
     return replaced
 
 

@@ -1,5 +1,6 @@
 """Every setting of the program, read from the environment; .env.example lists them with a comment each."""
 
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import private_services
 
+zoneinfo.reset_tzpath(to=())  # the pinned tzdata package, not whatever the machine has
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()  # NAME, or the content of the file named in NAME_FILE
 env.read_env(BASE_DIR / ".env")  # for development; the environment wins
@@ -47,6 +49,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "leadrouter.health.RequestMetrics",
+    "leadrouter.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -54,8 +57,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.Online",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.TolerantAdmin",
 ]
 
 ROOT_URLCONF = "leadrouter.urls"
@@ -191,6 +196,8 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="leadrouter@localhost")
 
+UNFOLD = {"SITE_TITLE": "Leadrouter", "SITE_HEADER": "Leadrouter", "SITE_URL": "/"}  # the look of the admin
+
 # --- The API --------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -199,7 +206,8 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["routing.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "routing.api.renderers.AlwaysJSON",
     "DEFAULT_PARSER_CLASSES": ["routing.api.parsers.LeadJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "routing.api.pagination.NewestFirst",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

@@ -15,3 +15,8 @@ urlpatterns = [
     re_path(r"^readyz/?$", health.readyz, name="readyz"),
     re_path(r"^metrics/?$", health.metrics, name="metrics"),
 ]
+
+handler400 = "leadrouter.problems.handler400"
+handler403 = "leadrouter.problems.handler403"
+handler404 = "leadrouter.problems.handler404"
+handler500 = "leadrouter.problems.handler500"

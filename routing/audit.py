@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from django.db import connection
 from django.db.models import Sum
 
-from .documents import decided_again, stored
+from .documents import decided_again, refusals
 from .models import Adjustment, Decision, Ledger
 
 # Each finds rows that must not be. Their sentences are those of the promises.
@@ -51,12 +51,12 @@ def unbalanced() -> Iterator[str]:
     """Yield each manager whose balance is not what the decisions and adjustments of the registry come to."""
     due: dict[int, Counter[int]] = defaultdict(Counter)
     for row in Decision.objects.filter(counted=True).iterator():
-        candidates, _, after = stored(row)
-        due[row.registry_id].update({c.manager: b - c.balance for c, b in zip(candidates, after, strict=True)})
+        after = decided_again(row).balances
+        due[row.registry_id].update({m: b - a for m, a, b in zip(row.managers, row.balances, after, strict=True)})
     for row in Adjustment.objects.values("registry", "manager").annotate(total=Sum("amount")).order_by():
         due[row["registry"]][row["manager"]] += row["total"]
     for ledger in Ledger.objects.all():
-        stands = {int(manager): standing[0] for manager, standing in ledger.standings.items()}
+        stands = {manager: standing.balance for manager, standing in ledger.standings.items()}
         for manager in stands.keys() | due[ledger.pk].keys():
             if stands.get(manager, 0) != due[ledger.pk][manager]:
                 yield (
@@ -69,12 +69,6 @@ def changed_decisions() -> Iterator[str]:
     """Yield each decision that the engine would take otherwise on what it saw."""
     for row in Decision.objects.iterator():
         again = decided_again(row)
-        candidates, refusals, after = stored(row)
-        chosen = None if again.chosen is None else candidates[again.chosen].manager
-        if (chosen, again.reason, list(again.refusals), list(again.balances)) != (
-            row.chosen_id,
-            row.reason,
-            refusals,
-            after,
-        ):
+        chosen = None if again.chosen is None else row.managers[again.chosen]
+        if (chosen, again.reason, list(again.refusals)) != (row.chosen_id, row.reason, refusals(row)):
             yield f"decision {row.pk}: the engine now says {chosen} ({again.reason}), the row {row.chosen_id} ({row.reason})"

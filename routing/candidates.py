@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,19 +10,20 @@ from accounts import periods
 
 from .engine import Candidate, Reason
 from .locks import LOCK_LEDGER, Moved
+from .models import Standing
 from .roster import Roster, Rule
-from .statements import Statement, run
-
-Standing = list[int]  # [balance in billionths, received, turn of the last lead]
+from .statements import Statement, numbers, run
 
 GATHER = """
-SELECT ledger.turn, ledger.standings::text, ledger.reset_at, version.version,
-       (SELECT json_object_agg(manager_id, leads)::text FROM (
-            SELECT manager_id, sum(leads) AS leads FROM routing_load
-            WHERE stage_id = ANY (%(stages)s) {members} GROUP BY manager_id) held),
+SELECT ledger.turn, ledger.reset_at, version.version,
+       ledger.managers::text, ledger.balances::text, ledger.received::text, ledger.last_turns::text,
+       held.managers::text, held.leads::text,
        EXISTS (SELECT FROM routing_lead WHERE state = 'waiting' AND trigger_id = %(trigger)s),
        {online}
-FROM routing_ledger ledger LEFT JOIN accounts_configurationversion version ON true
+FROM routing_ledger ledger LEFT JOIN accounts_configurationversion version ON true, (
+    SELECT array_agg(manager_id) AS managers, array_agg(leads) AS leads FROM (
+        SELECT manager_id, sum(leads) AS leads FROM routing_load
+        WHERE stage_id = ANY (%(stages)s) {members} GROUP BY manager_id) one) held
 WHERE ledger.registry_id = %(registry)s
 """
 MEMBERS = {False: "", True: "AND manager_id = ANY (%(members)s)"}
@@ -48,18 +48,21 @@ GATHERING = {
 }
 
 
+NEW = Standing()
+
+
 @dataclass(slots=True, kw_only=True)
 class Book:
     """A registry's ledger while its lock is held."""
 
     registry: int
     turn: int  # of the last decision that counted
-    standings: dict[str, Standing]  # by manager id
+    standings: dict[int, Standing]  # by manager
     reset_at: datetime | None
     others_wait: bool  # leads of the trigger that came before
 
     def standing(self, manager: int) -> Standing:
-        return self.standings.get(str(manager)) or [0, 0, 0]
+        return self.standings.get(manager, NEW)
 
 
 def gather_candidates(rule: Rule, roster: Roster, *, at: datetime, lock: bool = True) -> tuple[Book, list[Candidate]]:
@@ -78,39 +81,40 @@ def gather_candidates(rule: Rule, roster: Roster, *, at: datetime, lock: bool = 
         members=ids,
         seen_since=at - timedelta(minutes=roster.account.online_minutes),
     )
-    turn, standings, reset_at, version, held, others_wait, online = row
+    turn, reset_at, version, managers, balances, received, last_turns, holders, held, others_wait, online = row
     if (version or 0) != roster.version:
         raise Moved
+    standings = map(Standing, numbers(balances), numbers(received), numbers(last_turns))
     book = Book(
-        registry=rule.registry, turn=turn, standings=json.loads(standings), reset_at=reset_at, others_wait=others_wait
+        registry=rule.registry,
+        turn=turn,
+        standings=dict(zip(numbers(managers), standings, strict=True)),
+        reset_at=reset_at,
+        others_wait=others_wait,
     )
     if rule.reset != "never":
         _reset(book, rule, roster, at=at)
-    return book, _candidates(rule, book, json.loads(held) if held else {}, online, at=at)
+    holding = dict(zip(numbers(holders), numbers(held), strict=True)) if holders else {}
+    return book, _candidates(rule, book, holding, online, at=at)
 
 
 def _candidates(
-    rule: Rule, book: Book, held: Mapping[str, int], online: list[int] | None, *, at: datetime
+    rule: Rule, book: Book, held: Mapping[int, int], online: list[int] | None, *, at: datetime
 ) -> list[Candidate]:
     unavailable = rule.unavailable(at)
     if online is not None:
         unavailable = [
             reason or (None if member.manager in online else Reason.OFFLINE)
-            for member, reason in zip(rule.members, unavailable)
+            for member, reason in zip(rule.members, unavailable, strict=True)
         ]
-    standings, new, none = book.standings, [0, 0, 0], 0
-    candidates = []
-    for (manager, coefficient, limit, _), reason in zip(rule.members, unavailable):
-        key = str(manager)
-        balance, received, last_turn = standings.get(key, new)
-        candidates.append(
-            Candidate(manager, coefficient, limit, held.get(key, none), balance, received, last_turn, reason)
-        )
-    return candidates
+    return [
+        Candidate(manager, coefficient, limit, held.get(manager, 0), *book.standing(manager), reason)
+        for (manager, coefficient, limit, _), reason in zip(rule.members, unavailable, strict=True)
+    ]
 
 
 def _reset(book: Book, rule: Rule, roster: Roster, *, at: datetime) -> None:
     began_at = periods.began_at(rule.reset, at, roster.zone)
     if book.reset_at is None or book.reset_at < began_at:
         book.reset_at = began_at
-        book.standings = {manager: [balance, 0, last] for manager, (balance, _, last) in book.standings.items()}
+        book.standings = {manager: standing._replace(received=0) for manager, standing in book.standings.items()}

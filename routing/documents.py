@@ -102,7 +102,7 @@ def brief(row: Mapping[str, Any]) -> Document:
 def decision_documents(decisions: Iterable[Decision]) -> list[Document]:
     """Return decisions with everybody who could have taken the lead, and why or why not."""
     rows = list(decisions)
-    ids = {manager for row in rows for manager in row.candidates["manager"]} | {row.chosen_id for row in rows}
+    ids = {manager for row in rows for manager in row.managers} | {row.chosen_id for row in rows}
     emails = dict(Manager.objects.filter(pk__in=ids - {None}).values_list("pk", "user__email"))
     return [_decision_document(row, emails) for row in rows]
 
@@ -128,18 +128,27 @@ def _decision_document(row: Decision, emails: Mapping[int, str]) -> Document:
                 "balance_before": c.balance,
                 "balance_after": after,
             }
-            for c, refusal, after in zip(*stored(row))
+            for c, refusal, after in zip(*stored(row), strict=True)
         ],
     }
 
 
 def stored(row: Decision) -> tuple[list[Candidate], list[Reason | None], list[int]]:
-    """Return what a decision saw and what it answered: candidates, refusals, balances after."""
-    columns = row.candidates
-    refusals = [Reason(r) if (r := columns["refusal"].get(str(i))) else None for i in range(len(columns["manager"]))]
-    names = ("manager", "coefficient", "limit", "held", "balance", "received", "last_turn")
-    candidates = [_candidate(values, refusal) for *values, refusal in zip(*(columns[name] for name in names), refusals)]
-    return candidates, refusals, columns["after"]
+    """Return what a decision saw of each candidate, why they could not take the lead, and their balance after it."""
+    return seen(row), refusals(row), list(decided_again(row).balances)
+
+
+def seen(row: Decision) -> list[Candidate]:
+    """Return what a decision saw of each candidate."""
+    columns = (getattr(row, column) for column in Decision.CANDIDATE_COLUMNS)
+    return [_candidate(values, refusal) for *values, refusal in zip(*columns, refusals(row), strict=True)]
+
+
+def refusals(row: Decision) -> list[Reason | None]:
+    """Return why each candidate of a decision could not take the lead; None: they could."""
+    return [
+        Reason(row.refusals[place]) if (place := str(n)) in row.refusals else None for n in range(len(row.managers))
+    ]
 
 
 def _candidate(values: list[Any], refusal: Reason | None) -> Candidate:
@@ -153,13 +162,12 @@ def _candidate(values: list[Any], refusal: Reason | None) -> Candidate:
 
 
 def decided_again(row: Decision) -> engine.Decision:
-    """Run the engine on what the decision saw. The answer is the one that stands in the row."""
-    candidates, _, _ = stored(row)
-    method, reason = Reason(row.method), Reason(row.reason)
+    """Run the engine on what the decision saw; the answer is the one that stands in the row."""
+    candidates, method, reason = seen(row), Reason(row.method), Reason(row.reason)
     turn = row.turn if row.counted else row.turn + 1
     if reason in engine.METHODS:
         return engine.decide(candidates, method=method, turn=turn)
     if row.chosen_id is None:
         return engine.nobody(candidates)
-    chosen = row.candidates["manager"].index(row.chosen_id)
+    chosen = row.managers.index(row.chosen_id)
     return engine.assign(candidates, chosen=chosen, reason=reason, count=row.counted, method=method, turn=turn)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,6 +30,17 @@ class Statement:
         )
         values = ", ".join(f"%({parameter})s" for parameter in types)
         self.call = f"EXECUTE {self.name} ({values})" if types else f"EXECUTE {self.name}"
+
+
+def array(numbers: Iterable[int | None]) -> str:
+    """Return whole numbers as PostgreSQL writes an array; a thousand of them are many, so it is left to `repr`."""
+    return "{" + repr(list(numbers))[1:-1].replace("None", "NULL") + "}"
+
+
+def numbers(array: str) -> list[int]:
+    """Return the whole numbers of an array as PostgreSQL writes it."""
+    values: list[int] = json.loads(f"[{array[1:-1]}]")
+    return values
 
 
 def run(*statements: Statement | None, **parameters: Any) -> list[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 
 from accounts.models import Account, Manager, ScheduleException, User, WorkSchedule
+from routing.documents import stored
 from routing.models import (
     Company,
     Contact,
@@ -208,24 +209,27 @@ def reason(lead: Lead) -> str:
 
 def refusals(lead: Lead) -> dict[str, str | None]:
     """Return what the last decision on the lead says of each candidate, by name; None: eligible."""
-    columns = Decision.objects.filter(lead=lead).latest("id").candidates
+    candidates, why_not, _ = stored(Decision.objects.filter(lead=lead).latest("id"))
     names = dict(Manager.objects.values_list("pk", "user__name"))
-    return {names[id_]: columns["refusal"].get(str(i)) for i, id_ in enumerate(columns["manager"])}
+    return {names[c.manager]: reason for c, reason in zip(candidates, why_not, strict=True)}
 
 
 def ledger(of: Trigger | Registry) -> Ledger:
     return Ledger.objects.get(registry=of) if isinstance(of, Registry) else Ledger.objects.get(registry__trigger=of)
 
 
-def balances(of: Trigger | Registry) -> dict[str, int]:
-    """Return the balances in billionths of a lead, by name."""
+def standings(of: Ledger) -> dict[str, tuple[int, ...]]:
+    """Return by name the balance in billionths of a lead, the leads received, and the turn of the last one."""
     names = dict(Manager.objects.values_list("pk", "user__name"))
-    return {names[int(id_)]: standing[0] for id_, standing in ledger(of).standings.items()}
+    return {names[int(id_)]: tuple(standing) for id_, standing in of.standings.items()}
+
+
+def balances(of: Trigger | Registry) -> dict[str, int]:
+    return {name: balance for name, (balance, _, _) in standings(ledger(of)).items()}
 
 
 def received(of: Trigger | Registry) -> dict[str, int]:
-    names = dict(Manager.objects.values_list("pk", "user__name"))
-    return {names[int(id_)]: standing[1] for id_, standing in ledger(of).standings.items()}
+    return {name: leads for name, (_, leads, _) in standings(ledger(of)).items()}
 
 
 def open_offer(lead: Lead) -> Offer:

@@ -76,11 +76,11 @@ class StandingsMixin:
 def standings(registry_id: int) -> list[dict[str, Any]]:
     """Return who stands where in a registry, best first."""
     ledger = Ledger.objects.filter(pk=registry_id).first()
-    rows = {int(manager): values for manager, values in (ledger.standings if ledger else {}).items()}
+    rows = ledger.standings if ledger else {}
     managers = Manager.objects.filter(pk__in=rows).select_related("user").in_bulk()
     return [
-        {"manager": managers.get(pk), "balance": values[0] / LEAD, "received": values[1], "turn": values[2]}
-        for pk, values in sorted(rows.items(), key=lambda row: -row[1][0])
+        {"manager": managers.get(pk), "balance": standing.balance / LEAD, "received": standing.received, "turn": standing.last_turn}
+        for pk, standing in sorted(rows.items(), key=lambda row: -row[1].balance)
     ]
 
 

@@ -51,7 +51,7 @@ class DecisionAdmin(BigReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
-        return super().get_queryset(request).defer("candidates")
+        return super().get_queryset(request).defer(*Decision.CANDIDATE_COLUMNS)
 
     @display(description=_("outcome"), label={"assigned": "success", "waiting": "warning"})
     def result(self, decision: Decision) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Sum
 
@@ -56,10 +55,10 @@ def _document(person: Person, at: datetime, held: int, balances: dict[str, int])
 def _balances(managers: set[int]) -> dict[int, dict[str, int]]:
     """Return manager → registry → balance in billionths of a lead, where the manager stands in the registry."""
     balances: dict[int, dict[str, int]] = defaultdict(dict)
-    rows: Any = Ledger.objects.exclude(standings={}).values_list(
-        "registry__code", "registry__trigger__code", "standings"
-    )
-    for code, trigger, standings in rows.order_by("registry"):
-        for manager in managers & {int(key) for key in standings}:
-            balances[manager][code or trigger] = standings[str(manager)][0]
+    for ledger in (
+        Ledger.objects.filter(managers__overlap=list(managers)).select_related("registry__trigger").order_by("registry")
+    ):
+        standings = ledger.standings
+        for manager in managers & standings.keys():
+            balances[manager][ledger.registry.label] = standings[manager].balance
     return balances

@@ -111,14 +111,14 @@ def _prune_managers(rows: dict[str, Manager], report: Report) -> None:
 
 def _in_history(rows: dict[str, Manager]) -> dict[Any, str]:
     """Return the managers who may stand in a decision, or have a balance: both name them by number only."""
-    standings: set[str] = set()
-    for standing in Ledger.objects.values_list("standings", flat=True) if rows else ():
-        standings.update(standing)
+    standing: set[int] = set()
+    for managers in Ledger.objects.values_list("managers", flat=True) if rows else ():
+        standing.update(managers)
     newest = Decision.objects.order_by("-id").first()
     return {
         row.pk: "decisions"
         for row in rows.values()
-        if str(row.pk) in standings or (newest and newest.at >= row.user.date_joined)
+        if row.pk in standing or (newest and newest.at >= row.user.date_joined)
     }
 
 

@@ -3,9 +3,10 @@
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
-import routing.models.identifiers
 from django.conf import settings
 from django.db import migrations, models
+
+import routing.models.identifiers
 
 
 class Migration(migrations.Migration):
@@ -19,10 +20,9 @@ class Migration(migrations.Migration):
     operations = [
         # The ledger's constraint calls it: the sum of the balances, in billionths of a lead.
         migrations.RunSQL(
-            """CREATE FUNCTION leadrouter_ledger_sum(standings jsonb) RETURNS bigint
-               LANGUAGE sql IMMUTABLE PARALLEL SAFE
-               AS $$ SELECT coalesce(sum((value ->> 0)::bigint), 0)::bigint FROM jsonb_each(standings) $$""",
-            "DROP FUNCTION leadrouter_ledger_sum(jsonb)",
+            """CREATE FUNCTION leadrouter_sum(balances bigint[]) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+               AS $$ SELECT coalesce(sum(balance), 0)::bigint FROM unnest(balances) balance $$""",
+            "DROP FUNCTION leadrouter_sum(bigint[])",
         ),
         migrations.CreateModel(
             name="Heartbeat",
@@ -496,7 +496,30 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("turn", models.BigIntegerField(default=0, help_text="Decisions made in this registry")),
-                ("standings", models.JSONField(default=dict)),
+                (
+                    "managers",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "balances",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "received",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "last_turns",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
                 ("added", models.BigIntegerField(default=0)),
                 ("reset_at", models.DateTimeField(help_text="Start of the period that `received` counts", null=True)),
             ],
@@ -1006,9 +1029,33 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(max_length=16)),
                 ("turn", models.BigIntegerField(help_text="Of the registry")),
                 ("counted", models.BooleanField(help_text="The lead counts in the registry")),
+                ("managers", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
                 (
-                    "candidates",
-                    models.JSONField(help_text="Columns, in the trigger's order; see routing/explanation.py"),
+                    "coefficients",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None),
+                ),
+                (
+                    "limits",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(null=True), size=None),
+                ),
+                ("held", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "balances",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), help_text="Before it, in billionths of a lead", size=None
+                    ),
+                ),
+                ("received", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "last_turns",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None),
+                ),
+                (
+                    "refusals",
+                    models.JSONField(
+                        default=dict,
+                        help_text="Why not, by the candidate's place from 0; who is not named was eligible",
+                    ),
                 ),
                 (
                     "chosen",
@@ -1066,12 +1113,21 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     (
                         "added",
-                        models.Func(
-                            "standings", function="leadrouter_ledger_sum", output_field=models.BigIntegerField()
-                        ),
+                        models.Func("balances", function="leadrouter_sum", output_field=models.BigIntegerField()),
                     )
                 ),
                 name="ledger_adds_up",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="ledger",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("last_turns__len", models.F("balances__len")),
+                    ("managers__len", models.F("balances__len")),
+                    ("received__len", models.F("balances__len")),
+                ),
+                name="ledger_side_by_side",
             ),
         ),
         migrations.AddIndex(

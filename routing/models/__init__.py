@@ -5,7 +5,7 @@ from .decisions import Decision, Heartbeat, Offer
 from .identifiers import new_id
 from .intake import ApiKey, IntakeRequest, RefusedIntake, Source
 from .pipelines import Pipeline, Stage
-from .registries import Adjustment, Ledger, Registry
+from .registries import Adjustment, Ledger, Registry, Standing
 from .triggers import Member, Trigger
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Registry",
     "Source",
     "Stage",
+    "Standing",
     "Task",
     "Trigger",
     "new_id",

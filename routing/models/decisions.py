@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,9 @@ from .triggers import Trigger
 
 class Decision(models.Model):
     """One run of a trigger on one lead. Rows are only added."""
+
+    # As the fields of an engine.Candidate stand; what comes after them is told by the refusals.
+    CANDIDATE_COLUMNS = ("managers", "coefficients", "limits", "held", "balances", "received", "last_turns")
 
     class Outcome(models.TextChoices):
         ASSIGNED = "assigned", _("assigned")
@@ -33,7 +37,17 @@ class Decision(models.Model):
     reason = models.CharField(max_length=16)
     turn = models.BigIntegerField(help_text=_("Of the registry"))
     counted = models.BooleanField(help_text=_("The lead counts in the registry"))
-    candidates = models.JSONField(help_text=_("Columns, in the trigger's order; see routing/explanation.py"))
+    # What it saw of each candidate, side by side, in the order in which they stood.
+    managers = ArrayField(models.BigIntegerField())
+    coefficients = ArrayField(models.IntegerField())
+    limits = ArrayField(models.IntegerField(null=True))
+    held = ArrayField(models.IntegerField())
+    balances = ArrayField(models.BigIntegerField(), help_text=_("Before it, in billionths of a lead"))
+    received = ArrayField(models.IntegerField())
+    last_turns = ArrayField(models.BigIntegerField())
+    refusals = models.JSONField(
+        default=dict, help_text=_("Why not, by the candidate's place from 0; who is not named was eligible")
+    )
 
     class Meta:
         verbose_name = _("decision")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Func, Q
+from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Manager, User, code_validator
@@ -59,16 +63,27 @@ class Registry(models.Model):
         return self.code or (self.trigger.code if self.trigger else "")
 
 
+class Standing(NamedTuple):
+    """Where one manager stands in a registry."""
+
+    balance: int = 0  # billionths of a lead owed (+) or received ahead (-)
+    received: int = 0  # leads since the last reset
+    last_turn: int = 0  # turn of the last lead; 0: never
+
+
 class Ledger(models.Model):
     """Where everybody stands in a registry: one row, so that its lock, its sum and its write are one.
 
-    standings: manager id -> [balance in billionths of a lead, leads received since the last reset, turn of the last lead]
-    added: what was deliberately added to the balances (credit back +, leads by hand -), in billionths
+    The four arrays stand side by side: the managers, and what Standing says of each.
+    added: what was deliberately added to the balances (credit back +, leads by hand -), in billionths of a lead.
     """
 
     registry = models.OneToOneField(Registry, on_delete=models.CASCADE, primary_key=True, related_name="ledger")
     turn = models.BigIntegerField(default=0, help_text=_("Decisions made in this registry"))
-    standings = models.JSONField(default=dict)
+    managers = ArrayField(models.BigIntegerField(), default=list)
+    balances = ArrayField(models.BigIntegerField(), default=list)
+    received = ArrayField(models.IntegerField(), default=list)
+    last_turns = ArrayField(models.BigIntegerField(), default=list)
     added = models.BigIntegerField(default=0)
     reset_at = models.DateTimeField(null=True, help_text=_("Start of the period that `received` counts"))
 
@@ -76,12 +91,33 @@ class Ledger(models.Model):
         constraints = [
             # No drift: the balances always add up to what was deliberately added or taken.
             models.CheckConstraint(
-                condition=Q(
-                    added=Func("standings", function="leadrouter_ledger_sum", output_field=models.BigIntegerField())
-                ),
+                condition=Q(added=Func("balances", function="leadrouter_sum", output_field=models.BigIntegerField())),
                 name="ledger_adds_up",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    managers__len=F("balances__len"),
+                    received__len=F("balances__len"),
+                    last_turns__len=F("balances__len"),
+                ),
+                name="ledger_side_by_side",
+            ),
         ]
+
+    def __str__(self) -> str:
+        return str(self.registry)
+
+    @property
+    def standings(self) -> dict[int, Standing]:
+        """Return where each manager stands, by id."""
+        columns = zip(self.balances, self.received, self.last_turns, strict=True)
+        return dict(zip(self.managers, map(Standing._make, columns), strict=True))
+
+    @standings.setter
+    def standings(self, standings: Mapping[int, Standing]) -> None:
+        self.managers = list(standings)
+        columns = list(zip(*standings.values(), strict=True)) or [(), (), ()]
+        self.balances, self.received, self.last_turns = map(list, columns)
 
 
 class Adjustment(models.Model):

@@ -14,12 +14,12 @@ from django.db.models import AutoField, BigAutoField, Model
 
 from accounts.models import Manager, User
 from routing.candidates import Book
-from routing.engine import LEAD, Candidate, Reason
+from routing.engine import LEAD, Candidate
 from routing.exceptions import Conflict, NotFound
 from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
-from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Offer, Registry
+from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Offer, Registry, Standing
 from routing.roster import Rule
-from routing.statements import Statement, run
+from routing.statements import Statement, array, run
 
 from .distribution import Verdict
 
@@ -56,11 +56,16 @@ UPDATE_LEADS = Statement(
 )
 UPDATE_LEDGER = Statement(
     "update_ledger",
-    "UPDATE routing_ledger SET turn = %(turn)s, standings = %(standings)s, reset_at = %(reset_at)s "
-    "WHERE registry_id = %(registry)s",
+    # What does not change is assigned from itself: a long array that is stored apart is then not stored again.
+    "UPDATE routing_ledger SET turn = %(turn)s, balances = %(balances)s, received = %(received)s,"
+    " last_turns = %(last_turns)s, reset_at = %(reset_at)s,"
+    " managers = CASE WHEN managers = %(ids)s THEN managers ELSE %(ids)s END WHERE registry_id = %(registry)s",
     registry="bigint",
     turn="bigint",
-    standings="jsonb",
+    ids="bigint[]",
+    balances="bigint[]",
+    received="integer[]",
+    last_turns="bigint[]",
     reset_at="timestamptz",
 )
 CHECK_LIMITS = Statement("check_limits", "SELECT leadrouter_check_limits(%(limits)s)", limits="jsonb")
@@ -103,7 +108,10 @@ def record(
         "managers": [limit["manager"] for limit in limits],
         "limits": dumps(limits),
         "turn": book.turn,
-        "standings": dumps(book.standings),
+        "ids": array(book.standings),
+        "balances": array(standing.balance for standing in book.standings.values()),
+        "received": array(standing.received for standing in book.standings.values()),
+        "last_turns": array(standing.last_turn for standing in book.standings.values()),
         "reset_at": book.reset_at,
         "registry": book.registry,
     }
@@ -196,28 +204,15 @@ def _decision(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
         "reason": verdict.decision.reason.value,
         "turn": verdict.turn,
         "counted": verdict.counted,
-        "candidates": columns_of(verdict.candidates, verdict.decision.refusals, verdict.decision.balances),
+        **_columns_of(verdict.candidates),
+        "refusals": {place: refusal for place, refusal in enumerate(verdict.decision.refusals) if refusal},
     }
 
 
-def columns_of(
-    candidates: Sequence[Candidate], refusals: Sequence[Reason | None], after: Sequence[int]
-) -> dict[str, Any]:
-    """Return the candidates of a decision as columns, in the order of the candidates; refusals by position."""
-    managers, coefficients, limits, held, balances, received, last_turns, *_ = (
-        zip(*candidates) if candidates else [[]] * 7
-    )
-    return {
-        "manager": managers,
-        "coefficient": coefficients,
-        "limit": limits,
-        "held": held,
-        "balance": balances,
-        "after": after,
-        "received": received,
-        "last_turn": last_turns,
-        "refusal": {i: reason for i, reason in enumerate(refusals) if reason},
-    }
+def _columns_of(candidates: Sequence[Candidate]) -> dict[str, str]:
+    """Return the candidates as the arrays of a Decision, side by side."""
+    columns = list(zip(*candidates, strict=True)) or [()] * len(Candidate._fields)
+    return {name: array(column) for name, column in zip(Decision.CANDIDATE_COLUMNS, columns, strict=False)}
 
 
 def _offer(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
@@ -347,10 +342,11 @@ def _adjust(
     ledger = Ledger.objects.select_for_update(of=("self",), no_key=True).select_related("registry").get(pk=registry_id)
     if ledger.registry.accounting == Registry.Accounting.TOTALS:
         amount = 0
-    balance, before, last_turn = ledger.standings.get(str(manager_id), [0, 0, 0])
-    ledger.standings[str(manager_id)] = [balance + amount, max(0, before + received), last_turn]
+    standing = ledger.standings.get(manager_id, Standing())
+    changed = standing._replace(balance=standing.balance + amount, received=max(0, standing.received + received))
+    ledger.standings = {**ledger.standings, manager_id: changed}
     ledger.added += amount
-    ledger.save(update_fields=["standings", "added"])
+    ledger.save(update_fields=["managers", "balances", "received", "last_turns", "added"])
     return Adjustment.objects.create(
         registry_id=registry_id, manager_id=manager_id, lead=lead, kind=kind, amount=amount, reason=reason, by=by, at=at
     )

@@ -17,7 +17,7 @@ from routing import engine
 from routing.candidates import Book, gather_candidates
 from routing.engine import Candidate, Decision, Finally, NeverOnDuty, Reason
 from routing.locks import lock_leads
-from routing.models import Lead, Offer, Trigger
+from routing.models import Lead, Offer, Standing, Trigger
 from routing.roster import Roster, Rule
 
 Needs = Mapping[str, frozenset[str]]
@@ -279,13 +279,12 @@ def _enter(book: Book, verdict: Verdict) -> None:
     """Write the verdict into the book."""
     if not verdict.counted:
         return
-    book.turn = verdict.turn
-    for c, balance in zip(verdict.candidates, verdict.decision.balances):
+    book.turn, chosen = verdict.turn, verdict.decision.chosen or 0
+    for c, balance in zip(verdict.candidates, verdict.decision.balances, strict=True):
         if c.balance != balance:
-            book.standings[str(c.manager)] = [balance, c.received, c.last_turn]
-    chosen = verdict.candidates[verdict.decision.chosen or 0]
-    balance = verdict.decision.balances[verdict.decision.chosen or 0]
-    book.standings[str(chosen.manager)] = [balance, chosen.received + 1, verdict.turn]
+            book.standings[c.manager] = Standing(balance, c.received, c.last_turn)
+    c, balance = verdict.candidates[chosen], verdict.decision.balances[chosen]
+    book.standings[c.manager] = Standing(balance, c.received + 1, verdict.turn)
 
 
 def _following(candidates: list[Candidate], verdict: Verdict, book: Book, *, held: bool) -> list[Candidate]:

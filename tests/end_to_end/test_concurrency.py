@@ -91,10 +91,10 @@ def worst_distance(registry_id: int) -> float:
     owed: Counter[int] = Counter()
     worst = 0.0
     for row in Decision.objects.filter(registry=registry_id, counted=True).order_by("turn"):
-        refused = row.candidates["refusal"]
+        refused = row.refusals
         eligible = [
             (m, c)
-            for i, (m, c) in enumerate(zip(row.candidates["manager"], row.candidates["coefficient"], strict=True))
+            for i, (m, c) in enumerate(zip(row.managers, row.coefficients, strict=True))
             if str(i) not in refused
         ]
         total = sum(c for _, c in eligible)
