@@ -293,8 +293,13 @@ TAKE_LEADS = extend_schema(
     summary="Take up to 1,000 leads",
     description="A JSON list, or an object a line. Results stand in order; a bad lead does not spoil the others.",
     request={
-        "application/json": {"type": "array", "maxItems": 1000, "items": {"type": "object"}},
-        "application/x-ndjson": {"type": "string"},
+        "application/json": {
+            "oneOf": [
+                {"type": "array", "maxItems": 1000, "items": {"description": "A lead, as take_lead takes it"}},
+                {"type": "object", "description": "A lead alone is a list of one"},
+            ]
+        },
+        "application/x-ndjson": {"description": "One lead a line"},
     },
     parameters=[IDEMPOTENCY_KEY, REPLAYED],
     responses=shapes.BulkOut,

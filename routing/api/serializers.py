@@ -372,10 +372,6 @@ class PauseIn(Form):
     reason = Text(max_length=200)
 
 
-class NothingIn(Form):
-    """No field is read."""
-
-
 def read_lead(data: object, *, at: datetime, zone: ZoneInfo) -> dict[str, Any]:
     """Return what the service takes. Raises ValidationError."""
     form: dict[str, Any] = LEAD_IN.run_validation({} if data is None else data)

@@ -1,0 +1,86 @@
+"""The API against its own schema: whatever fits it, and whatever does not, is answered as the schema says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from leadrouter.wsgi import application
+from tests.routing.api.world import World, make_world
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+COMMON: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "phases": [Phase.explicit, Phase.generate],
+    "database": None,
+    "derandomize": True,
+}
+
+
+@pytest.fixture
+def one_connection(db: None) -> Iterator[None]:
+    """Keep the connection of the test, as Django's own client does: its transaction holds the world."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def world(one_connection: None) -> World:
+    return make_world()
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(ctx: Any, value: Any) -> bytes:
+    """Write generated values as lines."""
+    values = value if isinstance(value, list) else [value]
+    return b"\n".join(json.dumps(each).encode() for each in values)
+
+
+schema = schemathesis.openapi.from_wsgi("/api/schema/", application).include(path_regex="^/api/v1/(leads|managers)")
+
+
+def check(case: Any, world: World) -> None:
+    # Known things in the path, now and then: else every answer would be 404.
+    if "email" in case.path_parameters and len(str(case.path_parameters["email"])) % 2:
+        case.path_parameters["email"] = "ann@example.com"
+    answer = case.call(headers={"Authorization": f"Bearer {world.keys['account']}"})
+    assert "html" not in str(answer.headers.get("content-type"))
+    case.validate_response(answer, checks=CHECKS)
+
+
+@schema.parametrize()
+@settings(max_examples=8, **COMMON)
+def test_every_operation_keeps_to_the_schema(case: Any, world: World) -> None:
+    check(case, world)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@schema.parametrize()
+@settings(max_examples=1_000, **COMMON)
+def test_every_operation_keeps_to_the_schema_a_thousand_times(case: Any, world: World) -> None:
+    check(case, world)
