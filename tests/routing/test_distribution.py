@@ -5,6 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.services import mark_online, pause_manager
+from routing.documents import stored
+from routing.engine import Candidate
 from routing.models import Decision, Lead, Member
 from routing.services.intake import take_leads
 from tests.factories import (
@@ -239,24 +241,20 @@ def test_a_decision_tells_what_it_saw():
     [decision] = Decision.objects.filter(lead=lead)
     assert (decision.at, decision.trigger, decision.attempt, decision.method) == (MONDAY, trigger, 1, "fair_share")
     assert (decision.turn, decision.counted, decision.chosen) == (1, True, bob)
-    assert decision.candidates == {
-        "manager": [ann.pk, bob.pk],
-        "coefficient": [40, 60],
-        "limit": [5, 5],
-        "held": [0, 2],
-        "balance": [0, 0],
-        "after": [400_000_000, -400_000_000],
-        "received": [0, 0],
-        "last_turn": [0, 0],
-        "refusal": {},
-    }
+    candidates, refusals, after = stored(decision)
+    assert candidates == [
+        Candidate(manager=ann.pk, coefficient=40, limit=5, held=0),
+        Candidate(manager=bob.pk, coefficient=60, limit=5, held=2),
+    ]
+    assert refusals == [None, None]
+    assert after == [400_000_000, -400_000_000]
 
 
 def test_a_lead_that_waits_takes_no_turn():
     trigger = make_trigger(members=[make_manager("ann", schedule=make_schedule())])
     take(at=NIGHT)
     assert ledger(trigger).turn == 0
-    assert ledger(trigger).standings == {}
+    assert balances(trigger) == {}
 
 
 def queries_of(service):

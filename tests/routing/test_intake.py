@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import Manager
-from routing.documents import lead_documents
+from routing.documents import lead_documents, stored
 from routing.exceptions import IdempotencyKeyReused, InvalidLead
 from routing.models import Contact, Decision, IntakeRequest, Lead, Ledger, Source
 from routing.services.intake import Once, Replayed, take_lead, take_leads
@@ -388,15 +388,14 @@ def outcome(prefix):
     books = Ledger.objects.filter(registry__decisions__in=decisions).distinct()
     return {
         "winners": [(d.lead.external_id, d.lead.state, names.get(d.lead.responsible_id)) for d in decisions],
-        "books": [
-            (b.turn, sorted((names[int(id_)], standing) for id_, standing in b.standings.items())) for b in books
-        ],
+        "books": [(b.turn, {names[int(id_)]: tuple(s) for id_, s in b.standings.items()}) for b in books],
         "decisions": [(d.turn, d.counted, d.reason, d.attempt, told(d, names)) for d in decisions],
     }
 
 
 def told(decision, names):
-    return decision.candidates | {"manager": [names[id_] for id_ in decision.candidates["manager"]]}
+    candidates, refusals, after = stored(decision)
+    return [c._replace(manager=names[c.manager]) for c in candidates], refusals, after
 
 
 def leads_for(prefix, number, *, stages):
