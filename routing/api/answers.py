@@ -59,8 +59,10 @@ def masked(caller: Caller, documents: list[Document]) -> list[Document]:
         return documents
     for role, nothing in HIDDEN.items():
         ids = [document[role]["id"] for document in documents if document[role]]
+        if not ids:
+            continue
         others = Lead.objects.exclude(source=caller.source_id).filter(**{f"{role}__in": ids})
-        shared = set(map(str, others.order_by().values_list(role, flat=True).distinct())) if ids else set()
+        shared = set(map(str, others.order_by().values_list(role, flat=True).distinct()))
         for document in documents:
             if document[role] and document[role]["id"] in shared:
                 document[role] = {"id": document[role]["id"], **nothing}
@@ -103,10 +105,16 @@ def shown(
     if caller.sees_everything:
         return [result.document if isinstance(result, Taken) else result for result in results]
     before = [result for result in results if isinstance(result, Taken) and not result.created]
-    known = visible_leads(caller).filter(pk__in=[taken.lead_id for taken in before])
-    visible = set(known.values_list("pk", flat=True)) if before else set()
-    masked(caller, [taken.document for taken in before if taken.lead_id in visible])
+    visible = _visible(before, caller) if before else set()
     return [_shown(result, form, visible, roster) for result, form in zip(results, forms, strict=True)]
+
+
+def _visible(before: Sequence[Taken], caller: Caller) -> set[uuid.UUID]:
+    """Return the ids of those that the caller may read, and hide in them what others told."""
+    known = visible_leads(caller).filter(pk__in=[taken.lead_id for taken in before])
+    visible = set(known.values_list("pk", flat=True))
+    masked(caller, [taken.document for taken in before if taken.lead_id in visible])
+    return visible
 
 
 def _shown(result: Taken | Exception, form: Form | Exception, visible: set[uuid.UUID], roster: Roster) -> Any:
