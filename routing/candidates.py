@@ -29,7 +29,7 @@ WHERE ledger.registry_id = %(registry)s
 MEMBERS = {False: "", True: "AND manager_id = ANY (%(members)s)"}
 ONLINE = {
     False: "NULL",
-    True: "ARRAY (SELECT id FROM accounts_manager WHERE id = ANY (%(members)s) AND last_seen_at >= %(seen_since)s)",
+    True: "ARRAY (SELECT id FROM accounts_manager WHERE last_seen_at >= %(seen_since)s)",
 }
 TYPES = {
     "registry": "bigint",
@@ -60,6 +60,7 @@ class Book:
     standings: dict[int, Standing]  # by manager
     reset_at: datetime | None
     others_wait: bool  # leads of the trigger that came before
+    online: list[int] | None  # who is online; None: the trigger does not ask
 
     def standing(self, manager: int) -> Standing:
         return self.standings.get(manager, NEW)
@@ -91,20 +92,19 @@ def gather_candidates(rule: Rule, roster: Roster, *, at: datetime, lock: bool = 
         standings=dict(zip(numbers(managers), standings, strict=True)),
         reset_at=reset_at,
         others_wait=others_wait,
+        online=online,
     )
     if rule.reset != "never":
         _reset(book, rule, roster, at=at)
     holding = dict(zip(numbers(holders), numbers(held), strict=True)) if holders else {}
-    return book, _candidates(rule, book, holding, online, at=at)
+    return book, _candidates(rule, book, holding, at=at)
 
 
-def _candidates(
-    rule: Rule, book: Book, held: Mapping[int, int], online: list[int] | None, *, at: datetime
-) -> list[Candidate]:
+def _candidates(rule: Rule, book: Book, held: Mapping[int, int], *, at: datetime) -> list[Candidate]:
     unavailable = rule.unavailable(at)
-    if online is not None:
+    if book.online is not None:
         unavailable = [
-            reason or (None if member.manager in online else Reason.OFFLINE)
+            reason or (None if member.manager in book.online else Reason.OFFLINE)
             for member, reason in zip(rule.members, unavailable, strict=True)
         ]
     return [

@@ -168,6 +168,6 @@ def decided_again(row: Decision) -> engine.Decision:
     if reason in engine.METHODS:
         return engine.decide(candidates, method=method, turn=turn)
     if row.chosen_id is None:
-        return engine.nobody(candidates)
+        return engine.nobody(candidates, reason)
     chosen = row.managers.index(row.chosen_id)
     return engine.assign(candidates, chosen=chosen, reason=reason, count=row.counted, method=method, turn=turn)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -16,7 +16,7 @@ from django.db import DatabaseError, transaction
 
 from .exceptions import Busy
 from .models import Lead
-from .statements import Statement
+from .statements import Statement, run
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,6 +28,11 @@ RETRIED = {DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN}
 
 LOCK_LEDGER = Statement(
     "lock_ledger", "SELECT FROM routing_ledger WHERE registry_id = %(registry)s FOR NO KEY UPDATE", registry="bigint"
+)
+LOCK_LEDGERS = Statement(
+    "lock_ledgers",
+    "SELECT FROM routing_ledger WHERE registry_id = ANY (%(registries)s) ORDER BY registry_id FOR NO KEY UPDATE",
+    registries="bigint[]",
 )
 LOCK_MANAGERS = Statement(
     "lock_managers",
@@ -47,7 +52,7 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
     """
 
     @wraps(service)
-    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+    def again(*args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with transaction.atomic(durable=True):
@@ -64,11 +69,17 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
 
-    return run
+    return again
 
 
 def sqlstate(error: DatabaseError) -> str | None:
     return getattr(error.__cause__, "pgcode", None)
+
+
+def lock_ledgers(registries: Collection[int]) -> None:
+    """Lock several registries in their order, before runs in another order; who locks one needs no order."""
+    if len(registries) > 1:
+        run(LOCK_LEDGERS, registries=list(registries))
 
 
 def lock_leads(ids: Iterable[object], *, skip_locked: bool = False) -> list[Lead]:

@@ -23,11 +23,11 @@ def decide(candidates: Sequence[Candidate], *, method: Reason, turn: int) -> Dec
     return Decision(chosen=positions[chosen], reason=method, refusals=refusals, balances=balances)
 
 
-def nobody(candidates: Sequence[Candidate]) -> Decision:
-    """Decide for none of the candidates, for a reason that lies with the lead: it was offered often enough."""
+def nobody(candidates: Sequence[Candidate], reason: Reason = Reason.NOBODY) -> Decision:
+    """Decide for none of the candidates, for a reason that lies with the lead: offered often enough, behind others."""
     return Decision(
         chosen=None,
-        reason=Reason.NOBODY,
+        reason=reason,
         refusals=[refusal(c) for c in candidates],
         balances=[c.balance for c in candidates],
     )

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     KEEP = "keep"
     BY_HAND = "by_hand"
     NOBODY = "nobody"
+    IN_LINE = "in_line"  # many wait already, and this one comes after them
 
 
 class Candidate(NamedTuple):

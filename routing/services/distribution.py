@@ -128,10 +128,18 @@ def distribute(
     overtakes them. Raises Moved when the configuration has changed meanwhile.
     """
     book, candidates = gather_candidates(rule, roster, at=at)
+    behind: list[Case] = []
     if book.others_wait and not first and any(engine.refusal(c) is None for c in candidates):
+        waiting = _waiting(rule, besides=cases)
         # Of equals those that wait are first, and new ones keep the order in which they were sent: their ids do not.
-        cases = sorted([*_waiting(rule, besides=cases), *cases], key=lambda case: case.best_first[:2])
-    return book, decide_all(cases, rule, roster, book, candidates, at=at)
+        cases = sorted([*waiting, *cases], key=lambda case: case.best_first[:2])
+        if len(waiting) == WAITING_AT_ONCE:  # more may wait: who comes after these stands in line, for the sweep
+            last = max(cases.index(case) for case in waiting)
+            cases, behind = cases[: last + 1], list(cases[last + 1 :])
+    verdicts = decide_all(cases, rule, roster, book, candidates, at=at)
+    return book, verdicts + [
+        _waits(case, candidates, engine.nobody(candidates, Reason.IN_LINE), book) for case in behind
+    ]
 
 
 def decide_all(
@@ -166,11 +174,11 @@ def _decide(
 ) -> Verdict:
     turn = book.turn + 1
     seen = _as_seen(candidates, case, rule)
-    owner = _owner(case, rule, roster, at=at)
+    owner = _owner(case, rule, roster, book, at=at)
     if owner is not None:
         return _named(case, rule, seen, owner, Reason.RESPONSIBLE, book, count=rule.responsible_count, at=at)
     decision = None
-    if case.waited or engine.attempts_left(attempt=case.attempt, max_attempts=rule.max_attempts):
+    if engine.attempts_left(attempt=case.attempt, max_attempts=rule.max_attempts):
         decision = engine.decide(seen, method=rule.method, turn=turn)
         if decision.chosen is not None:
             return _chosen(case, rule, seen, decision, turn=turn, at=at)
@@ -181,9 +189,12 @@ def _decide(
     stand_in = {Finally.DUTY: rule.duty, Finally.KEEP: case.responsible}.get(Finally(step))
     if stand_in is not None and roster.people[stand_in].active:
         return _named(case, rule, seen, stand_in, Reason(step), book, count=False, at=at)
-    decision = decision or engine.nobody(seen)
+    return _waits(case, seen, decision or engine.nobody(seen), book)
+
+
+def _waits(case: Case, seen: list[Candidate], decision: Decision, book: Book) -> Verdict:
     return Verdict(
-        case=case, candidates=seen, decision=decision, turn=turn - 1, counted=False, manager=None, accept_by=None
+        case=case, candidates=seen, decision=decision, turn=book.turn, counted=False, manager=None, accept_by=None
     )
 
 
@@ -200,14 +211,15 @@ def _as_seen(candidates: list[Candidate], case: Case, rule: Rule) -> list[Candid
     return seen
 
 
-def _owner(case: Case, rule: Rule, roster: Roster, *, at: datetime) -> int | None:
+def _owner(case: Case, rule: Rule, roster: Roster, book: Book, *, at: datetime) -> int | None:
     """Return who is responsible for the contact or company already, and may have the lead."""
     for kind in rule.responsible_check:
         owner = case.owners.get(kind)
         if owner is None or owner in case.tried:
             continue
         person = roster.people[owner]
-        if person.active if not rule.responsible_available else person.unavailable(at) is None:
+        online = book.online is None or owner in book.online
+        if person.unavailable(at) is None and online if rule.responsible_available else person.active:
             return owner
     return None
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,9 @@ from django.db import connection
 from routing.documents import Document, lead_document, lead_documents
 from routing.engine import identity
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead
-from routing.locks import in_transaction
+from routing.locks import in_transaction, lock_ledgers
 from routing.models import IntakeRequest, Lead, Source, Stage, new_id
-from routing.roster import Roster, SourceFacts, StageFacts, current
+from routing.roster import Roster, Rule, SourceFacts, StageFacts, current
 from routing.statements import Statement, run
 
 from .assignment import dumps, insert_leads, record, state_of
@@ -290,15 +290,15 @@ LEFT JOIN LATERAL (
 def _enter(rows: list[Row], roster: Roster, *, at: datetime, distributed: bool) -> list[Taken]:
     """Write the leads, each with its decision; those that are known already are answered as they stand."""
     before, new = _identified(rows, at=at)
-    by_rule: dict[int, list[Row]] = defaultdict(list)
-    for row in new.values():
-        rule = roster.rules_on.get((row["stage_id"], "created"))
-        by_rule[rule.id if rule else 0].append(row)
+    runs = [(rule, list(rows)) for rule, rows in groupby(new.values(), key=lambda row: _rule_of(row, roster))]
+    if distributed:
+        lock_ledgers({rule.registry for rule, _ in runs if rule})
     verdicts: dict[UUID, Verdict] = {}
-    if by_rule[0]:
-        insert_leads({**_columns(row), **IDLE} for row in by_rule[0])
-    for rule_id in sorted(filter(None, by_rule), key=lambda id_: (roster.rules[id_].registry, id_)):
-        verdicts |= _distributed(by_rule[rule_id], roster, rule_id, at=at, distributed=distributed)
+    for rule, run_ in runs:
+        if rule is None:
+            insert_leads({**_columns(row), **IDLE} for row in run_)
+        else:
+            verdicts |= _distributed(run_, roster, rule, at=at, distributed=distributed)
     documents = (
         {document["id"]: document for document in lead_documents(Lead.objects.filter(pk__in=before.values()))}
         if before
@@ -310,6 +310,10 @@ def _enter(rows: list[Row], roster: Roster, *, at: datetime, distributed: bool) 
         else Taken(lead_id=row["id"], created=True, document=_document(row, verdicts.get(row["id"]), roster, at=at))
         for row in rows
     ]
+
+
+def _rule_of(row: Row, roster: Roster) -> Rule | None:
+    return roster.rules_on.get((row["stage_id"], "created"))
 
 
 IDLE = {"state": Lead.State.IDLE.value, "responsible_id": None, "trigger_id": None, "round": 1, "attempt": 0}
@@ -355,9 +359,8 @@ def _identified(rows: list[Row], *, at: datetime) -> tuple[dict[UUID, UUID], dic
 
 
 def _distributed(
-    rows: list[Row], roster: Roster, rule_id: int, *, at: datetime, distributed: bool
+    rows: list[Row], roster: Roster, rule: Rule, *, at: datetime, distributed: bool
 ) -> dict[UUID, Verdict]:
-    rule = roster.rules[rule_id]
     for row in rows:
         row["fields"] = {**row["fields"], **rule.set_fields}
     new = {row["id"]: _columns(row) for row in rows}

@@ -417,7 +417,6 @@ def test_many_at_once_are_decided_exactly_as_one_by_one(cuts):
     assert outcome("one") == outcome("all")
 
 
-@pytest.mark.xfail(strict=True, reason="one request is decided trigger by trigger, not lead by lead")
 def test_many_at_once_for_triggers_that_share_a_registry_are_decided_as_one_by_one():
     make_world("one", shared=True), make_world("all", shared=True)
     for lead in leads_for("one", 40, stages=["new", "accepted"]):

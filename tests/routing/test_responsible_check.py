@@ -127,9 +127,6 @@ def test_of_contact_and_company_the_first_who_is_available_gets_it(team):
     assert owners([take_ana()]) == "M"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`available` of the responsible check does not ask for online where the trigger does"
-)
 def test_available_means_online_where_the_trigger_asks_for_it(team):
     known(team[1])
     make_trigger(members=team[:2], online_only=True, responsible_check=["contact"], responsible_available=True)

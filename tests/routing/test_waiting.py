@@ -122,7 +122,6 @@ def test_with_room_for_all_those_that_wait_and_a_new_lead_are_assigned_together(
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="a new lead looks after the 100 best of those that wait, and overtakes the others")
 def test_however_many_wait_a_new_lead_does_not_overtake_them():
     ann = make_manager("ann", schedule=make_schedule())
     make_trigger(limit=101, members=[ann])
