@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
@@ -99,9 +98,8 @@ def wait_for(port: int, process: subprocess.Popen[bytes], *, seconds: float = 60
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            probe = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            probe.request("GET", "/healthz")
-            probe.getresponse().read()
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            time.sleep(2)  # the port is open before the workers have loaded the program
             return
         except OSError:
             time.sleep(0.1)

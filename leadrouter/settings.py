@@ -203,7 +203,7 @@ UNFOLD = {"SITE_TITLE": "Leadrouter", "SITE_HEADER": "Leadrouter", "SITE_URL": "
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "routing.api.authentication.ApiKeyAuthentication",  # first: its WWW-Authenticate makes refusals a 401
-        "rest_framework.authentication.SessionAuthentication",
+        "routing.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["routing.api.renderers.JSONRenderer"],

@@ -1,8 +1,14 @@
 """The door for a WSGI server: `granian --interface wsgi leadrouter.wsgi:application`."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "leadrouter.settings")
 application = get_wsgi_application()
+
+# What is loaded now stays for good, and a request among a thousand members makes thousands of short-lived tuples: the
+# collector need not walk the former because of the latter. Measured: a third of such a request's processor time.
+gc.freeze()
+gc.set_threshold(50_000, 20, 50)

@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
@@ -57,6 +57,21 @@ def run(*statements: Statement | None, **parameters: Any) -> list[tuple[Any, ...
             _prepare(wanted, cursor)
             cursor.execute("; ".join(statement.call for statement in wanted), parameters)
         return cursor.fetchall() if cursor.description else []
+
+
+def run_first(*statements: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
+    """Run the first statements of a request: they are the health check of a connection kept since the last one.
+
+    One that died meanwhile, with its server say, is replaced. That spares every request a `SELECT 1`.
+    """
+    connection.health_check_done = True
+    try:
+        return run(*statements, **parameters)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block or connection.is_usable():
+            raise
+        connection.close()
+        return run(*statements, **parameters)
 
 
 def _prepare(statements: list[Statement], cursor: Any) -> None:

@@ -16,9 +16,10 @@ from rest_framework.request import Request
 from accounts.models import User
 from accounts.services import mark_online
 from routing.models import ApiKey
+from routing.statements import Statement, run, run_first
 
 ALL_SCOPES = frozenset(ApiKey.Scope.values)
-SUPERVISING_GROUPS = ("Supervisors", "Administrators")  # made by a migration of accounts
+SUPERVISING_GROUPS = ["Supervisors", "Administrators"]  # made by a migration of accounts
 LONGEST_KEY = 200
 PREFIX = slice(3, 15)  # of `lr_PREFIX_SECRET`
 
@@ -28,10 +29,12 @@ COLUMNS = """
     m.id IS NOT NULL AND (m.last_seen_at IS NULL OR m.last_seen_at < now.at - interval '30 seconds'),
     coalesce(u.is_superuser, false) OR EXISTS (
         SELECT FROM accounts_user_groups member JOIN auth_group g ON g.id = member.group_id
-        WHERE member.user_id = u.id AND g.name IN %(groups)s),
+        WHERE member.user_id = u.id AND g.name = ANY (%(groups)s)),
     now.at, coalesce((SELECT version FROM accounts_configurationversion), 0)
 """
-BY_PREFIX = f"""
+BY_PREFIX = Statement(
+    "by_prefix",
+    f"""
 SELECT {COLUMNS}, k.id, k.digest, k.scopes, k.source_id,
     k.last_used_at IS NULL OR k.last_used_at < now.at - interval '1 minute',
     k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now.at)
@@ -42,14 +45,22 @@ LEFT JOIN routing_source s ON s.id = k.source_id
 LEFT JOIN accounts_user u ON u.id = k.user_id
 LEFT JOIN accounts_manager m ON m.user_id = k.user_id
 WHERE k.prefix = %(prefix)s
-"""
-BY_USER = f"""
+""",
+    prefix="text",
+    groups="text[]",
+)
+BY_USER = Statement(
+    "by_user",
+    f"""
 SELECT {COLUMNS}
 FROM accounts_user u
 CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) now
 LEFT JOIN accounts_manager m ON m.user_id = u.id
 WHERE u.id = %(user)s
-"""
+""",
+    user="bigint",
+    groups="text[]",
+)
 # A row that another request is marking right now is left to it: nobody waits for a time of last use.
 MARK_USED = """
 UPDATE routing_apikey SET last_used_at = %(at)s WHERE id = (
@@ -150,10 +161,8 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             and presented.startswith("lr_")
             and presented.isprintable()
         )
-        with connection.cursor() as cursor:
-            cursor.execute(BY_PREFIX, {"prefix": presented[PREFIX] if fits else "", "groups": SUPERVISING_GROUPS})
-            row: tuple[Any, ...] | None = cursor.fetchone()
-        return row
+        rows = run_first(BY_PREFIX, prefix=presented[PREFIX] if fits else "", groups=SUPERVISING_GROUPS)
+        return rows[0] if rows else None
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
@@ -164,12 +173,10 @@ class SessionAuthentication(authentication.SessionAuthentication):
         if found is None:
             return None
         user = found[0]
-        with connection.cursor() as cursor:
-            cursor.execute(BY_USER, {"user": user.pk, "groups": SUPERVISING_GROUPS})
-            row = cursor.fetchone()
-        if row is None:
+        rows = run(BY_USER, user=user.pk, groups=SUPERVISING_GROUPS)
+        if not rows:
             raise exceptions.AuthenticationFailed
-        user_id, manager_id, unseen, supervises, at, version = row
+        user_id, manager_id, unseen, supervises, at, version = rows[0]
         if unseen:
             mark_online(manager_id, at=at)
         caller = Caller(
