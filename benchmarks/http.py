@@ -135,7 +135,8 @@ def against_the_floor(bench: Bench) -> Iterator[Row]:
     eight, sql, orm, many, sql_many = ([r[i] for r in rounds] for i in range(5))
 
     def said(loads: list[Load]) -> str:
-        return f"{median([x.rate for x in loads]):.0f}/s {median([x.cpu for x in loads]):.2f} ms"
+        web, database = (median([getattr(x, of) / x.count * 1000 for x in loads]) for of in ("web", "database"))
+        return f"{median([x.rate for x in loads]):.0f}/s, CPU {web:.2f} + {database:.2f} ms"
 
     yield Row(
         "intake with decision / floor, 8 clients: rate",

@@ -14,11 +14,13 @@ from .models import Standing
 from .roster import Roster, Rule
 from .statements import Statement, numbers, run
 
+# The order by which one waiting lead is looked for is that of its index: EXISTS would scan the table instead.
 GATHER = """
 SELECT ledger.turn, ledger.reset_at, version.version,
        ledger.managers::text, ledger.balances::text, ledger.received::text, ledger.last_turns::text,
        held.managers::text, held.leads::text,
-       EXISTS (SELECT FROM routing_lead WHERE state = 'waiting' AND trigger_id = %(trigger)s),
+       (SELECT id FROM routing_lead WHERE state = 'waiting' AND trigger_id = %(trigger)s
+        ORDER BY trigger_id, score DESC, created_at, id LIMIT 1) IS NOT NULL,
        {online}
 FROM routing_ledger ledger LEFT JOIN accounts_configurationversion version ON true, (
     SELECT array_agg(manager_id) AS managers, array_agg(leads) AS leads FROM (

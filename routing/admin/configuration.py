@@ -79,7 +79,12 @@ def standings(registry_id: int) -> list[dict[str, Any]]:
     rows = ledger.standings if ledger else {}
     managers = Manager.objects.filter(pk__in=rows).select_related("user").in_bulk()
     return [
-        {"manager": managers.get(pk), "balance": standing.balance / LEAD, "received": standing.received, "turn": standing.last_turn}
+        {
+            "manager": managers.get(pk),
+            "balance": standing.balance / LEAD,
+            "received": standing.received,
+            "turn": standing.last_turn,
+        }
         for pk, standing in sorted(rows.items(), key=lambda row: -row[1].balance)
     ]
 

@@ -20,8 +20,16 @@ class Migration(migrations.Migration):
     operations = [
         # The ledger's constraint calls it: the sum of the balances, in billionths of a lead.
         migrations.RunSQL(
-            """CREATE FUNCTION leadrouter_sum(balances bigint[]) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-               AS $$ SELECT coalesce(sum(balance), 0)::bigint FROM unnest(balances) balance $$""",
+            # In PL/pgSQL, because a function in SQL is parsed and planned anew by every statement that checks the ledger.
+            """CREATE FUNCTION leadrouter_sum(balances bigint[]) RETURNS bigint LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+               AS $$
+               DECLARE
+                   balance bigint;
+                   total bigint := 0;
+               BEGIN
+                   FOREACH balance IN ARRAY balances LOOP total := total + balance; END LOOP;
+                   RETURN total;
+               END $$""",
             "DROP FUNCTION leadrouter_sum(bigint[])",
         ),
         migrations.CreateModel(

@@ -271,7 +271,8 @@ SELECT sent.position, sent.source_id, sent.external_id, known.id, contact.id, co
 FROM json_to_recordset(%(sent)s) AS sent (
     position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, phone text, chat text,
     email_key text, phone_key text, chat_key text, company_id uuid, company text, domain text, name_key text, domain_key text)
-LEFT JOIN routing_lead known ON known.source_id = sent.source_id AND known.external_id = sent.external_id
+LEFT JOIN LATERAL (
+    SELECT id FROM routing_lead WHERE source_id = sent.source_id AND external_id = sent.external_id LIMIT 1) AS known ON true
 LEFT JOIN LATERAL (
     SELECT * FROM leadrouter_company(sent.company_id, sent.company, sent.domain, sent.name_key, sent.domain_key, %(at)s)
     WHERE known.id IS NULL OFFSET 0  -- asked before the function runs: a known lead changes nobody
