@@ -24,12 +24,11 @@ from pathlib import Path
 import environ
 
 from . import private_services
-from .private_services import BASE_DIR, LOGS, RESTART_PAUSES, VAR, ServiceUnavailable
+from .private_services import BASE_DIR, DEMO_NOTE, LOGS, RESTART_PAUSES, VAR, ServiceUnavailable
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 12
 FIRST_ANSWER_SECONDS = 60
-DEMO_NOTE = VAR / "demo.txt"
 ADDRESS_MARK = "{address}"  # stands in the note for the address, which may be another one at the next start
 
 

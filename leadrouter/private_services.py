@@ -39,6 +39,7 @@ from urllib.parse import quote
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("LEADROUTER_VAR") or BASE_DIR / "var").absolute()
 LOGS = VAR / "logs"
+DEMO_NOTE = VAR / "demo.txt"
 
 DATABASE = "leadrouter"  # the name of the database and of its owner
 LONGEST_SOCKET_NAME = 107  # bytes: sockaddr_un.sun_path less its closing zero, on Linux; macOS has 103

@@ -189,6 +189,7 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+DEMO_NOTE = private_services.DEMO_NOTE  # how to get into the demo; `make run` shows it again at every start
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(private_services.VAR / "media"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

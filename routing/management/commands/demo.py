@@ -45,8 +45,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--note",
             type=Path,
-            default=Path(settings.BASE_DIR) / "var" / "demo.txt",
-            help="file, for its owner's eyes only, that keeps login, password and key (default var/demo.txt)",
+            default=settings.DEMO_NOTE,
+            help="file, for its owner's eyes only, that keeps login, password and key (default demo.txt in var/, or in LEADROUTER_VAR)",
         )
 
     def handle(self, *, note: Path, **options: Any) -> None:
