@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from . import holidays, schedules
@@ -92,6 +93,9 @@ class ConfigurationVersion(models.Model):
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="configurationversion_only_one")]
 
+    def __str__(self) -> str:
+        return str(self.version)
+
 
 class UserManager(BaseUserManager["User"]):
     use_in_migrations = True
@@ -129,7 +133,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         constraints = [
-            models.CheckConstraint(condition=Q(email=models.functions.Lower(F("email"))), name="user_email_lower_case"),
+            models.CheckConstraint(condition=Q(email=Lower(F("email"))), name="user_email_lower_case"),
         ]
 
     def __str__(self) -> str:

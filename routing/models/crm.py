@@ -101,7 +101,10 @@ class Lead(models.Model):
     source = models.ForeignKey(
         Source, on_delete=models.PROTECT, related_name="leads", db_index=False
     )  # the constraint's index serves
-    external_id = models.CharField(max_length=255, null=True, blank=True, help_text=_("The source's own number"))
+    # NULL: the source numbers nothing, and the constraint has nothing to compare.
+    external_id = models.CharField(  # noqa: DJ001
+        max_length=255, null=True, blank=True, help_text=_("The source's own number")
+    )
     name = models.CharField(max_length=500, blank=True)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
@@ -196,6 +199,9 @@ class Load(models.Model):
             models.UniqueConstraint(fields=["stage", "manager"], name="load_once"),
             models.CheckConstraint(condition=Q(leads__gte=0), name="load_is_not_negative"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.manager_id} in {self.stage_id}: {self.leads}"
 
 
 class LeadEvent(models.Model):

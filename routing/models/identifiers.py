@@ -3,6 +3,7 @@
 import os
 import time
 import uuid
+from typing import Any
 
 from django.db import models
 
@@ -19,5 +20,5 @@ def new_id() -> uuid.UUID:
 class PublicId(models.UUIDField):
     """The primary key of what the API names by id."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**{"primary_key": True, "default": new_id, "editable": False, **options})
