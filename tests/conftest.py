@@ -1,10 +1,15 @@
 """What all tests share: the private services, apart for each worker and for runs at the same time."""
 
 import os
-from typing import IO
+from importlib import import_module
+from types import SimpleNamespace
+from typing import IO, Any
 
 import pytest
+from django.apps import AppConfig, apps
 from django.conf import settings
+from django.db import connection
+from django.db.models.signals import post_migrate
 
 from leadrouter import private_services
 
@@ -49,3 +54,16 @@ def pytest_configure() -> None:
     # A debugger or a busy machine may leave a transaction of a test idle for long.
     if "options" in database["OPTIONS"]:
         database["OPTIONS"]["options"] += " -c idle_in_transaction_session_timeout=0"
+    post_migrate.connect(bring_back_groups)
+
+
+def bring_back_groups(sender: AppConfig, **_: Any) -> None:
+    """Make the groups of the migrations again: a test with transactions of its own ends by emptying all tables.
+
+    Which tests come after it in one worker is chance. After emptying, Django sends `post_migrate` for one app after
+    the other; with the last one the permissions are there that the groups need.
+    """
+    last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]
+    if sender.name == last.name:
+        roles = import_module("routing.migrations.0003_roles")
+        roles.make_groups(apps, SimpleNamespace(connection=connection))

@@ -49,7 +49,7 @@ def make_user(name: str = "sue", *, group: str | None = None, **facts: Any) -> U
     facts = {"name": name.title(), **facts}
     user = User.objects.create_user(f"{name}@example.com", **facts)
     if group:
-        user.groups.add(Group.objects.get_or_create(name=group)[0])  # tests of races empty all tables
+        user.groups.add(Group.objects.get(name=group))
     return user
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
@@ -22,13 +21,6 @@ from routing.management.commands.demo import make_ways_in
 from routing.models import ApiKey, Lead, LeadEvent, Offer, Pipeline
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def groups():
-    """Bring back what the migrations made, and a test with transactions of its own has emptied."""
-    for name in ("Supervisors", "Administrators"):
-        Group.objects.get_or_create(name=name)
 
 
 @pytest.fixture

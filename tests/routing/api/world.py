@@ -84,7 +84,7 @@ def check_answer(response: Any) -> None:
 
 def make_manager(world: World, name: str) -> Manager:
     user = User.objects.create_user(f"{name.lower()}@example.com", "secret-pass", name=name)
-    user.groups.add(Group.objects.get_or_create(name="Managers")[0])
+    user.groups.add(Group.objects.get(name="Managers"))
     world.users[name.lower()] = user
     world.managers[name.lower()] = manager = Manager.objects.create(user=user)
     return manager
@@ -102,7 +102,7 @@ def make_world() -> World:
         world.stages[code] = Stage.objects.create(pipeline=sales, code=code, kind=kind, position=position)
     ann, bob = make_manager(world, "Ann"), make_manager(world, "Bob")
     sue = world.users["sue"] = User.objects.create_user("sue@example.com", "secret-pass", name="Sue")
-    sue.groups.add(Group.objects.get_or_create(name="Supervisors")[0])
+    sue.groups.add(Group.objects.get(name="Supervisors"))
     world.users["max"] = User.objects.create_user("max@example.com", "secret-pass", name="Max")
     world.trigger = Trigger.objects.create(
         code="new-leads",
