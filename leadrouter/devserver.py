@@ -69,7 +69,7 @@ def host() -> str:
 
 
 def address() -> str:
-    everywhere = {"0.0.0.0", "::"}  # nosec B104: what to show for it, not what to listen at
+    everywhere = {"0.0.0.0", "::"}  # nosec B104  # what to show for it, not what to listen at
     return f"http://{HOST if host() in everywhere else host()}:{port()}"
 
 

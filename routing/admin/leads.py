@@ -236,7 +236,7 @@ class LeadAdmin(ModelAdmin):
 
     def _run(self, request: HttpRequest, name: str, leads: Sequence[Lead], asked: dict[str, Any]) -> int:
         at, done = clock.now(), 0
-        assert isinstance(request.user, User)  # nosec B101: the admin lets nobody else in
+        assert isinstance(request.user, User)  # nosec B101  # the admin lets nobody else in
         for lead in leads:
             try:
                 ACTIONS[name].run(lead.pk, asked, at, request.user)

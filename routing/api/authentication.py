@@ -45,7 +45,7 @@ LEFT JOIN routing_source s ON s.id = k.source_id
 LEFT JOIN accounts_user u ON u.id = k.user_id
 LEFT JOIN accounts_manager m ON m.user_id = k.user_id
 WHERE k.prefix = %(prefix)s
-""",  # nosec B608: its one part is the constant above
+""",  # nosec B608  # its one part is the constant above
     prefix="text",
     groups="text[]",
 )
@@ -57,7 +57,7 @@ FROM accounts_user u
 CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) now
 LEFT JOIN accounts_manager m ON m.user_id = u.id
 WHERE u.id = %(user)s
-""",  # nosec B608: its one part is the constant above
+""",  # nosec B608  # its one part is the constant above
     user="bigint",
     groups="text[]",
 )
