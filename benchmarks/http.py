@@ -19,7 +19,7 @@ from django.db import connection
 
 from accounts.models import Manager, User
 from routing import audit
-from routing.models import ApiKey, Decision, Lead, Member, Pipeline, Registry, Source, Stage, Trigger
+from routing.models import ApiKey, Decision, Lead, Lineup, Member, Pipeline, Registry, Source, Stage, Trigger
 
 from .floor import TABLES
 from .harness import Load, Server, drop_database, load, make_database, median, serving
@@ -284,9 +284,9 @@ SELECT gen_random_uuid(), %(source)s, 'stored-' || n, 'Stored', c.id, CASE WHEN 
     now() - n * interval '20 seconds', now() - n * interval '20 seconds', %(trigger)s, 1, 0
 FROM generate_series(%(first)s, %(last)s) n JOIN routing_contact c ON c.email_key = 's' || n || '@example.org';
 INSERT INTO routing_decision (lead_id, at, trigger_id, registry_id, method, attempt, outcome, chosen_id, reason, turn, counted,
-    managers, coefficients, limits, held, balances, received, last_turns, refusals)
+    lineup_id, held, balances, last_turns, refusals)
 SELECT id, created_at, %(trigger)s, %(registry)s, 'fair_share', 1, 'assigned', responsible_id, 'fair_share', 0, false,
-    %(managers)s, %(managers)s, %(managers)s, %(managers)s, %(managers)s, %(managers)s, %(managers)s, '{}'
+    (SELECT min(id) FROM routing_lineup), %(managers)s, %(managers)s, %(managers)s, '{}'
 FROM routing_lead WHERE external_id LIKE 'stored-%%' AND NOT EXISTS (SELECT FROM routing_decision d WHERE d.lead_id = routing_lead.id)
 """
 
@@ -308,13 +308,17 @@ def stored_leads(bench: Bench) -> Iterator[Row]:
 def fill_and_measure(bench: Bench, first: int, last: int) -> list[Load]:
     trigger = Trigger.objects.get(code="sales")
     stages = {stage.code: stage.pk for stage in Stage.objects.filter(pipeline__code="sales")}
+    managers = [manager.pk for manager in bench.managers]
+    Lineup.objects.get_or_create(
+        digest="stored", defaults={"managers": managers, "coefficients": managers, "limits": managers}
+    )
     parameters = {
         "first": first,
         "last": last,
         "source": bench.source.pk,
         "open": stages["accepted"],
         "won": stages["won"],
-        "managers": [manager.pk for manager in bench.managers],
+        "managers": managers,
         "trigger": trigger.pk,
         "registry": Registry.objects.get(trigger=trigger).pk,
     }

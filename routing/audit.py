@@ -50,11 +50,13 @@ def violations(*, decisions: bool = True) -> Iterator[str]:
 def unbalanced() -> Iterator[str]:
     """Yield each manager whose balance is not what the decisions and adjustments of the registry come to."""
     due: dict[int, Counter[int]] = defaultdict(Counter)
-    for row in Decision.objects.filter(counted=True).iterator():
+    for row in Decision.objects.filter(counted=True).select_related("lineup").iterator():
         after = decided_again(row).balances
-        due[row.registry_id].update({m: b - a for m, a, b in zip(row.managers, row.balances, after, strict=True)})
-    for row in Adjustment.objects.values("registry", "manager").annotate(total=Sum("amount")).order_by():
-        due[row["registry"]][row["manager"]] += row["total"]
+        due[row.registry_id].update(
+            {m: b - a for m, a, b in zip(row.lineup.managers, row.balances, after, strict=True)}
+        )
+    for adjusted in Adjustment.objects.values("registry", "manager").annotate(total=Sum("amount")).order_by():
+        due[adjusted["registry"]][adjusted["manager"]] += adjusted["total"]
     for ledger in Ledger.objects.all():
         stands = {manager: standing.balance for manager, standing in ledger.standings.items()}
         for manager in stands.keys() | due[ledger.pk].keys():
@@ -67,8 +69,8 @@ def unbalanced() -> Iterator[str]:
 
 def changed_decisions() -> Iterator[str]:
     """Yield each decision that the engine would take otherwise on what it saw."""
-    for row in Decision.objects.iterator():
+    for row in Decision.objects.select_related("lineup").iterator():
         again = decided_again(row)
-        chosen = None if again.chosen is None else row.managers[again.chosen]
+        chosen = None if again.chosen is None else row.lineup.managers[again.chosen]
         if (chosen, again.reason, list(again.refusals)) != (row.chosen_id, row.reason, refusals(row)):
             yield f"decision {row.pk}: the engine now says {chosen} ({again.reason}), the row {row.chosen_id} ({row.reason})"

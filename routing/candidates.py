@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from accounts import periods
@@ -12,7 +12,7 @@ from .engine import Candidate, Reason
 from .locks import LOCK_LEDGER, Moved
 from .models import Standing
 from .roster import Roster, Rule
-from .statements import Statement, numbers, run
+from .statements import Statement, array, numbers, run
 
 # The order by which one waiting lead is looked for is that of its index: EXISTS would scan the table instead.
 GATHER = """
@@ -50,22 +50,64 @@ GATHERING = {
 }
 
 
-NEW = Standing()
-
-
 @dataclass(slots=True, kw_only=True)
 class Book:
-    """A registry's ledger while its lock is held."""
+    """A registry's ledger while its lock is held: its managers, and side by side where each stands."""
 
     registry: int
     turn: int  # of the last decision that counted
-    standings: dict[int, Standing]  # by manager
+    managers: list[int]
+    balances: list[int]
+    received: list[int]
+    last_turns: list[int]
     reset_at: datetime | None
     others_wait: bool  # leads of the trigger that came before
     online: list[int] | None  # who is online; None: the trigger does not ask
+    places: dict[int, int] = field(init=False)  # manager -> place in the lists
+    changed: bool = field(default=False, init=False)
+    place: int | None = field(default=None, init=False)  # the only one whose leads changed; None: more, or none did
+
+    def __post_init__(self) -> None:
+        self.places = dict(zip(self.managers, range(len(self.managers)), strict=True))
 
     def standing(self, manager: int) -> Standing:
-        return self.standings.get(manager, NEW)
+        place = self.places.get(manager)
+        return (
+            Standing()
+            if place is None
+            else Standing(self.balances[place], self.received[place], self.last_turns[place])
+        )
+
+    def columns(self, managers: list[int]) -> tuple[list[int], ...]:
+        """Return balances, received and last turns of these managers, in their order."""
+        count = len(managers)
+        if self.managers[:count] == managers:  # as a rule: the book of a trigger is written in the trigger's order
+            return self.balances[:count], self.received[:count], self.last_turns[:count]
+        standings = list(map(self.standing, managers))
+        return [s.balance for s in standings], [s.received for s in standings], [s.last_turn for s in standings]
+
+    def enter(self, managers: list[int], balances: list[int], *, chosen: int, turn: int) -> None:
+        """Write down a decision that counts: the balances after it, and who got the lead."""
+        if self.managers[: len(managers)] == managers:
+            self.balances[: len(managers)] = balances
+        else:
+            for manager, balance in zip(managers, balances, strict=True):
+                if balance or manager in self.places:
+                    self.balances[self._place(manager)] = balance
+        place = self._place(chosen)
+        self.place = place if not self.changed else None
+        self.changed = True
+        self.received[place] += 1
+        self.last_turns[place] = self.turn = turn
+
+    def _place(self, manager: int) -> int:
+        if manager not in self.places:
+            self.changed = True
+            self.places[manager] = len(self.managers)
+            self.managers.append(manager)
+            for column in (self.balances, self.received, self.last_turns):
+                column.append(0)
+        return self.places[manager]
 
 
 def gather_candidates(rule: Rule, roster: Roster, *, at: datetime, lock: bool = True) -> tuple[Book, list[Candidate]]:
@@ -73,25 +115,27 @@ def gather_candidates(rule: Rule, roster: Roster, *, at: datetime, lock: bool = 
 
     Raises Moved when the configuration is no longer that of the roster.
     """
-    ids = [member.manager for member in rule.members]
+    few = 2 * len(rule.managers) < len(roster.people)
     [row] = run(
         LOCK_LEDGER if lock else None,
         # It begins when the lock is granted, so it sees all that the lock's last holder committed.
-        GATHERING[2 * len(ids) < len(roster.people), rule.online_only],
+        GATHERING[few, rule.online_only],
         registry=rule.registry,
         trigger=rule.id,
         stages=rule.limit_stages,
-        members=ids,
+        members=array(rule.managers if few else ()),
         seen_since=at - timedelta(minutes=roster.account.online_minutes),
     )
     turn, reset_at, version, managers, balances, received, last_turns, holders, held, others_wait, online = row
     if (version or 0) != roster.version:
         raise Moved
-    standings = map(Standing, numbers(balances), numbers(received), numbers(last_turns))
     book = Book(
         registry=rule.registry,
         turn=turn,
-        standings=dict(zip(numbers(managers), standings, strict=True)),
+        managers=numbers(managers),
+        balances=numbers(balances),
+        received=numbers(received),
+        last_turns=numbers(last_turns),
         reset_at=reset_at,
         others_wait=others_wait,
         online=online,
@@ -109,14 +153,14 @@ def _candidates(rule: Rule, book: Book, held: Mapping[int, int], *, at: datetime
             reason or (None if member.manager in book.online else Reason.OFFLINE)
             for member, reason in zip(rule.members, unavailable, strict=True)
         ]
-    return [
-        Candidate(manager, coefficient, limit, held.get(manager, 0), *book.standing(manager), reason)
-        for (manager, coefficient, limit, _), reason in zip(rule.members, unavailable, strict=True)
-    ]
+    holding = [held.get(manager, 0) for manager in rule.managers]
+    columns = (rule.managers, rule.coefficients, rule.limits, holding, *book.columns(rule.managers), unavailable)
+    return list(map(Candidate, *columns))
 
 
 def _reset(book: Book, rule: Rule, roster: Roster, *, at: datetime) -> None:
     began_at = periods.began_at(rule.reset, at, roster.zone)
     if book.reset_at is None or book.reset_at < began_at:
         book.reset_at = began_at
-        book.standings = {manager: standing._replace(received=0) for manager, standing in book.standings.items()}
+        book.received = [0] * len(book.managers)
+        book.changed = True

@@ -102,7 +102,7 @@ def brief(row: Mapping[str, Any]) -> Document:
 def decision_documents(decisions: Iterable[Decision]) -> list[Document]:
     """Return decisions with everybody who could have taken the lead, and why or why not."""
     rows = list(decisions)
-    ids = {manager for row in rows for manager in row.managers} | {row.chosen_id for row in rows}
+    ids = {manager for row in rows for manager in row.lineup.managers} | {row.chosen_id for row in rows}
     emails = dict(Manager.objects.filter(pk__in=ids - {None}).values_list("pk", "user__email"))
     return [_decision_document(row, emails) for row in rows]
 
@@ -140,15 +140,15 @@ def stored(row: Decision) -> tuple[list[Candidate], list[Reason | None], list[in
 
 def seen(row: Decision) -> list[Candidate]:
     """Return what a decision saw of each candidate."""
-    columns = (getattr(row, column) for column in Decision.CANDIDATE_COLUMNS)
+    line = row.lineup
+    received = row.received or [0] * len(line.managers)
+    columns = (line.managers, line.coefficients, line.limits, row.held, row.balances, received, row.last_turns)
     return [_candidate(values, refusal) for *values, refusal in zip(*columns, refusals(row), strict=True)]
 
 
 def refusals(row: Decision) -> list[Reason | None]:
     """Return why each candidate of a decision could not take the lead; None: they could."""
-    return [
-        Reason(row.refusals[place]) if (place := str(n)) in row.refusals else None for n in range(len(row.managers))
-    ]
+    return [Reason(row.refusals[place]) if (place := str(n)) in row.refusals else None for n in range(len(row.held))]
 
 
 def _candidate(values: list[Any], refusal: Reason | None) -> Candidate:
@@ -169,5 +169,5 @@ def decided_again(row: Decision) -> engine.Decision:
         return engine.decide(candidates, method=method, turn=turn)
     if row.chosen_id is None:
         return engine.nobody(candidates, reason)
-    chosen = row.managers.index(row.chosen_id)
+    chosen = row.lineup.managers.index(row.chosen_id)
     return engine.assign(candidates, chosen=chosen, reason=reason, count=row.counted, method=method, turn=turn)

@@ -80,7 +80,17 @@ class Rule:
     members: Sequence[MemberFacts]
     people: dict[int, Person]
     skilled: bool  # some member has skills, so leads may not match
+    # The members side by side, as decisions take them.
+    managers: list[int] = field(init=False)
+    coefficients: list[int] = field(init=False)
+    limits: list[int | None] = field(init=False)
     known: tuple[datetime, datetime, list[Reason | None]] | None = field(default=None, init=False)
+    lineups: dict[tuple[int, ...], int] = field(default_factory=dict, init=False)  # of those named besides the members
+
+    def __post_init__(self) -> None:
+        self.managers = [member.manager for member in self.members]
+        self.coefficients = [member.coefficient for member in self.members]
+        self.limits = [member.limit for member in self.members]
 
     def unavailable(self, at: datetime) -> list[Reason | None]:
         """Return, in the order of the members, why each is unavailable; kept until the first of them changes."""

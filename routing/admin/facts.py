@@ -13,7 +13,7 @@ from leadrouter.admin_theme import AutocompleteFilter, ReadOnlyAdmin, UncountedP
 
 from ..documents import decision_documents
 from ..engine.values import LEAD
-from ..models import Adjustment, Decision, Heartbeat, IntakeRequest, LeadEvent, Ledger, Load, Offer
+from ..models import Adjustment, Decision, Heartbeat, IntakeRequest, LeadEvent, Ledger, Lineup, Load, Offer
 
 
 class BigReadOnlyAdmin(ReadOnlyAdmin):
@@ -51,7 +51,7 @@ class DecisionAdmin(BigReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
-        return super().get_queryset(request).defer(*Decision.CANDIDATE_COLUMNS)
+        return super().get_queryset(request).defer("held", "balances", "received", "last_turns", "refusals")
 
     @display(description=_("outcome"), label={"assigned": "success", "waiting": "warning"})
     def result(self, decision: Decision) -> str:
@@ -98,6 +98,11 @@ class LeadEventAdmin(BigReadOnlyAdmin):
 class LedgerAdmin(ReadOnlyAdmin):
     list_display = ("registry", "turn", "reset_at")
     list_select_related = ("registry__trigger",)
+
+
+@admin.register(Lineup)
+class LineupAdmin(ReadOnlyAdmin):
+    list_display = ("digest", "managers", "coefficients", "limits")
 
 
 @admin.register(Load)

@@ -186,7 +186,9 @@ class DecisionsView(ApiView):
         lead = read_id(caller_of(request), lead_id)
         page = OldestFirst()
         ids = page.paginate_queryset(Decision.objects.filter(lead=lead), request)
-        rows = Decision.objects.select_related("trigger", "registry__trigger").filter(pk__in=ids).order_by("pk")
+        rows = (
+            Decision.objects.select_related("trigger", "registry__trigger", "lineup").filter(pk__in=ids).order_by("pk")
+        )
         return page.get_paginated_response(decision_documents(rows))
 
 

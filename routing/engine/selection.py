@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import accumulate
+from operator import add, sub
 
 from .values import LEAD, Candidate, Reason
 
@@ -17,14 +19,9 @@ def shares(coefficients: Sequence[int], *, turn: int) -> list[int]:
     gets their exact share.
     """
     total = sum(coefficients)
-    position = turn % total
-    parts, covered = [], position // total
-    for coefficient in coefficients:
-        position += coefficient * LEAD
-        up_to = position // total
-        parts.append(up_to - covered)
-        covered = up_to
-    return parts
+    shift = turn % total
+    ends = [(end * LEAD + shift) // total for end in accumulate(coefficients)]
+    return list(map(sub, ends, [0, *ends]))
 
 
 def fair_share(eligible: Sequence[Candidate], *, turn: int) -> Choice:
@@ -32,9 +29,10 @@ def fair_share(eligible: Sequence[Candidate], *, turn: int) -> Choice:
 
     Source: docs/rules.md, "Fair share".
     """
-    balances = [c.balance + share for c, share in zip(eligible, shares([c.coefficient for c in eligible], turn=turn))]
+    credits = shares([c.coefficient for c in eligible], turn=turn)
+    balances = list(map(add, [c.balance for c in eligible], credits))
     highest = max(balances) - REMAINDERS
-    chosen = _longest_without(eligible, [balance > highest for balance in balances], True)
+    chosen = _longest_without(eligible, [i for i, balance in enumerate(balances) if balance > highest])
     balances[chosen] -= LEAD
     return chosen, balances
 
@@ -64,9 +62,11 @@ METHODS: dict[Reason, Method] = {
 
 
 def _lowest(eligible: Sequence[Candidate], loads: list[Fraction]) -> Choice:
-    return _longest_without(eligible, loads, min(loads)), [c.balance for c in eligible]
+    lowest = min(loads)
+    best = [i for i, load in enumerate(loads) if load == lowest]
+    return _longest_without(eligible, best), [c.balance for c in eligible]
 
 
-def _longest_without(eligible: Sequence[Candidate], standing: Sequence[object], best: object) -> int:
-    """Return the position of the best; of equals, who has been longest without a lead, then the trigger's order."""
-    return min((c.last_turn, i) for i, (c, value) in enumerate(zip(eligible, standing)) if value == best)[1]
+def _longest_without(eligible: Sequence[Candidate], best: Sequence[int]) -> int:
+    """Return who of the best has been longest without a lead; of equals, the first in the trigger's order."""
+    return min(best, key=lambda i: eligible[i].last_turn)

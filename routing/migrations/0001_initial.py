@@ -1027,6 +1027,22 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
+            name="Lineup",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(help_text="SHA-256 of the columns", max_length=64, unique=True)),
+                ("managers", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                (
+                    "coefficients",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None),
+                ),
+                (
+                    "limits",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(null=True), size=None),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="Decision",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -1037,14 +1053,14 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(max_length=16)),
                 ("turn", models.BigIntegerField(help_text="Of the registry")),
                 ("counted", models.BooleanField(help_text="The lead counts in the registry")),
-                ("managers", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
                 (
-                    "coefficients",
-                    django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None),
-                ),
-                (
-                    "limits",
-                    django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(null=True), size=None),
+                    "lineup",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="routing.lineup",
+                    ),
                 ),
                 ("held", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
                 (
@@ -1053,7 +1069,12 @@ class Migration(migrations.Migration):
                         base_field=models.BigIntegerField(), help_text="Before it, in billionths of a lead", size=None
                     ),
                 ),
-                ("received", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "received",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), help_text="Where totals decide", null=True, size=None
+                    ),
+                ),
                 (
                     "last_turns",
                     django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None),

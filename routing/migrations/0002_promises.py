@@ -172,6 +172,15 @@ WATCHED = (
 )
 # Hot rows change in place: room on their pages spares the indexes.
 FILLFACTOR = "ALTER TABLE routing_ledger SET (fillfactor = 50); ALTER TABLE routing_load SET (fillfactor = 70)"
+# The arrays of large teams are stored apart, but not compressed: that would cost every decision more than its writing.
+STORAGE = "; ".join(
+    f"ALTER TABLE routing_{table} ALTER COLUMN {column} SET STORAGE EXTERNAL"
+    for table, columns in {
+        "ledger": ("managers", "balances", "received", "last_turns"),
+        "decision": ("held", "balances", "received", "last_turns"),
+    }.items()
+    for column in columns
+)
 
 
 def watch(table: str) -> migrations.RunSQL:
@@ -191,5 +200,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(LEDGERS, NO_LEDGERS),
         migrations.RunSQL(PEOPLE, NO_PEOPLE),
         migrations.RunSQL(FILLFACTOR, migrations.RunSQL.noop),
+        migrations.RunSQL(STORAGE, migrations.RunSQL.noop),
         *map(watch, WATCHED),
     ]

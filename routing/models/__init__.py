@@ -1,7 +1,7 @@
 """Tables, in the order of a lead's way."""
 
 from .crm import Company, Contact, Lead, LeadEvent, Load, Task
-from .decisions import Decision, Heartbeat, Offer
+from .decisions import Decision, Heartbeat, Lineup, Offer
 from .identifiers import new_id
 from .intake import ApiKey, IntakeRequest, RefusedIntake, Source
 from .pipelines import Pipeline, Stage
@@ -19,6 +19,7 @@ __all__ = [
     "Lead",
     "LeadEvent",
     "Ledger",
+    "Lineup",
     "Load",
     "Member",
     "Offer",

@@ -16,11 +16,20 @@ from .registries import Registry
 from .triggers import Trigger
 
 
+class Lineup(models.Model):
+    """The candidates of decisions, side by side, as far as they are the same from one to the next. Rows are only added."""
+
+    digest = models.CharField(max_length=64, unique=True, help_text=_("SHA-256 of the columns"))
+    managers = ArrayField(models.BigIntegerField())
+    coefficients = ArrayField(models.IntegerField())
+    limits = ArrayField(models.IntegerField(null=True))
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
 class Decision(models.Model):
     """One run of a trigger on one lead. Rows are only added."""
-
-    # As the fields of an engine.Candidate stand; what comes after them is told by the refusals.
-    CANDIDATE_COLUMNS = ("managers", "coefficients", "limits", "held", "balances", "received", "last_turns")
 
     class Outcome(models.TextChoices):
         ASSIGNED = "assigned", _("assigned")
@@ -37,13 +46,11 @@ class Decision(models.Model):
     reason = models.CharField(max_length=16)
     turn = models.BigIntegerField(help_text=_("Of the registry"))
     counted = models.BooleanField(help_text=_("The lead counts in the registry"))
-    # What it saw of each candidate, side by side, in the order in which they stood.
-    managers = ArrayField(models.BigIntegerField())
-    coefficients = ArrayField(models.IntegerField())
-    limits = ArrayField(models.IntegerField(null=True))
+    # What it saw of each candidate, side by side, in the order of the line-up.
+    lineup = models.ForeignKey(Lineup, on_delete=models.PROTECT, related_name="+", db_index=False)
     held = ArrayField(models.IntegerField())
     balances = ArrayField(models.BigIntegerField(), help_text=_("Before it, in billionths of a lead"))
-    received = ArrayField(models.IntegerField())
+    received = ArrayField(models.IntegerField(), null=True, help_text=_("Where totals decide"))
     last_turns = ArrayField(models.BigIntegerField())
     refusals = models.JSONField(
         default=dict, help_text=_("Why not, by the candidate's place from 0; who is not named was eligible")

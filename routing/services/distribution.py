@@ -17,7 +17,7 @@ from routing import engine
 from routing.candidates import Book, gather_candidates
 from routing.engine import Candidate, Decision, Finally, NeverOnDuty, Reason
 from routing.locks import lock_leads
-from routing.models import Lead, Offer, Standing, Trigger
+from routing.models import Lead, Offer, Trigger
 from routing.roster import Roster, Rule
 
 Needs = Mapping[str, frozenset[str]]
@@ -291,21 +291,14 @@ def _enter(book: Book, verdict: Verdict) -> None:
     """Write the verdict into the book."""
     if not verdict.counted:
         return
-    book.turn, chosen = verdict.turn, verdict.decision.chosen or 0
-    for c, balance in zip(verdict.candidates, verdict.decision.balances, strict=True):
-        if c.balance != balance:
-            book.standings[c.manager] = Standing(balance, c.received, c.last_turn)
-    c, balance = verdict.candidates[chosen], verdict.decision.balances[chosen]
-    book.standings[c.manager] = Standing(balance, c.received + 1, verdict.turn)
+    managers = [c.manager for c in verdict.candidates]
+    chosen = managers[verdict.decision.chosen or 0]
+    book.enter(managers, list(verdict.decision.balances), chosen=chosen, turn=verdict.turn)
 
 
 def _following(candidates: list[Candidate], verdict: Verdict, book: Book, *, held: bool) -> list[Candidate]:
     """Return the candidates as the next lead of the same run sees them."""
-    following = []
-    for c in candidates:
-        balance, received, last_turn = book.standing(c.manager)
-        more = held and c.manager == verdict.manager
-        if more or c.balance != balance or c.received != received:
-            c = c._replace(held=c.held + more, balance=balance, received=received, last_turn=last_turn)
-        following.append(c)
-    return following
+    managers, coefficients, limits, holding, *_ = zip(*candidates, strict=True)
+    holding = [leads + (held and m == verdict.manager) for m, leads in zip(managers, holding, strict=True)]
+    unavailable = [c.unavailable for c in candidates]
+    return list(map(Candidate, managers, coefficients, limits, holding, *book.columns(list(managers)), unavailable))

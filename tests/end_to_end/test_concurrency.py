@@ -13,17 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from accounts import clock
 from accounts.models import Manager, User
 from routing import audit, candidates, locks
 from routing.engine import LEAD, Reason
 from routing.exceptions import Refused
-from routing.models import Decision, Lead, Ledger, Member, Offer, Pipeline, Source, Stage, Trigger
+from routing.models import Decision, Lead, Ledger, Load, Member, Offer, Pipeline, Source, Stage, Trigger
 from routing.services.intake import Once, Replayed, take_lead
 from routing.services.stages import move_lead
 from routing.services.sweep import sweep
+from routing.statements import Statement, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,11 +91,11 @@ def worst_distance(registry_id: int) -> float:
     """Return by how many leads anybody was ever away from their exact share, over all prefixes of the decisions."""
     owed: Counter[int] = Counter()
     worst = 0.0
-    for row in Decision.objects.filter(registry=registry_id, counted=True).order_by("turn"):
+    for row in Decision.objects.filter(registry=registry_id, counted=True).order_by("turn").select_related("lineup"):
         refused = row.refusals
         eligible = [
             (m, c)
-            for i, (m, c) in enumerate(zip(row.managers, row.coefficients, strict=True))
+            for i, (m, c) in enumerate(zip(row.lineup.managers, row.lineup.coefficients, strict=True))
             if str(i) not in refused
         ]
         total = sum(c for _, c in eligible)
@@ -105,10 +106,34 @@ def worst_distance(registry_id: int) -> float:
     return worst
 
 
+def repeat(key: str, team: dict[str, object]) -> tuple[str, str]:
+    """Send the request of this Idempotency-Key, perhaps again; return the key and the lead that it was told of."""
+    answer = lambda results: (201, str(results[0].lead_id))  # noqa: E731
+    once = Once(owner="account", route="lead", key=key, fingerprint="f", render=answer)
+    form = {"contact": {"email": f"{key}@example.com"}}
+    try:
+        return key, str(take_lead(form, source_id=team["source"].pk, at=clock.now(), once=once).lead_id)
+    except Replayed as replayed:
+        return key, replayed.answer
+
+
+@contextmanager
+def without_constraint(table: str, name: str, constraint: str) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {table} CASCADE")
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {constraint}")
+
+
 @contextmanager
 def without_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take away the lock of the registry, and the constraint that would catch two who take the same turn."""
-    monkeypatch.setattr(candidates, "LOCK_LEDGER", "SELECT 1")
+    look = Statement("look", "SELECT FROM routing_ledger WHERE registry_id = %(registry)s", registry="bigint")
+    monkeypatch.setattr(candidates, "LOCK_LEDGER", look)
     with connection.cursor() as cursor:
         cursor.execute("DROP INDEX decision_turn_once_per_registry")
     try:
@@ -117,14 +142,17 @@ def without_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE routing_decision")
             cursor.execute(
-                "CREATE UNIQUE INDEX decision_turn_once_per_registry ON routing_decision (registry_id, turn) WHERE counted"
+                "CREATE UNIQUE INDEX decision_turn_once_per_registry"
+                " ON routing_decision (registry_id, turn) WHERE counted"
             )
 
 
 def test_5000_leads_from_64_clients_are_shared_exactly(team):
-    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1, 2, 3])
+    join(team["triggers"][0], team["managers"], limits=[None, 250, 500, 600], coefficients=[1, 2, 3])
     at_once(lambda n: send(n, team), times=5_000, clients=64)
     registry = team["triggers"][0].own_registry.pk
+    assert overruns() == []
+    assert Load.objects.filter(leads=250).count() == 3  # some limits were reached, and none was passed
     assert Counter(Lead.objects.values_list("state", flat=True)) == {"assigned": 5_000}
     assert Decision.objects.count() == 5_000
     assert worst_distance(registry) < 2
@@ -193,27 +221,18 @@ def test_without_the_last_check_two_registries_overrun_a_limit(team, monkeypatch
 def test_the_same_request_from_32_clients_is_one_lead(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
     keys, repeats = 40, 50  # 2,000 requests
-
-    def work(n: int) -> tuple[str, str]:
-        key = f"k{n % keys}"
-        once = Once(
-            owner="account",
-            route="lead",
-            key=key,
-            fingerprint="f",
-            render=lambda results: (201, str(results[0].lead_id)),
-        )
-        form = {"contact": {"email": f"{key}@example.com"}}
-        try:
-            return key, str(take_lead(form, source_id=team["source"].pk, at=clock.now(), once=once).lead_id)
-        except Replayed as replayed:
-            return key, replayed.answer
-
-    answers = at_once(work, times=keys * repeats, clients=32)
+    answers = at_once(lambda n: repeat(f"k{n % keys}", team), times=keys * repeats, clients=32)
     assert len(answers) == keys * repeats
     assert len(set(answers)) == keys  # every repetition was told the first answer
     assert Lead.objects.count() == keys
     assert Decision.objects.count() == keys
+
+
+def test_without_the_index_the_same_request_is_many_leads(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+    with without_constraint("routing_intakerequest", "intakerequest_once", "UNIQUE (owner, route, key)"):
+        at_once(lambda n: repeat(f"k{n % 5}", team), times=100, clients=20)
+        assert Lead.objects.count() > 5
 
 
 def test_the_same_number_from_one_source_is_one_lead(team):
@@ -261,13 +280,13 @@ def test_who_cannot_get_the_lock_keeps_the_lead_for_the_sweep(team):
     registry = team["triggers"][0].own_registry.pk
 
     def hold() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("BEGIN")
-            cursor.execute(locks.LOCK_LEDGER, {"registry": registry})
-            holding.set()
-            done.wait(30)
-            cursor.execute("ROLLBACK")
-        connections.close_all()
+        try:
+            with transaction.atomic():
+                run(locks.LOCK_LEDGER, registry=registry)
+                holding.set()
+                done.wait(30)
+        finally:
+            connections.close_all()
 
     thread = threading.Thread(target=hold)
     thread.start()

@@ -16,6 +16,7 @@ from routing.models import (
     IntakeRequest,
     Lead,
     Ledger,
+    Lineup,
     Load,
     Member,
     Offer,
@@ -66,9 +67,10 @@ def offer(lead, manager, trigger, **facts):
 def decision(lead, trigger, **facts):
     facts = {"at": MONDAY, "method": "fair_share", "attempt": 1, "outcome": "waiting", "reason": "nobody", **facts}
     registry = Registry.objects.get(trigger=trigger)
-    columns = ("managers", "coefficients", "limits", "held", "balances", "received", "last_turns")
-    facts = {"turn": 1, "counted": False, **{column: [] for column in columns}, **facts}
-    return Decision.objects.create(lead=lead, trigger=trigger, registry=registry, **facts)
+    nobody: dict[str, list[int]] = {"managers": [], "coefficients": [], "limits": []}
+    lineup, _ = Lineup.objects.get_or_create(digest="nobody", defaults=nobody)
+    facts = {"turn": 1, "counted": False, "held": [], "balances": [], "last_turns": [], **facts}
+    return Decision.objects.create(lead=lead, trigger=trigger, registry=registry, lineup=lineup, **facts)
 
 
 # Leads
