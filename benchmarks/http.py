@@ -217,7 +217,8 @@ def in_bulk(bench: Bench) -> Iterator[Row]:
         median([1_000 * a.rate / c.rate for a, _, c in rounds]),
         10,
         5,
-        besides=f"{median([1_000 * a.rate for a, *_ in rounds]):.0f} leads/s; / one client: {median([1_000 * a.rate / b.rate for a, b, _ in rounds]):.1f}",
+        besides=f"{median([1_000 * a.rate for a, *_ in rounds]):.0f} leads/s; "
+        f"/ one client: {median([1_000 * a.rate / b.rate for a, b, _ in rounds]):.1f}",
     )
 
 
@@ -276,9 +277,11 @@ def worst_distance(trigger: Trigger) -> float:
 # A million leads as intake would have left them; what is held is spread over the managers, most of it closed long ago.
 STORED = """
 INSERT INTO routing_contact (id, name, email, phone, chat, email_key, phone_key, created_at)
-SELECT gen_random_uuid(), 'Stored', 's' || n || '@example.org', '', '', 's' || n || '@example.org', NULL, now() FROM generate_series(%(first)s, %(last)s) n;
+SELECT gen_random_uuid(), 'Stored', 's' || n || '@example.org', '', '', 's' || n || '@example.org', NULL, now()
+FROM generate_series(%(first)s, %(last)s) n;
 INSERT INTO routing_lead (id, source_id, external_id, name, contact_id, stage_id, state, responsible_id, score, currency, language,
-    country, region, postal_code, product, tags, utm, fields, comment, arrived_unqualified, arrived_at, created_at, trigger_id, round, attempt)
+    country, region, postal_code, product, tags, utm, fields, comment, arrived_unqualified, arrived_at, created_at,
+    trigger_id, round, attempt)
 SELECT gen_random_uuid(), %(source)s, 'stored-' || n, 'Stored', c.id, CASE WHEN n %% 20 = 0 THEN %(open)s ELSE %(won)s END, 'assigned',
     %(managers)s[1 + n %% array_length(%(managers)s, 1)], 0, '', '', '', '', '', '', '{}', '{}', '{}', '', false,
     now() - n * interval '20 seconds', now() - n * interval '20 seconds', %(trigger)s, 1, 0
@@ -301,7 +304,8 @@ def stored_leads(bench: Bench) -> Iterator[Row]:
         1.1,
         1.25,
         more_is_better=False,
-        besides=f"{median([x.p99 for x in large]) * 1000:.0f} ms; CPU ratio {median([x.cpu for x in large]) / median([x.cpu for x in small]):.2f}",
+        besides=f"{median([x.p99 for x in large]) * 1000:.0f} ms; "
+        f"CPU ratio {median([x.cpu for x in large]) / median([x.cpu for x in small]):.2f}",
     )
 
 

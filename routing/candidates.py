@@ -154,8 +154,8 @@ def _candidates(rule: Rule, book: Book, held: Mapping[int, int], *, at: datetime
             for member, reason in zip(rule.members, unavailable, strict=True)
         ]
     holding = [held.get(manager, 0) for manager in rule.managers]
-    columns = (rule.managers, rule.coefficients, rule.limits, holding, *book.columns(rule.managers), unavailable)
-    return list(map(Candidate, *columns))
+    history = book.columns(rule.managers)
+    return list(map(Candidate, rule.managers, rule.coefficients, rule.limits, holding, *history, unavailable))
 
 
 def _reset(book: Book, rule: Rule, roster: Roster, *, at: datetime) -> None:

@@ -103,7 +103,9 @@ def decision_documents(decisions: Iterable[Decision]) -> list[Document]:
     """Return decisions with everybody who could have taken the lead, and why or why not."""
     rows = list(decisions)
     ids = {manager for row in rows for manager in row.lineup.managers} | {row.chosen_id for row in rows}
-    emails = dict(Manager.objects.filter(pk__in=ids - {None}).values_list("pk", "user__email"))
+    emails = dict(
+        Manager.objects.filter(pk__in=[id_ for id_ in ids if id_ is not None]).values_list("pk", "user__email")
+    )
     return [_decision_document(row, emails) for row in rows]
 
 
@@ -153,8 +155,7 @@ def refusals(row: Decision) -> list[Reason | None]:
 
 def _candidate(values: list[Any], refusal: Reason | None) -> Candidate:
     availability = (Reason.INACTIVE, Reason.PAUSED, Reason.OFF_DUTY, Reason.OFFLINE)
-    return Candidate(
-        *values,
+    return Candidate(*values)._replace(
         unavailable=refusal if refusal in availability else None,
         matches=refusal is not Reason.NO_MATCH,
         tried=refusal is Reason.ALREADY_TRIED,

@@ -64,7 +64,7 @@ def run_first(*statements: Statement, **parameters: Any) -> list[tuple[Any, ...]
 
     One that died meanwhile, with its server say, is replaced. That spares every request a `SELECT 1`.
     """
-    connection.health_check_done = True
+    connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs do not know it
     try:
         return run(*statements, **parameters)
     except (OperationalError, InterfaceError):

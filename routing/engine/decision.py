@@ -18,7 +18,7 @@ def decide(candidates: Sequence[Candidate], *, method: Reason, turn: int) -> Dec
         return nobody(candidates)
     chosen, after = METHODS[method]([candidates[i] for i in positions], turn=turn)
     balances = [c.balance for c in candidates]
-    for position, balance in zip(positions, after):
+    for position, balance in zip(positions, after, strict=True):
         balances[position] = balance
     return Decision(chosen=positions[chosen], reason=method, refusals=refusals, balances=balances)
 
@@ -58,7 +58,9 @@ def after(
 
     held: the lead stands in a stage that the limit counts. count: the lead counts in the registry.
     """
-    following = [c._replace(balance=b) if c.balance != b else c for c, b in zip(candidates, decision.balances)]
+    following = [
+        c._replace(balance=b) if c.balance != b else c for c, b in zip(candidates, decision.balances, strict=True)
+    ]
     if decision.chosen is not None:
         c = following[decision.chosen]
         following[decision.chosen] = c._replace(

@@ -1,5 +1,7 @@
 """Who can take a lead, and the reason for everybody who cannot."""
 
+from collections.abc import Mapping, Sequence
+
 from .values import Candidate, Reason
 
 
@@ -21,7 +23,7 @@ def refusal(candidate: Candidate) -> Reason | None:
     return None
 
 
-def matches(skills: dict[str, list[str]], needs: dict[str, frozenset[str]]) -> bool:
+def matches(skills: Mapping[str, Sequence[str]], needs: Mapping[str, frozenset[str]]) -> bool:
     """Tell whether somebody with these skills can serve these needs.
 
     skills: skill -> what the manager can do; a skill the manager does not name, they have without limit.

@@ -30,7 +30,7 @@ Columns = Mapping[str, str]  # name -> PostgreSQL type
 def _columns(model: type[Model], *names: str) -> Columns:
     """Return the columns of a table with their types: these, or all but a number that the database gives."""
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField | BigAutoField)]
-    types = {field.column: str(field.db_type(connection)) for field in fields}
+    types = {str(field.column): str(field.db_type(connection)) for field in fields}
     return {name: types[name] for name in names or types}
 
 
@@ -41,7 +41,7 @@ def _records(parameter: str, columns: Columns) -> str:
 def _insert(parameter: str, model: type[Model], *names: str) -> Statement:
     columns = _columns(model, *names)
     into, values = ", ".join(columns), ", ".join(f"r.{name}" for name in columns)
-    text = f"INSERT INTO {model._meta.db_table} ({into}) SELECT {values} FROM {_records(parameter, columns)}"
+    text = f"INSERT INTO {model._meta.db_table} ({into}) SELECT {values} FROM {_records(parameter, columns)}"  # nosec B608  # of the columns of models
     return Statement(f"insert_{parameter}", text, **{parameter: "json"})
 
 
@@ -52,7 +52,7 @@ STATE = _columns(Lead, "id", "state", "responsible_id", "trigger_id", "round", "
 UPDATE_LEADS = Statement(
     "update_leads",
     f"UPDATE routing_lead lead SET ({', '.join(STATE)}) = ({', '.join(f'r.{name}' for name in STATE)}) "
-    f"FROM {_records('leads', STATE)} WHERE lead.id = r.id",
+    f"FROM {_records('leads', STATE)} WHERE lead.id = r.id",  # nosec B608  # of the columns of models
     leads="json",
 )
 # One decision changes one place, but for the balances; among a thousand members that spares half of the writing.
@@ -166,7 +166,7 @@ def hand_over_related(assigned: Iterable[tuple[Any, int, Any, Any]], kinds: Iter
 
     assigned: lead, manager, contact, company. kinds: Trigger.Related.
     """
-    rows = [dict(zip(("lead", "manager", "contact", "company"), row)) for row in assigned]
+    rows = [dict(zip(("lead", "manager", "contact", "company"), row, strict=True)) for row in assigned]
     statements = [HAND_OVER[kind] for kind in kinds]
     if rows and statements:
         by = {key: dumps(list({row[key]: row for row in rows}.values())) for key in ("lead", "contact", "company")}

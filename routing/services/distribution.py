@@ -298,7 +298,7 @@ def _enter(book: Book, verdict: Verdict) -> None:
 
 def _following(candidates: list[Candidate], verdict: Verdict, book: Book, *, held: bool) -> list[Candidate]:
     """Return the candidates as the next lead of the same run sees them."""
-    managers, coefficients, limits, holding, *_ = zip(*candidates, strict=True)
-    holding = [leads + (held and m == verdict.manager) for m, leads in zip(managers, holding, strict=True)]
+    managers, coefficients, limits, before, *_ = zip(*candidates, strict=True)
+    holding = [leads + (held and m == verdict.manager) for m, leads in zip(managers, before, strict=True)]
     unavailable = [c.unavailable for c in candidates]
     return list(map(Candidate, managers, coefficients, limits, holding, *book.columns(list(managers)), unavailable))

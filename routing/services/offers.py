@@ -86,7 +86,7 @@ def _redistribute(
     Offer.objects.open().filter(pk__in=[o.pk for o in offers]).update(closed_at=at, outcome=outcome, reason=reason)
     roster = current()
     by_rule: dict[int, list[Lead]] = defaultdict(list)
-    for offer, lead in zip(offers, leads):
+    for offer, lead in zip(offers, leads, strict=True):
         by_rule[offer.trigger_id].append(lead)
     managers = {offer.lead_id: offer.manager_id for offer in offers}
     for rule_id in sorted(by_rule, key=lambda id_: (roster.rules[id_].registry, id_)):
