@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Manager
+from accounts.models import Manager, Pause
 
 from .crm import Lead
 from .registries import Registry
@@ -80,6 +80,14 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
     def overdue(self, *, at: datetime) -> OfferQuerySet:
         return self.open().filter(accept_by__lte=at)
+
+    def stranded(self, *, at: datetime) -> OfferQuerySet:
+        """Offers to managers who are inactive, or who went on a pause since and whose trigger keeps no offers then."""
+        pauses = Pause.objects.running(at=at).filter(
+            manager=OuterRef("manager"), started_at__gte=OuterRef("offered_at")
+        )
+        paused = Q(Exists(pauses), trigger__on_pause=Trigger.OnPause.REDISTRIBUTE)
+        return self.open().filter(Q(manager__active=False) | paused)
 
 
 class Offer(models.Model):

@@ -8,6 +8,8 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from routing import roster as rosters
 from routing.exceptions import Busy
 from routing.locks import Moved, in_transaction, lock_leads
@@ -25,20 +27,28 @@ class Swept:
     """What one sweep did."""
 
     expired: int = 0  # offers out of time
+    given_back: int = 0  # open offers of who pauses or is inactive
     assigned: int = 0  # leads that waited
 
 
 def sweep(*, at: datetime) -> Swept:
-    """Redistribute offers that are out of time, then assign waiting leads for which somebody is eligible now."""
+    """Redistribute offers out of time and those of who is away, then assign waiting leads that somebody can take now."""
     swept = Swept()
-    for ids in _batches(Offer.objects.overdue(at=at).order_by("accept_by").values_list("pk", flat=True).iterator()):
-        try:
-            swept.expired += close_offers(ids, Offer.Outcome.TIMED_OUT, at=at, skip_locked=True)
-        except Busy:
-            continue  # the next sweep finds them
+    swept.expired = _close(Offer.objects.overdue(at=at).order_by("accept_by"), Offer.Outcome.TIMED_OUT, at=at)
+    swept.given_back = _close(Offer.objects.stranded(at=at).order_by("pk"), Offer.Outcome.WITHDRAWN, at=at)
     swept.assigned = sum(_assign_waiting(trigger, at=at) for trigger in _triggers_waited_for())
     beat("sweep", at=at)
     return swept
+
+
+def _close(offers: QuerySet[Offer], outcome: Offer.Outcome, *, at: datetime) -> int:
+    closed = 0
+    for ids in _batches(offers.values_list("pk", flat=True).iterator()):
+        try:
+            closed += close_offers(ids, outcome, at=at, skip_locked=True)
+        except Busy:
+            continue  # the next sweep finds them
+    return closed
 
 
 def beat(name: str, *, at: datetime) -> None:

@@ -217,6 +217,6 @@ def test_sweep_expires_overdue_offers_and_assigns_waiting_leads() -> None:
     sleeper.active = True
     sleeper.save()
     out, _ = run("sweep")
-    assert out == "offers out of time: 1\nwaiting leads assigned: 1\n"
+    assert out == "offers out of time: 1\noffers given back: 0\nwaiting leads assigned: 1\n"
     assert Lead.objects.get(pk=waiting.pk).responsible == sleeper
     assert Offer.objects.filter(lead=offered, outcome="timed_out").exists()

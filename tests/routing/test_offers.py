@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import Manager
 from accounts.services import pause_manager
 from routing.exceptions import NotAllowed, NotFound, OfferClosed
 from routing.models import Decision, Lead, Offer, Task, new_id
@@ -311,6 +312,29 @@ def test_a_trigger_may_let_who_pauses_keep_offers(ann, bob):
     pause_manager(ann, at=MONDAY)
     assert give_back_offers(ann.pk, at=MONDAY) == 0
     assert (owners([lead]), outcomes(lead)) == ("A", [""])
+
+
+def test_a_sweep_gives_back_what_whoever_paused_did_not(trigger, ann):
+    lead = take()
+    pause_manager(ann, at=MONDAY)
+    assert sweep(at=MONDAY).given_back == 1
+    assert (owners([lead]), outcomes(lead)) == ("B", ["withdrawn", ""])
+    assert sweep(at=MONDAY).given_back == 0
+
+
+def test_a_sweep_leaves_offers_to_who_may_keep_them_or_got_them_on_the_pause(ann, bob):
+    make_trigger(members=[ann, bob], **asking_acceptance(on_pause="keep"))
+    lead = take()
+    pause_manager(ann, at=MONDAY)
+    assert sweep(at=MONDAY).given_back == 0
+    assert owners([lead]) == "A"
+
+
+def test_a_sweep_gives_back_the_offers_of_an_inactive_manager(trigger, ann):
+    lead = take()
+    Manager.objects.filter(pk=ann.pk).update(active=False)
+    assert sweep(at=MONDAY).given_back == 1
+    assert owners([lead]) == "B"
 
 
 def test_given_back_with_nobody_else_a_lead_waits_for_the_pause_to_end():

@@ -15,4 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         swept = sweep(at=clock.now())
-        self.stdout.write(f"offers out of time: {swept.expired}\nwaiting leads assigned: {swept.assigned}")
+        self.stdout.write(
+            f"offers out of time: {swept.expired}\noffers given back: {swept.given_back}\n"
+            f"waiting leads assigned: {swept.assigned}"
+        )
