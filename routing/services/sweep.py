@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -18,6 +19,8 @@ from routing.models import Heartbeat, Lead, Offer
 from .assignment import record
 from .distribution import anybody, cases_of, distribute
 from .offers import close_offers
+
+Id = TypeVar("Id")
 
 BATCH = 500  # leads in one transaction
 
@@ -88,6 +91,6 @@ def _assign_batch(ids: Sequence[UUID], trigger_id: int, *, at: datetime) -> int:
     return sum(verdict.manager is not None for verdict in verdicts)
 
 
-def _batches(ids: Iterator[object]) -> Iterator[list[object]]:
+def _batches(ids: Iterator[Id]) -> Iterator[list[Id]]:
     while batch := list(islice(ids, BATCH)):
         yield batch
