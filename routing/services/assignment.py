@@ -329,14 +329,14 @@ def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: 
     Raises NotFound; Conflict when the lead did not count for its responsible, or was credited back before.
     """
     lead = locked_lead(lead_id)
-    counted = Decision.objects.filter(lead=lead, counted=True, chosen=lead.responsible_id).order_by("-id").first()
-    if counted is None or lead.responsible_id is None:
+    registry = _counted_in(lead)
+    if registry is None or lead.responsible_id is None:
         raise Conflict("This lead did not count for its responsible.")
     before = Adjustment.objects.filter(lead=lead, kind=Adjustment.Kind.CREDIT_BACK, manager=lead.responsible_id)
     if before.exists():
         raise Conflict("This lead was credited back before.")
     return _adjust(
-        counted.registry_id,
+        registry,
         lead.responsible_id,
         lead,
         Adjustment.Kind.CREDIT_BACK,
@@ -366,6 +366,14 @@ def locked_lead(lead_id: UUID) -> Lead:
     if not leads:
         raise NotFound("No such lead.")
     return leads[0]
+
+
+def _counted_in(lead: Lead) -> int | None:
+    """Return the registry in which the lead cost its responsible a turn: by a decision, or given by hand."""
+    decided = Decision.objects.filter(lead=lead, counted=True, chosen=lead.responsible_id).order_by("-id")
+    by_hand = Adjustment.objects.filter(lead=lead, kind=Adjustment.Kind.BY_HAND, manager=lead.responsible_id)
+    registries = (rows.values_list("registry_id", flat=True).first() for rows in (by_hand, decided))
+    return next(filter(None, registries), None)
 
 
 def _last_registry(lead: Lead) -> int:

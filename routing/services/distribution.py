@@ -184,7 +184,8 @@ def _decide(
             return _chosen(case, rule, seen, decision, turn=turn, at=at)
     step = Finally.WAIT if case.waited else rule.final_step if case.attempt else rule.if_nobody
     if step == Finally.RESTART:
-        case.round, case.attempt, case.tried = case.round + 1, 0, frozenset()
+        # Whoever let the lead go may be the contact's responsible by now; the new round is for all alike.
+        case.round, case.attempt, case.tried, case.owners = case.round + 1, 0, frozenset(), {}
         return _decide(case, rule, roster, candidates, book, at=at)
     stand_in = {Finally.DUTY: rule.duty, Finally.KEEP: case.responsible}.get(Finally(step))
     if stand_in is not None and roster.people[stand_in].active:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from routing.engine import LEAD
 from routing.exceptions import Conflict, NotFound
 from routing.models import Adjustment, Lead, LeadEvent, Ledger, Member, Trigger, new_id
 from routing.services.assignment import credit_back, reassign
@@ -34,8 +35,6 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-
-LEAD = 1_000_000_000
 
 
 def in_turn(number):
@@ -315,3 +314,13 @@ def test_leads_of_an_old_customer_cost_nobody_a_turn():
     assert owners(old) == "AAA"
     assert owners([take() for _ in range(4)]) == "ABAB"
     assert Lead.objects.filter(state="assigned").count() == 7
+
+
+def test_a_lead_given_by_hand_that_counted_can_be_credited_back():
+    ann, bob = make_manager("ann"), make_manager("bob")
+    trigger = make_trigger(members=[ann, bob])
+    lead = take()
+    reassign(lead.pk, bob.pk, at=MONDAY, by=make_supervisor(), count=True)
+    before = balances(trigger)["Bob"]
+    credit_back(lead.pk, at=MONDAY, by=None, reason="junk")
+    assert balances(trigger)["Bob"] == before + LEAD
