@@ -4,7 +4,8 @@ import stat
 
 import pytest
 
-from leadrouter import devserver
+from leadrouter import devserver, private_services
+from routing.management.commands.demo import Command
 
 
 @pytest.fixture
@@ -46,3 +47,9 @@ def test_the_demo_can_be_left_out(commands, monkeypatch):
     monkeypatch.setenv("DEMO", "false")
     devserver.load_demo()
     assert commands[0] == []
+
+
+def test_the_command_keeps_its_note_where_the_private_services_live(settings, tmp_path):
+    assert settings.DEMO_NOTE == private_services.VAR / "demo.txt"
+    settings.DEMO_NOTE = tmp_path / "elsewhere.txt"
+    assert Command().create_parser("manage.py", "demo").get_default("note") == tmp_path / "elsewhere.txt"
