@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -93,7 +94,7 @@ def _take(
     versions = iter([version])  # the second try reads the version anew
 
     @in_transaction
-    def take() -> list[Taken | InvalidLead]:
+    def take() -> Callable[[], list[Taken | InvalidLead]]:
         roster = current(next(versions, None))
         if source_id is None and "api" not in roster.source_by_code and not all(form.get("source") for form in forms):
             Source.objects.get_or_create(code="api", defaults={"title": "API", "channel": Source.Channel.API})
@@ -102,14 +103,14 @@ def _take(
         valid = [row for row in prepared if not isinstance(row, InvalidLead)]
         if valid and once:
             _claim(once, at=at)
-        answers = iter(_enter(valid, roster, at=at, distributed=distributed) if valid else ())
-        results = [row if isinstance(row, InvalidLead) else next(answers) for row in prepared]
+        before, verdicts = _enter(valid, roster, at=at, distributed=distributed) if valid else ({}, {})
+        results = cache(lambda: _results(prepared, before, verdicts, roster, at=at))
         if valid and once:
-            status, answer = once.render(results)
+            status, answer = once.render(results())
             _once(once).update(status=status, answer=answer)
         return results
 
-    return take()
+    return take()()  # told after the commit where nobody needs it before: others wait for the registry meanwhile
 
 
 # --- Idempotency ---------------------------------------------------------------------------------------------------------
@@ -288,8 +289,10 @@ LEFT JOIN LATERAL (
 )
 
 
-def _enter(rows: list[Row], roster: Roster, *, at: datetime, distributed: bool) -> list[Taken]:
-    """Write the leads, each with its decision; those that are known already are answered as they stand."""
+def _enter(
+    rows: list[Row], roster: Roster, *, at: datetime, distributed: bool
+) -> tuple[dict[UUID, UUID], dict[UUID, Verdict]]:
+    """Write the leads, each with its decision; return which rows are known leads, and the verdicts on the others."""
     before, new = _identified(rows, at=at)
     runs = [(rule, list(rows)) for rule, rows in groupby(new.values(), key=lambda row: _rule_of(row, roster))]
     if distributed:
@@ -300,17 +303,31 @@ def _enter(rows: list[Row], roster: Roster, *, at: datetime, distributed: bool) 
             insert_leads({**_columns(row), **IDLE} for row in run_)
         else:
             verdicts |= _distributed(run_, roster, rule, at=at, distributed=distributed)
-    documents = (
-        {document["id"]: document for document in lead_documents(Lead.objects.filter(pk__in=before.values()))}
-        if before
-        else {}
-    )
-    return [
-        Taken(lead_id=before[row["id"]], created=False, document=documents[str(before[row["id"]])])
-        if row["id"] in before
-        else Taken(lead_id=row["id"], created=True, document=_document(row, verdicts.get(row["id"]), roster, at=at))
-        for row in rows
-    ]
+    return before, verdicts
+
+
+def _results(
+    prepared: Sequence[Row | InvalidLead],
+    before: Mapping[UUID, UUID],
+    verdicts: Mapping[UUID, Verdict],
+    roster: Roster,
+    *,
+    at: datetime,
+) -> list[Taken | InvalidLead]:
+    """Return what became of each form; leads that were known already are told as they stand."""
+    known = lead_documents(Lead.objects.filter(pk__in=before.values())) if before else []
+    documents = {document["id"]: document for document in known}
+
+    def result(row: Row | InvalidLead) -> Taken | InvalidLead:
+        if isinstance(row, InvalidLead):
+            return row
+        lead = before.get(row["id"])
+        if lead is not None:
+            return Taken(lead_id=lead, created=False, document=documents[str(lead)])
+        document = _document(row, verdicts.get(row["id"]), roster, at=at)
+        return Taken(lead_id=row["id"], created=True, document=document)
+
+    return list(map(result, prepared))
 
 
 def _rule_of(row: Row, roster: Roster) -> Rule | None:
