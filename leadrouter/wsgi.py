@@ -12,7 +12,7 @@ application = get_wsgi_application()
 # What is loaded now stays for good, and a request among a thousand members makes thousands of short-lived tuples: the
 # collector need not walk the former because of the latter. Measured: a third of such a request's processor time.
 gc.freeze()
-gc.set_threshold(50_000, 20, 50)
+gc.set_threshold(10_000, 10, 10)
 
 # A thread that comes back from the database may hold a registry's lock: it must not wait for the interpreter as long as
 # Python lets another one run by default, 5 ms. Measured: a tenth more leads through one hot registry.
