@@ -283,7 +283,7 @@ INSERT INTO routing_lead (id, source_id, external_id, name, contact_id, stage_id
     country, region, postal_code, product, tags, utm, fields, comment, arrived_unqualified, arrived_at, created_at,
     trigger_id, round, attempt)
 SELECT gen_random_uuid(), %(source)s, 'stored-' || n, 'Stored', c.id, CASE WHEN n %% 20 = 0 THEN %(open)s ELSE %(won)s END, 'assigned',
-    %(managers)s[1 + n %% array_length(%(managers)s, 1)], 0, '', '', '', '', '', '', '{}', '{}', '{}', '', false,
+    (%(managers)s)[1 + n %% array_length(%(managers)s, 1)], 0, '', '', '', '', '', '', '{}', '{}', '{}', '', false,
     now() - n * interval '20 seconds', now() - n * interval '20 seconds', %(trigger)s, 1, 0
 FROM generate_series(%(first)s, %(last)s) n JOIN routing_contact c ON c.email_key = 's' || n || '@example.org';
 INSERT INTO routing_decision (lead_id, at, trigger_id, registry_id, method, attempt, outcome, chosen_id, reason, turn, counted,
