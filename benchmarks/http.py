@@ -290,7 +290,7 @@ INSERT INTO routing_decision (lead_id, at, trigger_id, registry_id, method, atte
     lineup_id, held, balances, last_turns, refusals)
 SELECT id, created_at, %(trigger)s, %(registry)s, 'fair_share', 1, 'assigned', responsible_id, 'fair_share', 0, false,
     (SELECT min(id) FROM routing_lineup), %(managers)s, %(managers)s, %(managers)s, '{}'
-FROM routing_lead WHERE external_id LIKE 'stored-%%' AND NOT EXISTS (SELECT FROM routing_decision d WHERE d.lead_id = routing_lead.id)
+FROM routing_lead JOIN generate_series(%(first)s, %(last)s) n ON external_id = 'stored-' || n WHERE source_id = %(source)s
 """
 
 
