@@ -19,13 +19,14 @@ ROOMS = [
     {"candidates", "documents"},
     {"locks", "roster"},
     {"models", "exceptions", "statements"},
-    {"engine"},
+    {"engine", "sentences"},
 ]
 # The ladder of services: each file imports only those below it.
 SERVICES = ["sweep", "intake", "stages", "offers", "assignment", "distribution"]
 # Arithmetic: the standard library, and what is named here.
 PURE = {
     "routing/engine": {"phonenumbers"},
+    "routing/sentences.py": {"django"},  # its translations
     "accounts/schedules.py": set(),
     "accounts/periods.py": set(),
     "accounts/holidays.py": {"holidays"},
