@@ -18,7 +18,7 @@ ROOMS = [
     {"services", "configuration", "audit"},
     {"candidates", "documents"},
     {"locks", "roster"},
-    {"models", "exceptions", "statements"},
+    {"models", "exceptions", "statements", "spreadsheets"},
     {"engine", "sentences"},
 ]
 # The ladder of services: each file imports only those below it.
