@@ -1,14 +1,37 @@
-"""Who may change whose rights. The groups and their permissions are made by routing/migrations/0003_roles.py."""
+"""Who somebody is in the program, and who may change whose rights: groups are made by routing/migrations/0003_roles.py."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
-from .models import User
+from .models import Manager, User
 
 RAISED = ("Supervisors", "Administrators")
+
+
+def supervises(user: Any) -> bool:
+    """Tell whether the user sees everybody's leads and may act for others."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    return user.is_superuser or user.groups.filter(name__in=RAISED).exists()
+
+
+def manager_of(user: Any) -> Manager | None:
+    """Return the manager that the user is, or None."""
+    return Manager.objects.select_related("user").filter(user=user).first() if user.is_authenticated else None
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Return which pages templates may offer; the database is asked only where a template does."""
+    user = getattr(request, "user", None)
+    return {
+        "offers_desk": SimpleLazyObject(lambda: user is not None and manager_of(user) is not None),
+        "offers_board": SimpleLazyObject(lambda: supervises(user)),
+    }
 
 
 def may_edit_roles(actor: Any) -> bool:

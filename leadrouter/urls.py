@@ -1,7 +1,10 @@
 """Every URL prefix in one place."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path, re_path
+from django.utils.functional import lazy
+from django.views.generic import RedirectView
 
 from . import health, openapi
 
@@ -11,6 +14,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("routing.urls")),
     path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("leadrouter/icon.svg"))),  # asked for unasked
     re_path(r"^healthz/?$", health.healthz, name="healthz"),
     re_path(r"^readyz/?$", health.readyz, name="readyz"),
     re_path(r"^metrics/?$", health.metrics, name="metrics"),

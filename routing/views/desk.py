@@ -17,8 +17,8 @@ from accounts import clock
 from accounts.models import Account, Manager, Pause, User
 from accounts.services import pause_manager, resume_manager
 
-from .models import Load, Stage
-from .services.offers import give_back_offers
+from ..models import Load, Stage
+from ..services.offers import give_back_offers
 
 
 class OwnPauseForm(forms.Form):
