@@ -14,17 +14,19 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
 from django.utils.functional import cached_property
-from django.utils.translation import gettext_lazy as _
+from django.utils.text import capfirst
 
 UNFOLD = apps.is_installed("unfold")
 
 if UNFOLD:
     from unfold.admin import ModelAdmin as ThemeModelAdmin
-    from unfold.admin import StackedInline, TabularInline
+    from unfold.admin import StackedInline
+    from unfold.admin import TabularInline as ThemeTabularInline
     from unfold.contrib.filters.admin import AutocompleteSelectFilter as AutocompleteFilter
     from unfold.decorators import action, display
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm
     from unfold.paginator import InfinitePaginator as UncountedPaginator
+    from unfold.sites import UnfoldAdminSite as ThemeAdminSite
     from unfold.widgets import UnfoldAdminAutocompleteWidget as AutocompleteSelect
     from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as CheckboxSelectMultiple
     from unfold.widgets import UnfoldAdminSelectWidget as Select
@@ -32,9 +34,11 @@ if UNFOLD:
     from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
     from unfold.widgets import UnfoldBooleanSwitchWidget as CheckboxInput
 else:
+    from django.contrib.admin import AdminSite as ThemeAdminSite
     from django.contrib.admin import ModelAdmin as ThemeModelAdmin
     from django.contrib.admin import RelatedOnlyFieldListFilter as AutocompleteFilter
-    from django.contrib.admin import StackedInline, TabularInline, action
+    from django.contrib.admin import StackedInline, action
+    from django.contrib.admin import TabularInline as ThemeTabularInline
     from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
     from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
     from django.contrib.admin.widgets import AutocompleteSelect
@@ -68,6 +72,7 @@ __all__ = [
     "TabularInline",
     "TextInput",
     "Textarea",
+    "ThemeAdminSite",
     "UncountedPaginator",
     "UserChangeForm",
     "action",
@@ -106,6 +111,16 @@ class ModelAdmin(ThemeModelAdmin):
         return to_delete, counts, set(), protected
 
 
+class TabularInline(ThemeTabularInline):
+    """Rows of a table: each control is named, since the heading of its column is no label to who does not see it."""
+
+    def get_formset(self, request: HttpRequest, obj: models.Model | None = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        for field in formset.form.base_fields.values():
+            field.widget.attrs.setdefault("aria-label", capfirst(str(field.label or "")))
+        return formset
+
+
 class ReadOnlyAdmin(ModelAdmin):
     """Facts: they are looked at and never edited."""
 
@@ -133,7 +148,3 @@ class ReadOnlyInline(TabularInline):
 
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
-
-
-admin.site.site_header = admin.site.site_title = "Leadrouter"
-admin.site.index_title = _("Distribution of leads")

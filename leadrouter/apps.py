@@ -1,5 +1,11 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 from django.core.checks import Tags, register
+
+
+class AdminConfig(admin.AdminConfig):
+    default_site = "leadrouter.admin_site.AdminSite"
+    default = False
 
 
 class LeadrouterConfig(AppConfig):

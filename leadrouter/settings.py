@@ -6,6 +6,7 @@ from typing import Any
 
 import environ
 import structlog
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from . import private_services
@@ -31,9 +32,9 @@ INSTALLED_APPS = [
     "accounts",
     "routing",
     "reports",
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # the look of the admin; all that knows it is leadrouter/admin_theme.py
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "leadrouter.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -55,10 +56,12 @@ MIDDLEWARE = [
     "leadrouter.content_security.ContentSecurity",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "leadrouter.compression.AdminGZip",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.preferences.OwnLanguageAndTime",
     "accounts.middleware.Online",
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -73,7 +76,7 @@ APPEND_SLASH = False  # every path answers with and without its last slash; a re
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [BASE_DIR / "templates", BASE_DIR / "templates" / "themes" / "unfold"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -201,7 +204,17 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="leadrouter@localhost")
 
-UNFOLD = {"SITE_TITLE": "Leadrouter", "SITE_HEADER": "Leadrouter", "SITE_URL": "/"}  # the look of the admin
+UNFOLD = {
+    "SITE_TITLE": "Leadrouter",
+    "SITE_HEADER": "Leadrouter",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "alt_route",
+    "SHOW_LANGUAGES": True,
+    "LANGUAGES": {"action": "/language/"},
+    "STYLES": [lambda request: static("leadrouter/admin.css")],
+    "SCRIPTS": [lambda request: static("leadrouter/admin.js")],
+    "SIDEBAR": {"navigation": "leadrouter.navigation.sidebar", "show_search": True, "command_search": True},
+}
 
 # --- The API --------------------------------------------------------------------------------------------------------
 

@@ -4,5 +4,5 @@ from django.utils.translation import pgettext_lazy
 
 class RoutingConfig(AppConfig):
     name = "routing"
-    verbose_name = pgettext_lazy("application", "Routing")
+    verbose_name = pgettext_lazy("application", "Distribution")
     default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,50 @@
+"""Instants as people read them: in their own zone, and where it is another, in the account's beside it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.utils import formats
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: dict[str, Any], at: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str | SafeString:
+    """Show the instant with its zone; "" for none. form: a date format, such as H:i."""
+    if at is None:
+        return ""
+    zones = getattr(context.get("request"), "zones", None)
+    own = shown(at, zones.own if zones else ZoneInfo("UTC"), form)
+    if zones is None or not zones.differ:
+        return format_html('<time datetime="{}">{}</time>', at.isoformat(), own)
+    return format_html(
+        '<time datetime="{}">{} <small>({})</small></time>', at.isoformat(), own, shown(at, zones.account, form)
+    )
+
+
+def shown(at: datetime, zone: ZoneInfo, form: str) -> str:
+    there = at.astimezone(zone)
+    return f"{formats.date_format(there, form, use_l10n=True)} {there.tzname()}"
+
+
+@register.filter
+def duration(span: timedelta | None) -> str:
+    """Show a length of time by its largest units: 2 h 5 min, 45 s."""
+    if span is None:
+        return "–"
+    seconds = max(0, round(span.total_seconds()))
+    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
+    if days:
+        return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours}
+    if hours:
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+    if minutes:
+        return _("%(minutes)d min") % {"minutes": minutes}
+    return _("%(seconds)d s") % {"seconds": seconds}

@@ -1,0 +1,104 @@
+"""The admin as one site: navigation, language, times, compression."""
+
+import gzip
+import re
+from datetime import UTC, datetime
+
+import pytest
+from django.urls import reverse
+
+from accounts.models import User
+from leadrouter.navigation import NAVIGATION
+from tests.factories import make_account, make_lead, make_manager, make_supervisor, make_user
+
+pytestmark = pytest.mark.django_db
+TECHNICAL = {reverse(e.address) for _, entries in NAVIGATION for e in entries if e.technical}
+
+
+def links(page) -> set[str]:
+    sidebar = re.search(r'id="nav-sidebar-apps"(.*?)id="main"', page.content.decode(), re.S)
+    return set(re.findall(r'href="([^"]+)"', sidebar[1])) if sidebar else set()
+
+
+@pytest.fixture
+def sue(client):
+    sue = make_supervisor()
+    client.force_login(sue)
+    return sue
+
+
+def test_a_supervisor_finds_no_technical_tables(client, sue):
+    found = links(client.get("/admin/"))
+    assert {"/admin/routing/lead/", "/admin/routing/trigger/", "/admin/accounts/manager/"} <= found
+    assert not TECHNICAL & found
+
+
+def test_an_administrator_finds_them(client):
+    client.force_login(make_user("al", group="Administrators", is_staff=True))
+    assert links(client.get("/admin/")) >= TECHNICAL
+
+
+def test_every_link_of_the_navigation_opens(client):
+    client.force_login(User.objects.create_superuser("root@example.com"))
+    addresses = links(client.get("/admin/"))
+    assert len(addresses) > 20
+    for address in addresses:
+        assert client.get(address, follow=True).status_code == 200, address
+
+
+def test_who_may_open_nothing_is_offered_nothing(client):
+    client.force_login(make_user("visitor", is_staff=True))
+    assert links(client.get("/admin/")) <= {"/", "/admin/", "/api/docs"}
+
+
+def test_a_chosen_language_stays_with_the_user(client, sue):
+    response = client.post("/language/", {"language": "ru", "next": "/admin/"})
+    assert (response.status_code, response.url) == (302, "/admin/")
+    sue.refresh_from_db()
+    assert sue.language == "ru"
+    client.cookies.clear()
+    client.force_login(sue)
+    assert '<html lang="ru"' in client.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("asked", "to"),
+    [
+        ({"language": "xx"}, "/"),
+        ({"language": "ru", "next": "https://evil.example/"}, "/"),
+        ({"language": "ru", "next": "//evil.example"}, "/"),
+    ],
+)
+def test_a_language_that_is_not_there_and_a_way_out_are_refused(client, asked, to):
+    response = client.post("/language/", asked)
+    assert response.url == to
+    assert client.get("/language/").status_code == 405
+
+
+def test_who_is_signed_out_has_the_language_in_a_cookie(client):
+    client.post("/language/", {"language": "es"})
+    assert '<html lang="es"' in client.get("/").content.decode()
+
+
+def test_times_are_those_of_the_account_and_of_a_manager_their_own(client, sue):
+    make_account(time_zone="Europe/Madrid")
+    make_lead(created_at=datetime(2026, 3, 2, 22, 30, tzinfo=UTC))
+    page = client.get("/admin/routing/lead/").content.decode()
+    assert "11:30 p.m." in page
+    assert "Times are those of Europe/Madrid." in page
+    tim = make_manager("tim", time_zone="Asia/Tokyo")
+    User.objects.filter(pk=tim.user.pk).update(is_staff=True, is_superuser=True)
+    client.force_login(tim.user)
+    page = client.get("/admin/routing/lead/").content.decode()
+    assert "March 3, 2026, 7:30 a.m." in page
+    assert "Times are those of Asia/Tokyo; the account's are Europe/Madrid." in page
+
+
+def test_pages_of_the_admin_travel_compressed_and_padded(client, sue):
+    plain = client.get("/admin/routing/trigger/")
+    first, second = (client.get("/admin/routing/trigger/", headers={"accept-encoding": "gzip"}) for _ in range(2))
+    assert first["Content-Encoding"] == "gzip"
+    assert len(first.content) < len(plain.content) / 4
+    assert b"<main" in gzip.decompress(first.content)
+    assert len(first.content) != len(second.content) or first.content != second.content
+    assert "Content-Encoding" not in client.get("/", headers={"accept-encoding": "gzip"})
