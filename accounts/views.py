@@ -24,6 +24,7 @@ class SignIn(LoginView):
 
     authentication_form = SignInForm
     template_name = "accounts/sign_in.html"
+    http_method_names = ["get", "head", "post"]
 
     def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if request.user.is_authenticated and (address := self._address_of_role()):

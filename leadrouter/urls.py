@@ -14,7 +14,10 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("routing.urls")),
     path("admin/", admin.site.urls),
-    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("leadrouter/icon.svg"))),  # asked for unasked
+    path(  # asked for unasked
+        "favicon.ico",
+        RedirectView.as_view(url=lazy(static, str)("leadrouter/icon.svg"), http_method_names=["get", "head"]),
+    ),
     re_path(r"^healthz/?$", health.healthz, name="healthz"),
     re_path(r"^readyz/?$", health.readyz, name="readyz"),
     re_path(r"^metrics/?$", health.metrics, name="metrics"),

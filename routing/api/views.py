@@ -239,8 +239,8 @@ class ReassignView(ApiView):
     @described.REASSIGN_LEAD
     def post(self, request: Request, lead_id: str) -> Response:
         caller = caller_of(request)
-        refuse_managers(caller)
         lead = read_id(caller, lead_id)
+        refuse_managers(caller)
         form = REASSIGN_IN.run_validation(request.data)
         person = self.roster(request).people_by_email.get((form["manager"] or "").strip().lower())
         if person is None:

@@ -1,0 +1,215 @@
+"""docs/permissions.md read as a table, and the people it speaks of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import Manager, User
+
+from .routing.api.world import LEAD, World, make_world
+
+TABLE = Path(__file__).resolve().parent.parent / "docs" / "permissions.md"
+ACTORS = {  # heading → actor; of the pages' table `any key` stands for all whom a page does not know
+    "anonymous": "anonymous",
+    "any key": "account",
+    "source": "key_a",
+    "other source": "key_b",
+    "account": "account",
+    "manager's key": "key of ann",
+    "owner": "ann",
+    "other manager": "bob",
+    "supervisor": "sue",
+    "administrator": "ada",
+    "superuser": "root",
+    "revoked": "revoked",
+    "expired": "expired",
+    "deactivated": "dan",
+}
+ROLES = ("supervisor", "administrator", "superuser")
+VERBS = {"v": "view", "a": "add", "c": "change", "d": "delete"}
+SIGN_IN = "sign-in"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One address and method: what is sent, the scope a key needs, and what everybody is answered."""
+
+    method: str
+    route: str
+    sends: str
+    scope: str
+    answers: dict[str, str] = field(hash=False)  # heading → status, or `sign-in`
+
+    def __str__(self) -> str:
+        return f"{self.method} /{self.route}"
+
+
+def _tables() -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Yield the tables of the page: headings, and rows of cells."""
+    for block in re.findall(r"(?m)(?:^\|.*\n)+", TABLE.read_text(encoding="utf-8")):
+        cells = [[cell.strip().strip("`") for cell in line.strip("|").split(" | ")] for line in block.splitlines()]
+        yield cells[0], cells[2:]
+
+
+def rows() -> list[Row]:
+    """Return the tables of addresses."""
+    return [
+        _row(dict(zip(headings, line, strict=True)))
+        for headings, lines in _tables()
+        if headings[0] == "method"
+        for line in lines
+    ]
+
+
+def _row(cells: dict[str, str]) -> Row:
+    return Row(
+        method=cells["method"],
+        route=cells["address"].removeprefix("/"),
+        sends=cells["sends"],
+        scope=cells.get("scope", ""),
+        answers={heading: answer for heading, answer in cells.items() if heading in ACTORS},
+    )
+
+
+def admin_rows() -> dict[str, dict[str, str]]:
+    """Return the table of the admin: model → role → letters of VERBS."""
+    _, lines = next(table for table in _tables() if table[0][0] == "model")
+    return {model: dict(zip(ROLES, letters, strict=True)) for model, *letters in lines}
+
+
+# The addresses there are
+
+
+def routes() -> set[str]:
+    """Return every address of the project, but the common pages of the admin's models; those of the API without a slash."""
+    found = {route for route in _routes(get_resolver().url_patterns) if not _is_common_admin_page(route)}
+    return {route for route in found if not (route.startswith("api/") and route.removesuffix("/") in found - {route})}
+
+
+def _routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern.url_patterns, route)
+        else:
+            yield normal(route)
+
+
+def normal(route: str) -> str:
+    """Return the route without what a regular expression has around it."""
+    return re.sub(r"[\^$]", "", re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route.replace("/?$", "")))
+
+
+COMMON = re.compile(r"/(add/|<path:object_id>/((history(/<[^/]*>)?|delete|change)/)?)?")
+
+
+def _is_common_admin_page(route: str) -> bool:
+    """Tell whether it is one that every model's admin has: its rights are the model's row."""
+    bases = [f"admin/{model._meta.app_label}/{model._meta.model_name}" for model in admin.site._registry]
+    return any(route.startswith(base) and COMMON.fullmatch(route.removeprefix(base)) for base in bases)
+
+
+# Those who ask
+
+
+@dataclass
+class Cast:
+    """Everybody of ACTORS, and a lead of the first source that is offered to Ann."""
+
+    world: World
+    lead_id: str
+    clients: dict[str, Client]
+
+    def ask(self, actor: str, row: Row) -> str:
+        """Return what the actor is answered: the status, or `sign-in`. Nothing of it stays."""
+        client = self.clients[actor]
+        cookies = deepcopy(client.cookies)
+        with taken_back():
+            response = self.send(actor, row)
+        client.cookies = cookies
+        address = response.headers.get("Location", "")
+        signs_in = response.status_code == 302 and (address.startswith(("/?", "/admin/login")) or address == "/")
+        return SIGN_IN if signs_in else str(response.status_code)
+
+    def send(self, actor: str, row: Row, **headers: str) -> Any:
+        if key := self.world.keys.get(actor):
+            headers.setdefault("authorization", f"Bearer {key}")
+        kind = "application/json" if row.route.startswith("api/") else "application/x-www-form-urlencoded"
+        body = self._filled(row.sends, row.route)
+        return self.clients[actor].generic(
+            row.method, "/" + self._filled(row.route, row.route), body, content_type=kind, headers=headers
+        )
+
+    def _filled(self, text: str, route: str) -> str:
+        """Put what the world has in place of the parameters of a route: `<lead_id>`, `<str:lead_id>`."""
+        known = {"lead_id": self.lead_id, "email": "ann@example.com", **PARAMETERS}
+        if "<" in text and (match := re.match(r"admin/(\w+)/(\w+)/", route)):
+            known["object_id"] = known["id"] = str(_first_of(*match.groups()))
+
+        def value(match: re.Match[str]) -> str:
+            assert match[1] in known, f"tests/permissions.py: give PARAMETERS a value for {match[1]}"
+            return known[match[1]]
+
+        return re.sub(r"<(?:\w+:)?(\w+)>", value, text)
+
+
+PARAMETERS = {  # what stands in addresses besides leads and managers
+    "name": "reassign",
+    "uidb64": "MQ",
+    "token": "none",
+    "url": "nowhere",
+    "app_label": "routing",
+    "content_type_id": "1",
+    "object_id": "1",
+}
+
+
+def _first_of(app_label: str, model_name: str) -> object:
+    model = next(m for m in admin.site._registry if (m._meta.app_label, m._meta.model_name) == (app_label, model_name))
+    return model._default_manager.values_list("pk", flat=True).first() or 1
+
+
+@contextmanager
+def taken_back() -> Iterator[None]:
+    """Undo what happens inside; services that must begin a transaction of their own may."""
+    savepoint = transaction.atomic()
+    savepoint._from_testcase = True  # type: ignore[attr-defined]
+    with savepoint:
+        yield
+        transaction.set_rollback(True)
+
+
+def make_cast() -> Cast:
+    world = make_world()
+    for name, group in (("ada", "Administrators"), ("dan", "Managers")):
+        world.users[name] = User.objects.create_user(f"{name}@example.com", name=name.title(), is_active=name != "dan")
+        world.users[name].groups.add(Group.objects.get(name=group))
+    Manager.objects.create(user=world.users["dan"], active=False)
+    world.users["root"] = User.objects.create_superuser("root@example.com")
+    User.objects.filter(email__in=["sue@example.com", "ada@example.com"]).update(is_staff=True)
+    world.key("dan", user=world.users["dan"])
+    keys = {name: world.keys[name] for name in ("account", "key_a", "key_b", "revoked", "expired", "dan")}
+    answer = world.api("key_a").post("leads", LEAD).json()
+    assert answer["responsible"]["email"] == "ann@example.com"
+    assert world.api("key_a").post("leads", {"name": "Cannot be reached"}).status_code == 400
+    world.keys = {**keys, "key of ann": world.keys["ann"]}
+    return Cast(world=world, lead_id=answer["id"], clients={actor: _client(world, actor) for actor in ACTORS.values()})
+
+
+def _client(world: World, actor: str) -> Client:
+    client = Client(raise_request_exception=False)
+    if actor in world.users:
+        client.force_login(world.users[actor])
+    return client
