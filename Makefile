@@ -10,7 +10,7 @@ BIN := .venv/bin
 PY := $(BIN)/python
 CODE := accounts routing reports leadrouter tests benchmarks manage.py
 # Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
-PURE := $(wildcard accounts/schedules.py accounts/holidays.py routing/engine reports/periods.py reports/rings.py reports/fairness.py)
+PURE := $(wildcard accounts/schedules.py accounts/holidays.py routing/engine accounts/periods.py reports/rings.py reports/drawing.py reports/pictures.py)
 
 .PHONY: run test test-slow test-browser check bench shell clean lock .venv dev browser
 

@@ -27,3 +27,8 @@ def midnight(on: date, zone: ZoneInfo) -> datetime:
 def began_at(period: str, at: datetime, zone: ZoneInfo) -> datetime:
     """Return the instant at which the period that holds `at` began, in UTC."""
     return midnight(start_of(period, at.astimezone(zone).date()), zone)
+
+
+def bounds(period: str, on: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the instants, in UTC, between which the period that holds the date runs: [start, end)."""
+    return midnight(start_of(period, on), zone), midnight(end_of(period, on), zone)
