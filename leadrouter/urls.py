@@ -10,9 +10,11 @@ from . import health, openapi
 
 urlpatterns = [
     path("api/v1/", include("routing.api.urls")),
+    path("api/v1/", include("reports.api")),
     *openapi.urlpatterns,
     path("", include("accounts.urls")),
     path("", include("routing.urls")),
+    path("", include("reports.urls")),
     path("admin/", admin.site.urls),
     path(  # asked for unasked
         "favicon.ico",

@@ -65,5 +65,6 @@ def bring_back_groups(sender: AppConfig, **_: Any) -> None:
     """
     last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]
     if sender.name == last.name:
-        roles = import_module("routing.migrations.0003_roles")
-        roles.make_groups(apps, SimpleNamespace(connection=connection))
+        editor = SimpleNamespace(connection=connection)
+        import_module("routing.migrations.0003_roles").make_groups(apps, editor)
+        import_module("reports.migrations.0001_permissions").permit(apps, editor)
