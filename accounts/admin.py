@@ -131,7 +131,7 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
 class AccountAdmin(ModelAdmin):
     form = AccountForm
     fieldsets = (
-        (None, {"fields": ("name", "time_zone", "country", "unqualified", "online_minutes")}),
+        (None, {"fields": ("name", "time_zone", "country", "unqualified", "online_minutes", "pause_reasons")}),
         (
             _("Active channels"),
             {"fields": ("channel_site", "channel_phone", "channel_mail", "channel_api", "channel_chat")},

@@ -98,6 +98,18 @@ class CycleDaysField(WrittenField):
         return days
 
 
+class LinesField(WrittenField):
+    """A list of texts, a line each."""
+
+    widget = admin_theme.Textarea(attrs={"rows": 5})
+
+    def written(self, value: list[str] | None) -> str:
+        return "\n".join(value or [])
+
+    def read(self, text: str) -> list[str]:
+        return list(dict.fromkeys(filter(None, map(str.strip, text.splitlines()))))
+
+
 class SkillsField(WrittenField):
     """What a manager can do, a line for each kind: "language: es, en" ↔ {"language": ["es", "en"]}."""
 
@@ -134,6 +146,10 @@ def read_intervals(text: str) -> list[str]:
 
 
 class AccountForm(forms.ModelForm):
+    pause_reasons = LinesField(
+        required=False, label=_("Reasons for a pause"), help_text=_("One a line; who pauses may write another.")
+    )
+
     class Meta:
         model = Account
         fields = [
@@ -142,6 +158,7 @@ class AccountForm(forms.ModelForm):
             "country",
             "unqualified",
             "online_minutes",
+            "pause_reasons",
             "channel_site",
             "channel_phone",
             "channel_mail",

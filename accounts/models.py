@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
@@ -38,6 +39,10 @@ def validate_skills(skills: object) -> None:
         raise ValidationError(_('Write skills as {"language": ["es", "en"], "region": ["ES"]}.'))
 
 
+def default_pause_reasons() -> list[str]:
+    return ["Lunch", "Break", "Meeting", "Training"]
+
+
 class Account(models.Model):
     """The one installation."""
 
@@ -54,6 +59,13 @@ class Account(models.Model):
     unqualified = models.BooleanField(_("Unqualified section"), default=True)
     online_minutes = models.PositiveSmallIntegerField(
         default=5, validators=[MinValueValidator(1)], help_text=_("A manager seen within so many minutes is online.")
+    )
+    pause_reasons = ArrayField(
+        models.CharField(max_length=200),
+        default=default_pause_reasons,
+        blank=True,
+        size=50,
+        help_text=_("Offered to who pauses; they may write another."),
     )
     channel_site = models.BooleanField(_("channel site"), default=True)
     channel_phone = models.BooleanField(_("channel phone"), default=True)

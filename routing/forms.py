@@ -288,6 +288,7 @@ class ReassignForm(ActionForm):
 
 class MoveForm(ActionForm):
     stage = forms.ModelChoiceField(Stage.objects.none(), label=_("To stage"), widget=admin_theme.Select)
+    reason = forms.CharField(required=False, max_length=500, label=_("Reason"), widget=admin_theme.TextInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -60,7 +60,7 @@ ACTIONS: dict[str, LeadAction] = {
         title=_("Move to another stage"),
         verb=_("Move"),
         form=MoveForm,
-        run=lambda lead, asked, at, by: move_lead(lead, asked["stage"].pk, at=at, by=by),
+        run=lambda lead, asked, at, by: move_lead(lead, asked["stage"].pk, at=at, by=by, reason=asked["reason"]),
         done=_("Moved: %(count)d."),
     ),
     "credit-back": LeadAction(

@@ -20,6 +20,7 @@ from ..engine import identity
 from ..forms import CompanyForm, ContactForm
 from ..models import Company, Contact, Task
 from ..services.offers import give_back_offers
+from ..tasks import hurry
 
 
 def managers() -> QuerySet[Manager]:
@@ -173,6 +174,7 @@ class PauseAdmin(ModelAdmin):
         resumed = sum(
             resume_manager(pause.manager, at=at) for pause in queryset.filter(ended_at=None).select_related("manager")
         )
+        hurry()
         messages.success(
             request, ngettext("%(count)d manager resumed.", "%(count)d managers resumed.", resumed) % {"count": resumed}
         )

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from django.db.models import Sum
 
-from accounts.availability import Person, load_people
+from accounts.availability import Person, is_online, load_people
+from accounts.models import Manager
 from routing.documents import Document, instant
 from routing.models import Ledger, Load
 from routing.roster import Roster
@@ -31,7 +32,21 @@ def manager_documents(emails: Sequence[str], roster: Roster, *, at: datetime | N
         .values_list("manager", "leads")
     )
     balances = _balances(set(ids))
-    return [_document(person, at or now, held.get(person.id, 0), balances[person.id]) for person in chosen]
+    seen = dict(Manager.objects.filter(pk__in=ids).values_list("pk", "last_seen_at"))
+    return [
+        _document(person, at or now, held.get(person.id, 0), balances[person.id])
+        | _activity(seen.get(person.id), roster.account.online_minutes, now=now)
+        for person in chosen
+    ]
+
+
+def _activity(last_seen_at: datetime | None, minutes: int, *, now: datetime) -> Document:
+    """Return whether the manager is online now, and how long ago they were seen."""
+    return {
+        "online": is_online(last_seen_at, at=now, minutes=minutes),
+        "last_seen_at": instant(last_seen_at),
+        "seen_seconds_ago": None if last_seen_at is None else max(0, int((now - last_seen_at).total_seconds())),
+    }
 
 
 def _document(person: Person, at: datetime, held: int, balances: dict[str, int]) -> Document:

@@ -213,6 +213,9 @@ MANAGER = {
     "next_start": "2026-03-03T08:00:00Z",
     "next_change": "2026-03-02T17:00:00Z",
     "paused_until": "2026-03-02T10:30:00Z",
+    "online": True,
+    "last_seen_at": "2026-03-02T09:59:12Z",
+    "seen_seconds_ago": 48,
     "held": 4,
     "balances": {"sales": -500_000_000},
 }
@@ -357,6 +360,15 @@ REASSIGN_LEAD = extend_schema(
     request=shapes.ReassignIn,
     responses=shapes.LeadOut,
     examples=[sent({"manager": "ann@example.com", "count": True}), answered({**LEAD_ANSWERED, "state": "assigned"})],
+)
+CREDIT_BACK = extend_schema(
+    operation_id="credit_back",
+    summary="Give the responsible of a junk or double lead their turn back",
+    description="One lead is added to their balance in the registry that it counted in; once for a lead and its "
+    "responsible. For supervisors and keys of the account or a source.",
+    request=shapes.CreditBackIn,
+    responses=shapes.LeadOut,
+    examples=[sent({"reason": "junk"}), answered(LEAD_ANSWERED)],
 )
 LIST_MANAGERS = extend_schema(
     operation_id="list_managers",

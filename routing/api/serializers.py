@@ -355,12 +355,17 @@ class MoveIn(Form):
         allow_null=False,
         help_text="sales/accepted, or the code alone within the pipeline",
     )
+    reason = Text(max_length=500)
 
 
 class ReassignIn(Form):
     manager = Identifier(max_length=254, required=True, allow_null=False, help_text="E-mail")
     count = Flag(help_text="The lead counts in the registry. Default: it does not.")
     reason = Text(max_length=500)
+
+
+class CreditBackIn(Form):
+    reason = Text(max_length=500, required=True, allow_null=False, help_text="Junk, a duplicate, …")
 
 
 class DeclineIn(Form):
@@ -398,6 +403,7 @@ def ready(form: Form) -> Form:
 LEAD_IN = ready(LeadIn())
 MOVE_IN = ready(MoveIn())
 REASSIGN_IN = ready(ReassignIn())
+CREDIT_BACK_IN = ready(CreditBackIn())
 DECLINE_IN = ready(DeclineIn())
 PAUSE_IN = ready(PauseIn())
 
@@ -501,6 +507,9 @@ class ManagerOut(Out):
     next_start = serializers.DateTimeField(allow_null=True)
     next_change = serializers.DateTimeField(allow_null=True)
     paused_until = serializers.DateTimeField(allow_null=True, help_text="null while paused: until resumed")
+    online = serializers.BooleanField(help_text="Seen within the account's online_minutes")
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    seen_seconds_ago = serializers.IntegerField(allow_null=True, help_text="null: never seen")
     held = serializers.IntegerField(help_text="Leads in active stages, offers included")
     balances = serializers.DictField(child=serializers.IntegerField(), help_text="Registry → billionths of a lead")
 

@@ -30,6 +30,7 @@ PLACES: dict[str, type[views.ApiView]] = {
     "leads/<str:lead_id>/decline": views.DeclineView,
     "leads/<str:lead_id>/move": views.MoveView,
     "leads/<str:lead_id>/reassign": views.ReassignView,
+    "leads/<str:lead_id>/credit-back": views.CreditBackView,
     "managers": views.ManagersView,
     "managers/<email:email>/pause": views.PauseView,
     "managers/<email:email>/resume": views.ResumeView,

@@ -18,10 +18,11 @@ from routing.documents import Document, decision_documents
 from routing.exceptions import InvalidLead, NotFound
 from routing.models import Decision, Lead
 from routing.roster import Roster, current
-from routing.services.assignment import reassign
+from routing.services.assignment import credit_back, reassign
 from routing.services.intake import Once, Replayed, Taken, take_leads
 from routing.services.offers import accept_offer, decline_offer, give_back_offers
 from routing.services.stages import move_lead
+from routing.tasks import hurry
 
 from . import journal
 from . import schema as described
@@ -43,7 +44,7 @@ from .pagination import ByEmail, NewestFirst, OldestFirst, refused
 from .parsers import BadBody, BulkParser, LeadJSONParser, NotAList
 from .permissions import HasScope, refuse_managers, visible_lead_id, visible_leads, visible_managers
 from .renderers import AlwaysJSON, JSONRenderer
-from .serializers import DECLINE_IN, MOVE_IN, PAUSE_IN, REASSIGN_IN, read_lead
+from .serializers import CREDIT_BACK_IN, DECLINE_IN, MOVE_IN, PAUSE_IN, REASSIGN_IN, read_lead
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -222,14 +223,15 @@ class MoveView(ApiView):
     def post(self, request: Request, lead_id: str) -> Response:
         caller, roster = caller_of(request), self.roster(request)
         lead = read_id(caller, lead_id)
-        name = MOVE_IN.run_validation(request.data)["stage"] or ""
+        form = MOVE_IN.run_validation(request.data)
+        name = form["stage"] or ""
         if "/" not in name:
             pipeline = Lead.objects.values_list("stage__pipeline__code", flat=True).get(pk=lead)
             name = f"{pipeline}/{name}"
         stage = roster.stage_by_path.get(name)
         if stage is None:
             raise refused("stage", "unknown-stage", "There is no such stage; write it as sales/accepted.")
-        move_lead(lead, stage.id, at=caller.at, by=caller.user)
+        move_lead(lead, stage.id, at=caller.at, by=caller.user, reason=form.get("reason") or "")
         return Response(result_of(caller, lead))
 
 
@@ -247,6 +249,21 @@ class ReassignView(ApiView):
             raise refused("manager", "unknown-manager", "There is no manager with this e-mail.")
         count, reason = bool(form.get("count")), form.get("reason") or ""
         reassign(lead, person.id, at=caller.at, by=caller.user, count=count, reason=reason)
+        return Response(result_of(caller, lead))
+
+
+class CreditBackView(ApiView):
+    scopes = {"POST": "manage"}
+
+    @described.CREDIT_BACK
+    def post(self, request: Request, lead_id: str) -> Response:
+        caller = caller_of(request)
+        lead = read_id(caller, lead_id)
+        refuse_managers(caller)
+        reason = CREDIT_BACK_IN.run_validation(request.data)["reason"].strip()
+        if not reason:
+            raise refused("reason", "required", "Say why: junk, a duplicate, …")
+        credit_back(lead, at=caller.at, by=caller.user, reason=reason)
         return Response(result_of(caller, lead))
 
 
@@ -301,6 +318,7 @@ class ResumeView(ApiView):
         caller = caller_of(request)
         manager = visible_manager(caller, email)
         resume_manager(manager, at=caller.at)
+        hurry()
         return Response(manager_documents([manager.user.email], current(), at=None, now=caller.at)[0])
 
 

@@ -88,12 +88,12 @@ def _read_triggers(stored: Stored) -> None:
 
 
 def account_item(row: Account) -> Item:
-    keys = ("name", "time_zone", "country", "unqualified", "online_minutes", "channels")
+    keys = ("name", "time_zone", "country", "unqualified", "online_minutes", "pause_reasons", "channels")
     return {key: getattr(row, key) for key in keys}
 
 
 def fill_account(row: Account, item: Item) -> None:
-    for key in ("name", "time_zone", "country", "unqualified", "online_minutes"):
+    for key in ("name", "time_zone", "country", "unqualified", "online_minutes", "pause_reasons"):
         setattr(row, key, item[key])
     for channel, active in item["channels"].items():
         setattr(row, f"channel_{channel}", active)

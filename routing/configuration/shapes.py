@@ -321,6 +321,7 @@ ACCOUNT: dict[str, Reader] = {
     "country": country,
     "unqualified": flag,
     "online_minutes": whole,
+    "pause_reasons": without_repetition(word),
     "channels": lambda node: node.fields(dict.fromkeys(Account.CHANNELS, flag)),
 }
 OBJECTS: dict[str, dict[str, Reader]] = {

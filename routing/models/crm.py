@@ -210,7 +210,11 @@ class LeadEvent(models.Model):
     class Kind(models.TextChoices):
         MOVED = "moved", _("moved")
         REASSIGNED = "reassigned", _("reassigned by hand")
+        CREDITED_BACK = "credited_back", _("credited back")
         HANDED_OVER = "handed_over", _("handed over with a related lead")
+        HANDED_ALONG = "handed_along", _("contact, company or task handed over with it")
+        HANDED_ALL = "handed_all", _("handed over with the leads of a manager")
+        HANDED_BACK = "handed_back", _("that hand-over was undone")
         FIELDS_SET = "fields_set", _("fields set by the trigger")
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="events")

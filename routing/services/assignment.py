@@ -135,22 +135,37 @@ def _hand_over(kind: str, by: str, text: str) -> Statement:
     )
 
 
-RESPONSIBLE = "UPDATE routing_{by} c SET responsible_id = r.manager FROM {related} WHERE c.id = r.{by}"
-TASKS = (
-    "UPDATE routing_task t SET responsible_id = r.manager FROM {related} WHERE t.lead_id = r.lead AND t.done_at IS NULL"
-)
+# Who had it before stands in the lead's story.
+STORY = """
+INSERT INTO routing_leadevent (lead_id, at, kind, data)
+SELECT lead, %(at)s, 'handed_along', jsonb_build_object('object', '{object}', 'id', id, 'from', old, 'to', manager) FROM handed
+"""
+RESPONSIBLE = """
+WITH handed AS (
+    UPDATE routing_{by} c SET responsible_id = r.manager FROM {related}, routing_{by} before
+    WHERE c.id = r.{by} AND before.id = c.id AND before.responsible_id IS DISTINCT FROM r.manager
+    RETURNING c.id, r.lead, r.manager, before.responsible_id AS old
+)""" + STORY.replace("{object}", "{by}")
+TASKS = """
+WITH handed AS (
+    UPDATE routing_task t SET responsible_id = r.manager FROM {related}, routing_task before
+    WHERE t.lead_id = r.lead AND t.done_at IS NULL
+      AND before.id = t.id AND before.responsible_id IS DISTINCT FROM r.manager
+    RETURNING t.id, r.lead, r.manager, before.responsible_id AS old
+)""" + STORY.replace("{object}", "task")
 LEADS = """
 WITH handed AS (
-    UPDATE routing_lead other SET responsible_id = r.manager, state = 'assigned' FROM {related}, routing_stage stage
+    UPDATE routing_lead other SET responsible_id = r.manager, state = 'assigned'
+    FROM {related}, routing_stage stage, routing_lead before
     WHERE other.{by}_id = r.{by} AND other.id <> r.lead AND stage.id = other.stage_id AND stage.kind IN ('unqualified', 'open')
-      AND other.responsible_id IS DISTINCT FROM r.manager
-    RETURNING other.id, r.lead, r.manager
+      AND before.id = other.id AND before.responsible_id IS DISTINCT FROM r.manager
+    RETURNING other.id, r.lead, r.manager, before.responsible_id AS old
 ), withdrawn AS (
     UPDATE routing_offer offer SET closed_at = %(at)s, outcome = 'withdrawn' FROM handed
     WHERE offer.lead_id = handed.id AND offer.closed_at IS NULL
 )
 INSERT INTO routing_leadevent (lead_id, at, kind, data)
-SELECT id, %(at)s, 'handed_over', jsonb_build_object('with', lead, 'manager', manager) FROM handed
+SELECT id, %(at)s, 'handed_over', jsonb_build_object('with', lead, 'from', old, 'to', manager) FROM handed
 """
 HAND_OVER = {
     "contact": _hand_over("contact", "contact", RESPONSIBLE),
@@ -335,17 +350,10 @@ def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: 
     before = Adjustment.objects.filter(lead=lead, kind=Adjustment.Kind.CREDIT_BACK, manager=lead.responsible_id)
     if before.exists():
         raise Conflict("This lead was credited back before.")
-    return _adjust(
-        registry,
-        lead.responsible_id,
-        lead,
-        Adjustment.Kind.CREDIT_BACK,
-        LEAD,
-        received=-1,
-        at=at,
-        by=by,
-        reason=reason,
-    )
+    data = {"manager": lead.responsible_id, "registry": Registry.objects.get(pk=registry).label, "reason": reason}
+    LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.CREDITED_BACK, by=by, data=data)
+    kind, manager = Adjustment.Kind.CREDIT_BACK, lead.responsible_id
+    return _adjust(registry, manager, lead, kind, LEAD, received=-1, at=at, by=by, reason=reason)
 
 
 def refund(verdict_of: Lead, registry_id: int, manager_id: int, *, at: datetime) -> None:

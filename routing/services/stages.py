@@ -16,7 +16,7 @@ from .distribution import cases_of, distribute
 
 
 @in_transaction
-def move_lead(lead_id: UUID, stage_id: int, *, at: datetime, by: User | None = None) -> Lead:
+def move_lead(lead_id: UUID, stage_id: int, *, at: datetime, by: User | None = None, reason: str = "") -> Lead:
     """Move the lead into the stage; for the manager who has it offered that is to accept it.
 
     A trigger on the stage distributes the lead anew. Without one a waiting lead no longer waits.
@@ -29,7 +29,7 @@ def move_lead(lead_id: UUID, stage_id: int, *, at: datetime, by: User | None = N
     if lead.stage_id == stage_id:
         return lead
     _accept_by_moving(lead, at=at, by=by)
-    data = {"from": roster.stages[lead.stage_id].path, "to": roster.stages[stage_id].path}
+    data = {"from": roster.stages[lead.stage_id].path, "to": roster.stages[stage_id].path, "reason": reason}
     lead.stage_id = stage_id
     if lead.state != Lead.State.ASSIGNED:
         lead.state = Lead.State.ASSIGNED if lead.responsible_id else Lead.State.IDLE
@@ -53,7 +53,11 @@ def _accept_by_moving(lead: Lead, *, at: datetime, by: User | None) -> None:
 
 def _fire(rule: Rule, lead: Lead, roster: Roster, *, at: datetime) -> None:
     """Begin a new round: whoever had the lead in another stage may have it here."""
+    before = {name: lead.fields.get(name) for name in rule.set_fields}
     lead.round, lead.attempt, lead.fields = lead.round + 1, 0, {**lead.fields, **rule.set_fields}
     lead.save(update_fields=["round", "attempt", "fields"])
+    if before != rule.set_fields:
+        data = {"trigger": rule.code, "from": before, "to": rule.set_fields}
+        LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.FIELDS_SET, data=data)
     book, verdicts = distribute(cases_of([lead], rule), rule, roster, at=at)
     record(verdicts, rule, book, at=at)

@@ -94,6 +94,9 @@ def test_a_manager_credited_back_junk_leads_gets_others_for_them():
     assert owners(leads) == "ABAB"
     adjustment = credit_back(leads[0].pk, at=MONDAY, by=sue, reason="junk")
     assert (adjustment.manager.user.name, adjustment.amount, adjustment.by) == ("Ann", LEAD, sue)
+    event = LeadEvent.objects.get(lead=leads[0])
+    assert (event.kind, event.by) == ("credited_back", sue)
+    assert event.data == {"manager": adjustment.manager_id, "registry": "new-leads", "reason": "junk"}
     credit_back(leads[2].pk, at=MONDAY, by=sue, reason="junk")
     assert owners([take() for _ in range(4)]) == "AABA"
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import Manager
 from routing.models import Decision, Lead, LeadEvent, Task
 from routing.services.intake import take_leads
 from routing.services.offers import decline_offer
@@ -109,7 +110,31 @@ def test_a_hand_over_is_written_in_the_leads_story(world):
     lead = taken(["contact_leads"])
     event = LeadEvent.objects.get()
     assert (event.lead, event.kind) == (world["hers"], "handed_over")
-    assert event.data == {"with": str(lead.pk), "manager": lead.responsible.pk}
+    before = Manager.objects.get(user__name="Max")
+    assert event.data == {"with": str(lead.pk), "from": before.pk, "to": lead.responsible.pk}
+
+
+def test_who_had_the_contact_the_company_and_the_tasks_before_is_written_in_the_leads_story(world):
+    bob = make_manager("bob")
+    make_trigger(on_stage="sales/accepted", members=[make_manager("ann")], also_assign=["contact", "company", "tasks"])
+    lead = make_lead(contact=world["contact"], company=world["company"])
+    task = make_task(lead, responsible=bob)
+    ann = move_lead(lead.pk, stage("sales/accepted").pk, at=MONDAY).responsible
+    before = Manager.objects.get(user__name="Max")
+    events = LeadEvent.objects.filter(lead=lead, kind="handed_along")
+    assert [(e.at, e.data["object"], e.data["id"], e.data["from"], e.data["to"]) for e in events] == [
+        (MONDAY, "contact", str(world["contact"].pk), before.pk, ann.pk),
+        (MONDAY, "company", str(world["company"].pk), before.pk, ann.pk),
+        (MONDAY, "task", task.pk, bob.pk, ann.pk),
+    ]
+
+
+def test_what_stays_with_whom_it_was_is_no_hand_over():
+    ann = make_manager("ann")
+    make_trigger(members=[ann], also_assign=ALL)
+    make_contact(responsible=ann)
+    take(contact=ANA)
+    assert not LeadEvent.objects.exists()
 
 
 def test_leads_that_waited_or_were_idle_are_handed_over_as_well():

@@ -47,7 +47,26 @@ def test_a_move_is_written_in_the_leads_story():
     lead = make_lead()
     move(lead, "sales/won", by=sue)
     event = LeadEvent.objects.get(lead=lead)
-    assert (event.kind, event.by, event.data) == ("moved", sue, {"from": "sales/new", "to": "sales/won"})
+    assert (event.kind, event.by, event.data) == ("moved", sue, {"from": "sales/new", "to": "sales/won", "reason": ""})
+
+
+def test_a_move_says_why():
+    lead = make_lead()
+    move(lead, "sales/lost", reason="no budget")
+    assert LeadEvent.objects.get(lead=lead).data["reason"] == "no budget"
+
+
+def test_the_fields_that_a_trigger_changes_are_written_in_the_leads_story():
+    make_trigger(on_stage="sales/accepted", members=[make_manager("ann")], set_fields={"taken": None, "plan": "gold"})
+    lead = make_lead(fields={"taken": "Bob", "size": 3})
+    move(lead, "sales/accepted")
+    assert fresh(lead).fields == {"taken": None, "plan": "gold", "size": 3}
+    event = LeadEvent.objects.get(lead=lead, kind="fields_set")
+    assert event.data == {
+        "trigger": "new-leads",
+        "from": {"taken": "Bob", "plan": None},
+        "to": {"taken": None, "plan": "gold"},
+    }
 
 
 def test_a_lead_that_stays_where_it_is_is_not_distributed_anew():

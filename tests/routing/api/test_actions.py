@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts import clock
-from accounts.models import Account, Pause, WorkSchedule
+from accounts.models import Account, Manager, Pause, WorkSchedule
 from routing.models import Lead, Offer
 
 from .world import LEAD, World
@@ -94,7 +94,20 @@ def test_an_inactive_manager_is_given_nothing(world: World, lead: str) -> None:
     assert world.api().post(f"leads/{lead}/reassign", {"manager": "bob@example.com"}).status_code == 409
 
 
-@pytest.mark.parametrize("verb", ["accept", "decline", "move", "reassign"])
+def test_a_junk_lead_is_credited_back_once_and_with_a_reason(world: World, lead: str) -> None:
+    def balance() -> int:
+        return int(world.api().get("managers/ann@example.com").json()["balances"]["all-sales"])
+
+    before = balance()
+    nothing = world.api("sue").post(f"leads/{lead}/credit-back", {"reason": " "})
+    assert (nothing.status_code, nothing.json()["errors"][0]["pointer"], balance()) == (400, "/reason", before)
+    assert world.api("sue").post(f"leads/{lead}/credit-back", {"reason": "junk"}).json()["id"] == lead
+    assert balance() == before + 1_000_000_000
+    assert world.api("sue").post(f"leads/{lead}/credit-back", {"reason": "junk"}).status_code == 409
+    assert balance() == before + 1_000_000_000
+
+
+@pytest.mark.parametrize("verb", ["accept", "decline", "move", "reassign", "credit-back"])
 @pytest.mark.parametrize("body", [b"[]", b"5", b"{", b"\xff", b'{"reason": 5, "stage": 5, "manager": 5}'])
 def test_a_strange_body_changes_nothing(world: World, lead: str, verb: str, body: bytes) -> None:
     if verb != "accept":  # which reads no body
@@ -118,11 +131,23 @@ def test_managers_are_told_with_duty_load_and_balance(world: World, lead: str) -
         "next_start": None,
         "next_change": None,
         "paused_until": None,
+        "online": False,
+        "last_seen_at": None,
+        "seen_seconds_ago": None,
         "held": 1,
         "balances": {"all-sales": -500_000_000},
     }
     world.api().post(f"leads/{lead}/move", {"stage": "won"})
     assert world.api().get("managers/ann@example.com").json()["held"] == 0
+
+
+def test_a_manager_is_online_when_seen_and_it_is_told_how_long_ago(world: World) -> None:
+    assert world.api("ann").get("managers/ann@example.com").json()["seen_seconds_ago"] in range(60)
+    Manager.objects.filter(pk=world.managers["ann"].pk).update(last_seen_at=clock.now() - timedelta(minutes=6))
+    ann = world.api().get("managers/ann@example.com").json()
+    assert (ann["online"], ann["seen_seconds_ago"] // 60, ann["last_seen_at"] is None) == (False, 6, False)
+    Account.objects.update(online_minutes=7)
+    assert world.api().get("managers/ann@example.com").json()["online"] is True
 
 
 def test_duty_is_told_for_another_instant(world: World) -> None:

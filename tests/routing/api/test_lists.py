@@ -216,7 +216,7 @@ def test_who_sees_little_is_not_told_which_sources_and_managers_there_are(world:
 def test_what_is_no_lead_is_404(world: World, lead_id: str) -> None:
     for path in ("", "/decisions"):
         assert world.api().get(f"leads/{lead_id}{path}").status_code == 404
-    for verb in ("accept", "decline", "move", "reassign"):
+    for verb in ("accept", "decline", "move", "reassign", "credit-back"):
         assert world.api().post(f"leads/{lead_id}/{verb}", {}).status_code == 404
 
 

@@ -90,8 +90,9 @@ def test_no_door_sets_what_is_not_the_senders() -> None:
         "region postal_code product tags utm fields comment arrived_at",
         "ContactIn": "name email phone chat",
         "CompanyIn": "name domain",
-        "MoveIn": "stage",
+        "MoveIn": "stage reason",
         "ReassignIn": "manager count reason",
+        "CreditBackIn": "reason",
         "DeclineIn": "reason",
         "PauseIn": "minutes reason",
     }
