@@ -45,6 +45,8 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
             of_model(_("Contacts"), "person", "routing", "contact"),
             of_model(_("Companies"), "apartment", "routing", "company"),
             of_model(_("Tasks"), "task_alt", "routing", "task"),
+            of_model(_("Imports"), "upload_file", "routing", "leadimport"),
+            of_model(_("Exports"), "download", "routing", "leadexport"),
         ],
     ),
     (
@@ -90,6 +92,7 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
             of_model(_("Ledgers"), "book", "routing", "ledger", technical=True),
             of_model(_("Line-ups"), "groups", "routing", "lineup", technical=True),
             of_model(_("Loads"), "stacks", "routing", "load", technical=True),
+            of_model(_("Rows of imports"), "table_rows", "routing", "importrow", technical=True),
             of_model(_("Lead events"), "event_note", "routing", "leadevent", technical=True),
             of_model(_("Requests answered"), "receipt_long", "routing", "intakerequest", technical=True),
             of_model(_("Version of the configuration"), "tag", "accounts", "configurationversion", technical=True),

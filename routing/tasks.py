@@ -1,10 +1,14 @@
 """Jobs. A job hurries what the rows already say is due; it is safe to run twice, late, or in two workers at once."""
 
+from contextlib import suppress
+
 from celery import shared_task
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from accounts import clock
 
+from .services.imports import continue_import
 from .services.sweep import sweep as sweep_now
 
 
@@ -17,3 +21,16 @@ def sweep() -> None:
 def hurry() -> None:
     """Have a sweep run as soon as what was written is there; without a broker it runs in its own time."""
     transaction.on_commit(sweep.delay, robust=True)
+
+
+@shared_task(name="routing.tasks.run_import")
+def run_import(import_id: int) -> None:
+    """Take the next rows of an import, and ring for those after them: in small jobs, so that others have their turn."""
+    if continue_import(import_id, at=clock.now()):
+        run_import.delay(import_id)
+
+
+def hurry_import(import_id: int) -> None:
+    """Begin an import now; without a broker the sweep does."""
+    with suppress(OperationalError):
+        run_import.delay(import_id)

@@ -2,6 +2,7 @@
 
 import os
 from importlib import import_module
+from pkgutil import iter_modules
 from types import SimpleNamespace
 from typing import IO, Any
 
@@ -66,5 +67,8 @@ def bring_back_groups(sender: AppConfig, **_: Any) -> None:
     last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]
     if sender.name == last.name:
         editor = SimpleNamespace(connection=connection)
-        import_module("routing.migrations.0003_roles").make_groups(apps, editor)
+        for module in sorted(found.name for found in iter_modules(import_module("routing.migrations").__path__)):
+            make_groups = getattr(import_module(f"routing.migrations.{module}"), "make_groups", None)
+            if make_groups:
+                make_groups(apps, editor)
         import_module("reports.migrations.0001_permissions").permit(apps, editor)

@@ -3,6 +3,7 @@
 from .crm import Company, Contact, Lead, LeadEvent, Load, Task
 from .decisions import Decision, Heartbeat, Lineup, Offer
 from .identifiers import new_id
+from .imports import ImportRow, LeadExport, LeadImport
 from .intake import ApiKey, IntakeRequest, RefusedIntake, Source
 from .pipelines import Pipeline, Stage
 from .registries import Adjustment, Ledger, Registry, Standing
@@ -15,9 +16,12 @@ __all__ = [
     "Contact",
     "Decision",
     "Heartbeat",
+    "ImportRow",
     "IntakeRequest",
     "Lead",
     "LeadEvent",
+    "LeadExport",
+    "LeadImport",
     "Ledger",
     "Lineup",
     "Load",

@@ -148,7 +148,10 @@ class Lead(models.Model):
     class Meta:
         verbose_name = _("lead")
         ordering = ["-created_at", "-id"]
-        permissions = [("view_unqualified", _("Can see the Unqualified section and where its leads came from"))]
+        permissions = [
+            ("view_unqualified", _("Can see the Unqualified section and where its leads came from")),
+            ("export_lead", _("Can export leads with their contacts as a file")),
+        ]
         constraints = [
             # The same lead sent twice is one lead, for ever.
             models.UniqueConstraint(fields=["source", "external_id"], name="lead_external_id_once_per_source"),

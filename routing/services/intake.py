@@ -82,6 +82,13 @@ def take_leads(
         return _take(forms, source_id, at, once, None, distributed=False)
 
 
+def check_leads(forms: Sequence[Form], *, source_id: int | None, at: datetime) -> list[InvalidLead | None]:
+    """Return why `take_leads` would refuse each of the forms; None: it would not. Nothing is written."""
+    roster = current()
+    rows = (_prepared(form, roster, source_id, at=at) for form in forms)
+    return [row if isinstance(row, InvalidLead) else None for row in rows]
+
+
 def _take(
     forms: Sequence[Form],
     source_id: int | None,

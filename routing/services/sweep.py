@@ -18,11 +18,13 @@ from routing.models import Heartbeat, Lead, Offer
 
 from .assignment import record
 from .distribution import anybody, cases_of, distribute
+from .imports import continue_imports
 from .offers import close_offers
 
 Id = TypeVar("Id")
 
 BATCH = 500  # leads in one transaction
+IMPORTED = 4  # blocks of imports in one sweep: deadlines come first, and again soon
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ def sweep(*, at: datetime) -> Swept:
     swept.given_back = _close(Offer.objects.stranded(at=at).order_by("pk"), Offer.Outcome.WITHDRAWN, at=at)
     swept.assigned = sum(_assign_waiting(trigger, at=at) for trigger in _triggers_waited_for())
     beat("sweep", at=at)
+    continue_imports(at=at, blocks=IMPORTED)
     return swept
 
 

@@ -1,0 +1,343 @@
+"""Imports of leads: upload a table, look at what it says, let it be taken, fetch what was refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from accounts import clock
+from leadrouter.admin_theme import CheckboxInput, ReadOnlyAdmin, Select, display
+
+from ..exceptions import Refused
+from ..models import ImportRow, LeadExport, LeadImport, Source, Stage
+from ..services.imports import keep_table, preview, start_import, stop_import
+from ..spreadsheets.leads import CHOICES, TEMPLATE_HEADER, TEMPLATE_ROW, faults_of_columns
+from ..spreadsheets.reading import DELIMITERS, MOST_BYTES, MOST_ROWS, BadTable, Table, read_table
+from ..spreadsheets.writing import csv_lines
+from ..tasks import hurry_import
+
+SHOWN = 20  # rows of the preview
+LOOKED_AT = 1_000  # rows of which the preview counts those that would be refused
+MORE_SHOWN = 10  # of those, beyond the first rows
+ENCODINGS = [
+    ("utf-8-sig", "UTF-8"),
+    ("utf-16", "UTF-16"),
+    ("cp1251", _("Windows-1251, Cyrillic")),
+    ("cp1252", _("Windows-1252, Western")),
+]
+
+
+class UploadForm(forms.Form):
+    """A file, and what is known of it."""
+
+    file = forms.FileField(label=_("File"), widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx"}))
+    encoding = forms.ChoiceField(
+        choices=[("", _("find out")), *ENCODINGS],
+        required=False,
+        label=_("Encoding"),
+        widget=Select,
+        help_text=_("Choose one only where letters come out wrong."),
+    )
+    delimiter = forms.ChoiceField(
+        choices=[("", _("find out")), *DELIMITERS.items()],
+        required=False,
+        label=_("Columns are parted by"),
+        widget=Select,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        file = cleaned.get("file")
+        if file is None:
+            return cleaned
+        try:
+            if file.size > MOST_BYTES:
+                raise BadTable(_now("The file is larger than %(size)d MB. Split it.") % {"size": MOST_BYTES // 1024**2})
+            self.data_read = file.read()
+            self.table: Table = read_table(
+                self.data_read, encoding=cleaned.get("encoding", ""), delimiter=cleaned.get("delimiter", "")
+            )
+        except BadTable as error:
+            self.add_error("file", str(error))
+        return cleaned
+
+
+class ReadingForm(forms.ModelForm):
+    """What each column is, and where the leads go."""
+
+    class Meta:
+        model = LeadImport
+        fields = ["source", "stage", "month_first"]
+        widgets = {"source": Select, "stage": Select, "month_first": CheckboxInput}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["source"].queryset = Source.objects.filter(active=True)  # type: ignore[attr-defined]
+        self.fields["source"].required = self.fields["stage"].required = False  # to look at it; starting asks for both
+        stages = Stage.objects.select_related("pipeline").order_by(
+            "pipeline__position", "pipeline_id", "position", "id"
+        )
+        self.fields["stage"].queryset = stages  # type: ignore[attr-defined]
+        for place, (title, key) in enumerate(zip(self.instance.header, self.instance.columns, strict=True)):
+            self.fields[f"column_{place}"] = forms.ChoiceField(
+                choices=CHOICES,
+                required=False,
+                initial=key,
+                widget=Select(attrs={"aria-label": title or f"{place + 1}"}),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        columns = [cleaned.get(f"column_{place}", "") for place in range(len(self.instance.header))]
+        for fault in faults_of_columns(columns):
+            self.add_error(None, fault)
+        self.instance.columns = columns
+        return cleaned
+
+    @property
+    def columns(self) -> list[forms.BoundField]:
+        return [self[f"column_{place}"] for place in range(len(self.instance.header))]
+
+    @property
+    def where_to(self) -> list[forms.BoundField]:
+        return [self[name] for name in self._meta.fields or ()]
+
+
+@admin.register(LeadImport)
+class LeadImportAdmin(ReadOnlyAdmin):
+    list_display = ("file_name", "state", "created", "known", "refused", "source", "stage", "by", "created_at")
+    list_select_related = ("source", "stage__pipeline", "by")
+    list_filter = ("source",)
+    ordering = ("-pk",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("routing.add_leadimport")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The rows of an import hold what people sent; who no longer needs them may remove them. The leads stay."""
+        may = request.user.has_perm("routing.delete_leadimport")
+        return may and not (isinstance(obj, LeadImport) and obj.is_running)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        counts = {
+            f"{outcome}_rows": Count("rows", filter=Q(rows__outcome=outcome))
+            for outcome in ("created", "known", "refused")
+        }
+        return super().get_queryset(request).annotate(**counts)
+
+    @display(
+        description=pgettext_lazy("of an import", "state"),
+        label={"running": "info", "finished": "success", "stopped": "warning", "to check": "default"},
+    )
+    def state(self, batch: LeadImport) -> tuple[str, Any]:
+        return state_of(batch)
+
+    @display(description=_("new leads"))
+    def created(self, batch: Any) -> int:
+        return batch.created_rows
+
+    @display(description=_("known leads"))
+    def known(self, batch: Any) -> int:
+        return batch.known_rows
+
+    @display(description=_("refused"))
+    def refused(self, batch: Any) -> int:
+        return batch.refused_rows
+
+    def get_urls(self) -> Any:
+        wrap = self.admin_site.admin_view
+        return [
+            path("template.csv", wrap(self.template), name="routing_leadimport_template"),
+            path("<int:object_id>/progress/", wrap(self.progress), name="routing_leadimport_progress"),
+            path("<int:object_id>/refused.csv", wrap(self.refused_rows), name="routing_leadimport_refused"),
+            *super().get_urls(),
+        ]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Take a file and keep its rows, to be looked at."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = UploadForm(request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            batch = keep_table(
+                form.table, form.data_read, file_name=form.cleaned_data["file"].name, at=clock.now(), by=request.user,
+                language=get_language() or "en",
+            )  # fmt: skip
+            return redirect("admin:routing_leadimport_change", batch.pk)
+        context = {"form": form, "title": _("Import leads"), "most_rows": MOST_ROWS, "megabytes": MOST_BYTES // 1024**2}
+        return self._page(request, "routing/import_upload.html", context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the import: what it would do before it is started, how far it is afterwards."""
+        batch = self._batch(request, object_id)
+        if batch is None:
+            return redirect("admin:routing_leadimport_changelist")
+        if request.method == "POST" and not self.has_add_permission(request):
+            raise PermissionDenied
+        if "stop" in request.POST:
+            if stop_import(batch, at=clock.now()):
+                messages.warning(request, _("Stopped. The leads that were taken stay."))
+            return redirect("admin:routing_leadimport_change", batch.pk)
+        if batch.started_at or batch.cancelled_at:
+            return self._page(request, "routing/import_progress.html", self._standing(batch))
+        return self._check(request, batch)
+
+    def _check(self, request: HttpRequest, batch: LeadImport) -> HttpResponse:
+        """Show what would become of the rows, read as the form says; start when asked to."""
+        first = {} if batch.source_id or batch.stage_id else first_choices()
+        form = ReadingForm(request.POST or None, instance=batch, initial=first)
+        if request.method == "POST" and form.is_valid():
+            form.save()
+            LeadImport.objects.filter(pk=batch.pk, started_at=None).update(columns=batch.columns)
+            if "start" in request.POST and self._start(request, batch, form):
+                return redirect("admin:routing_leadimport_change", batch.pk)
+        return self._page(
+            request, "routing/import_check.html", {"form": form, **looked_at(batch, form)} | self._about(batch)
+        )
+
+    def _start(self, request: HttpRequest, batch: LeadImport, form: ReadingForm) -> bool:
+        for name in ("source", "stage"):
+            if not form.cleaned_data[name]:
+                form.add_error(name, _("Choose one."))
+        if form.errors:
+            return False
+        try:
+            start_import(batch, source=form.cleaned_data["source"], stage=form.cleaned_data["stage"], at=clock.now())
+        except Refused as error:
+            messages.error(request, error.detail)
+        hurry_import(batch.pk)
+        return True
+
+    def progress(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Answer with the standing alone, for the page to put in place of the one before."""
+        batch = self._batch(request, str(object_id))
+        if batch is None:
+            raise Http404
+        return TemplateResponse(request, "routing/_import_progress.html", self._standing(batch))
+
+    def refused_rows(self, request: HttpRequest, object_id: int) -> StreamingHttpResponse:
+        """Answer with the refused rows as they came, and why: mended, the file can be imported again."""
+        batch = self._batch(request, str(object_id))
+        if batch is None:
+            raise Http404
+        rows = batch.rows.filter(outcome=ImportRow.Outcome.REFUSED).order_by("number")
+        width = len(batch.header)
+        lines = csv_lines(
+            [*batch.header, _now("Row"), _now("Why it was refused")],
+            ((*row.cells[:width], row.number, row.problem) for row in rows.iterator(chunk_size=500)),
+        )
+        return download(lines, f"refused-{batch.pk}.csv")
+
+    def template(self, request: HttpRequest) -> StreamingHttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return download(csv_lines(TEMPLATE_HEADER, [TEMPLATE_ROW]), "leads.csv")
+
+    def _batch(self, request: HttpRequest, object_id: str) -> LeadImport | None:
+        batch = self.get_object(request, object_id)
+        if batch is not None and not self.has_view_permission(request, batch):
+            raise PermissionDenied
+        return batch
+
+    def _standing(self, batch: LeadImport) -> dict[str, Any]:
+        counts = dict(batch.rows.order_by().values_list("outcome").annotate(rows=Count("pk")))
+        total = sum(counts.values())
+        done = total - counts.get("", 0)
+        return self._about(batch) | {
+            "counts": {outcome: counts.get(outcome, 0) for outcome in ("created", "known", "refused")},
+            "total": total,
+            "done": done,
+            "state": state_of(batch)[1],
+            "refused": batch.rows.filter(outcome=ImportRow.Outcome.REFUSED).order_by("number")[:SHOWN],
+        }
+
+    def _about(self, batch: LeadImport) -> dict[str, Any]:
+        return {
+            "title": batch.file_name,
+            "batch": batch,
+            "encoding": dict(ENCODINGS).get(batch.encoding, batch.encoding),
+            "delimiter": DELIMITERS.get(batch.delimiter, batch.delimiter),
+        }
+
+    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+        may = {"opts": self.opts, "has_add_permission": self.has_add_permission(request)}
+        return TemplateResponse(request, template, self.admin_site.each_context(request) | may | context)
+
+
+@admin.register(ImportRow)
+class ImportRowAdmin(ReadOnlyAdmin):
+    list_display = ("number", "batch", "outcome", "problem", "lead")
+    list_filter = ("outcome",)
+    list_select_related = ("batch", "lead__contact", "lead__company")
+    ordering = ("-pk",)
+
+
+@admin.register(LeadExport)
+class LeadExportAdmin(ReadOnlyAdmin):
+    list_display = ("at", "by", "kind", "leads", "filters")
+    list_select_related = ("by",)
+    list_filter = ("kind", "by")
+
+
+def state_of(batch: LeadImport) -> tuple[str, Any]:
+    """Return how far an import is, as a word for programs and one for people."""
+    if batch.cancelled_at:
+        return "stopped", pgettext_lazy("import", "stopped")
+    if batch.finished_at:
+        return "finished", pgettext_lazy("import", "finished")
+    if batch.started_at:
+        return "running", pgettext_lazy("import", "running")
+    return "to check", pgettext_lazy("import", "to be checked")
+
+
+def first_choices() -> dict[str, Any]:
+    """Return what is chosen where there is nothing to choose: the only source, the first stage of the first pipeline."""
+    sources = list(Source.objects.filter(active=True)[:2])
+    stage = (
+        Stage.objects.filter(kind=Stage.Kind.OPEN)
+        .order_by("pipeline__position", "pipeline_id", "position", "id")
+        .first()
+    )
+    return {"source": sources[0].pk if len(sources) == 1 else None, "stage": stage and stage.pk}
+
+
+def looked_at(batch: LeadImport, form: ReadingForm) -> dict[str, Any]:
+    """Return the first rows, some more of those that would be refused, and how many these are."""
+    source, stage = (form[name].value() for name in ("source", "stage"))
+    rows = list(batch.rows.order_by("number")[:LOOKED_AT])
+    answers = preview(
+        batch,
+        rows,
+        Source.objects.filter(pk=source or None).first(),
+        Stage.objects.select_related("pipeline").filter(pk=stage or None).first(),
+        at=clock.now(),
+    )
+    seen = [(row, faults) for row, (_form, faults) in zip(rows, answers, strict=True)]
+    bad = [pair for pair in seen if pair[1]]
+    first = [row.number for row, _faults in seen[:SHOWN]]
+    return {
+        "rows": seen[:SHOWN] + [pair for pair in bad if pair[0].number not in first][:MORE_SHOWN],
+        "shown": SHOWN,
+        "total": batch.rows.count(),
+        "looked": len(rows),
+        "bad": len(bad),
+        "before": LeadImport.objects.filter(digest=batch.digest, started_at__isnull=False).exclude(pk=batch.pk).first(),
+    }
+
+
+def download(lines: Any, name: str) -> StreamingHttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)

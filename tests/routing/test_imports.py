@@ -1,0 +1,319 @@
+"""Leads from a table: looked at first, taken in blocks, each row once whatever is killed in between."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DataError
+from django.test import Client
+
+from routing.models import ImportRow, IntakeRequest, Lead, LeadImport
+from routing.services import imports
+from routing.services.imports import ROWS_OF_A_BLOCK, continue_import, keep_table, start_import, stop_import
+from routing.services.sweep import IMPORTED, sweep
+from routing.spreadsheets.reading import read_table
+from routing.tasks import run_import
+from tests.admin_pages import filled, messages
+from tests.data import data_path
+from tests.factories import (
+    MONDAY,
+    make_account,
+    make_manager,
+    make_pipeline,
+    make_source,
+    make_supervisor,
+    make_trigger,
+    make_user,
+    stage,
+)
+
+pytestmark = pytest.mark.django_db
+
+IMPORTS = "/admin/routing/leadimport/"
+CSV = "Name;E-mail;Phone;Budget\nАнна;anna@client.example;+34600000001;1 200,50\nBob;;;\nCarla;carla@client.example;;much\n"
+
+
+@pytest.fixture
+def sue(client: Client) -> Client:
+    client.force_login(make_supervisor())
+    return client
+
+
+def upload(client: Client, data: bytes, name: str = "leads.csv", **choices: str):
+    return client.post(f"{IMPORTS}add/", {"file": SimpleUploadedFile(name, data), **choices})
+
+
+def make_import(text: str | bytes, *, into: str = "sales/new", start: bool = True) -> LeadImport:
+    data = text.encode() if isinstance(text, str) else text
+    batch = keep_table(read_table(data), data, file_name="leads.csv", at=MONDAY, by=None, language="en")
+    if start:
+        start_import(batch, source=make_source(), stage=stage(into), at=MONDAY)
+    return batch
+
+
+def run(batch: LeadImport) -> Counter[str]:
+    """Let the import run to its end, and return how many rows came out how."""
+    while continue_import(batch.pk, at=MONDAY):
+        pass
+    return outcomes(batch)
+
+
+def outcomes(batch: LeadImport) -> Counter[str]:
+    return Counter(batch.rows.values_list("outcome", flat=True))
+
+
+def table(rows: int) -> str:
+    return "email,name\n" + "".join(f"client{n}@client.example,Client {n}\n" for n in range(rows))
+
+
+# The page
+
+
+def test_a_file_is_looked_at_before_anything_is_taken(sue):
+    make_source()
+    stage()
+    response = upload(sue, CSV.encode("cp1251"))
+    batch = LeadImport.objects.get()
+    assert response.url == f"{IMPORTS}{batch.pk}/change/"
+    page = sue.get(response.url).content.decode()
+    assert "Windows-1251" in page
+    assert "semicolon" in page
+    assert "Анна" in page
+    assert "2 of the first 3 rows would be refused" in page
+    assert "“much” is no amount" in page
+    assert "Give a contact e-mail or phone" in page
+    assert not Lead.objects.exists()
+
+
+def test_the_columns_can_be_chosen_otherwise(sue):
+    make_source()
+    stage()
+    batch = make_import(CSV, start=False)
+    address = f"{IMPORTS}{batch.pk}/change/"
+    page = sue.post(address, filled(sue, address) | {"column_3": "fields", "preview": "1"}).content.decode()
+    assert "1 of the first 3 rows would be refused" in page
+    assert LeadImport.objects.get().columns[3] == "fields"
+    page = sue.post(address, filled(sue, address) | {"column_2": "contact.email", "start": "1"}).content.decode()
+    assert "Two columns are “Contact: e-mail”" in page
+    assert not LeadImport.objects.running().exists()
+
+
+def test_an_import_goes_from_the_page_to_the_leads(sue, django_capture_on_commit_callbacks):
+    make_trigger(members=[make_manager()])
+    make_source()
+    upload(sue, CSV.encode())
+    batch = LeadImport.objects.get()
+    address = f"{IMPORTS}{batch.pk}/change/"
+    assert sue.post(address, filled(sue, address) | {"start": "1"}).status_code == 302
+    assert "0 of 3 rows" in sue.get(address).content.decode()
+    assert run(LeadImport.objects.get()) == {"created": 1, "refused": 2}
+    lead = Lead.objects.get()
+    assert (lead.contact.name, lead.contact.phone_key, lead.budget) == ("Анна", "+34600000001", 1200.50)
+    assert (lead.state, lead.external_id) == ("assigned", f"import-{batch.pk}-2")
+    page = sue.get(f"{IMPORTS}{batch.pk}/progress/").content.decode()
+    assert "3 of 3 rows" in page
+    assert "hx-get" not in page
+
+
+def test_refused_rows_come_back_as_a_file_that_can_be_mended_and_imported(sue):
+    batch = make_import('Name;E-mail;Budget\n=cmd();x@client.example;much\n"+1";y@client.example;12\n')
+    run(batch)
+    response = sue.get(f"{IMPORTS}{batch.pk}/refused.csv")
+    text = b"".join(response.streaming_content).decode()
+    [header, row] = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
+    assert header == ["Name", "E-mail", "Budget", "Row", "Why it was refused"]
+    assert row == ["'=cmd()", "x@client.example", "much", "2", "Budget: “much” is no amount; write it as 1200.50"]
+    mended = read_table(text.replace("much", "7").encode())
+    assert mended.rows[0][1][:3] == ["=cmd()", "x@client.example", "7"]
+
+
+def test_a_file_that_came_before_is_told(sue):
+    make_source()
+    stage()
+    run(make_import(CSV))
+    upload(sue, CSV.encode())
+    again = LeadImport.objects.latest("pk")
+    assert "The same file was imported before" in sue.get(f"{IMPORTS}{again.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"), [(b"", "empty"), (b"\xd0\xcf\x11\xe0", "old or protected"), (b"PK\x03\x04", "no workbook")]
+)
+def test_what_is_no_table_is_refused_beside_the_box(sue, data, message):
+    response = upload(sue, data)
+    assert message in response.content.decode()
+    assert not LeadImport.objects.exists()
+
+
+def test_the_template_is_taken_as_it_is(sue):
+    data = b"".join(sue.get(f"{IMPORTS}template.csv").streaming_content)
+    assert run(make_import(data)) == {"created": 1}
+
+
+def test_who_may_not_import_sees_no_import(client):
+    batch = make_import(CSV, start=False)
+    client.force_login(make_user("max", is_staff=True))
+    for address in (
+        "",
+        "add/",
+        "template.csv",
+        f"{batch.pk}/change/",
+        f"{batch.pk}/progress/",
+        f"{batch.pk}/refused.csv",
+    ):
+        assert client.get(IMPORTS + address).status_code == 403, address
+    assert client.post(f"{IMPORTS}{batch.pk}/change/", {"start": "1"}).status_code == 403
+
+
+def test_an_import_can_be_stopped_and_keeps_what_it_took(sue):
+    batch = make_import(table(ROWS_OF_A_BLOCK + 1))
+    continue_import(batch.pk, at=MONDAY)
+    response = sue.post(f"{IMPORTS}{batch.pk}/change/", {"stop": "1"})
+    assert "leads that were taken stay" in messages(response)
+    assert not continue_import(batch.pk, at=MONDAY)
+    assert outcomes(batch) == {"created": ROWS_OF_A_BLOCK, "": 1}
+    assert not stop_import(batch, at=MONDAY)
+
+
+# What becomes of the rows
+
+
+def test_the_same_number_twice_is_one_lead():
+    text = "external_id,email\nA1,a@client.example\nA1,a@client.example\n"
+    assert run(make_import(text)) == {"created": 1, "known": 1}
+    assert run(make_import(text)) == {"known": 2}
+    assert Lead.objects.count() == 1
+
+
+def test_the_sweep_alone_brings_an_import_to_its_end():
+    rows = (IMPORTED + 1) * ROWS_OF_A_BLOCK
+    batch = make_import(table(rows))
+    sweep(at=MONDAY)
+    assert outcomes(batch) == {"created": IMPORTED * ROWS_OF_A_BLOCK, "": ROWS_OF_A_BLOCK}
+    sweep(at=MONDAY)
+    sweep(at=MONDAY)
+    assert outcomes(batch) == {"created": rows}
+    assert LeadImport.objects.get().finished_at == MONDAY
+
+
+def test_a_job_takes_one_block_and_rings_for_the_next(monkeypatch):
+    rung = []
+    monkeypatch.setattr(run_import, "delay", rung.append)
+    batch = make_import(table(ROWS_OF_A_BLOCK + 1))
+    run_import(batch.pk)
+    assert (outcomes(batch)["created"], rung) == (ROWS_OF_A_BLOCK, [batch.pk])
+
+
+@pytest.mark.parametrize("own_numbers", [True, False])
+@pytest.mark.parametrize("requests_kept", [True, False])
+def test_an_import_killed_after_its_leads_are_written_goes_on_without_doubles(monkeypatch, own_numbers, requests_kept):
+    """The worker dies between the commit of the leads and the note of what became of the rows."""
+    text = "external_id,email\n" if own_numbers else "tag,email\n"
+    batch = make_import(text + "".join(f"N{n},client{n}@client.example\n" for n in range(30)))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(imports, "_note", killed)
+        with pytest.raises(KeyboardInterrupt):
+            continue_import(batch.pk, at=MONDAY)
+    assert (Lead.objects.count(), outcomes(batch)) == (30, {"": 30})
+    if not requests_kept:  # pruned meanwhile: the numbers of the leads are there still
+        IntakeRequest.objects.all().delete()
+    found = run(batch)
+    assert Lead.objects.count() == 30
+    assert found == {"created" if requests_kept else "known": 30}
+    assert batch.rows.filter(lead=None).count() == 0
+
+
+def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(monkeypatch):
+    whole = imports.take_leads
+
+    def choosy(forms, **facts):
+        if any(form["contact"].get("email") == "client3@client.example" for form in forms):
+            raise DataError("it is too much")
+        return whole(forms, **facts)
+
+    monkeypatch.setattr(imports, "take_leads", choosy)
+    batch = make_import(table(6))
+    assert run(batch) == {"created": 5, "refused": 1}
+    assert batch.rows.get(outcome="refused").number == 5
+
+
+def test_awkward_cells_are_taken_whole_or_refused_in_words():
+    with data_path("naughty_strings/blns.json").open(encoding="utf-8") as file:
+        strings = [text for text in json.load(file) if text.strip()]
+    rows = io.StringIO()
+    csv.writer(rows).writerows(
+        [["email", "name", "comment"], *([f"c{n}@client.example", t, t] for n, t in enumerate(strings))]
+    )
+    batch = make_import(rows.getvalue())
+    counts = run(batch)
+    assert counts["created"] + counts["refused"] == len(strings)
+    assert counts["created"] > len(strings) * 0.97
+    assert all(row.problem for row in batch.rows.filter(outcome="refused"))
+
+
+def test_opportunities_are_imported_where_there_is_a_company_to_reach():
+    with data_path("maven_crm/sales_pipeline.csv").open("rb") as file:
+        data = file.read()
+    batch = make_import(data, start=False)
+    assert batch.header[0] == "opportunity_id"
+    LeadImport.objects.update(
+        columns=["external_id", "fields", "product", "company.name", "fields", "arrived_at", "", "budget"]
+    )
+    make_account(time_zone="America/New_York")
+    # A lead needs a name of its own beside the company: the number serves.
+    LeadImport.objects.update(
+        columns=["name", "fields", "product", "company.name", "fields", "arrived_at", "", "budget"]
+    )
+    start_import(batch, source=make_source(), stage=stage(), at=MONDAY)
+    rows = batch.rows.exclude(block__lt=0)
+    rows.filter(block__gte=2).delete()  # four hundred are enough
+    expected = Counter("created" if cells[3] else "refused" for cells in rows.values_list("cells", flat=True))
+    assert run(batch) == expected
+    assert Lead.objects.filter(product="GTXPro").exists()
+    lead = Lead.objects.get(name="1C1I7A6R")
+    assert (lead.arrived_at.isoformat(), lead.company.name) == ("2016-10-20T04:00:00+00:00", "Cancity")
+
+
+def test_leads_of_a_course_seller_are_imported_from_a_windows_file():
+    with data_path("x_education/leads.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row, _ in zip(csv.DictReader(file), range(300), strict=False)]
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";")
+    writer.writerow(["Lead Number", "E-mail", "Lead Source", "Country", "Город", "Tags"])
+    for row in rows:
+        person = f"lead{row['Lead Number']}@client.example" if row["Do Not Email"] == "No" else ""
+        writer.writerow([row["Lead Number"], person, row["Lead Source"], row["Country"], row["City"], row["Tags"]])
+    batch = make_import(text.getvalue().encode("cp1251"), into="sales/inbox")
+    assert batch.columns == ["external_id", "contact.email", "fields", "fields", "fields", "tags"]
+    expected = Counter("created" if row["Do Not Email"] == "No" else "refused" for row in rows)
+    assert run(batch) == expected
+    assert Lead.objects.filter(arrived_unqualified=True).count() == expected["created"]
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_ten_thousand_rows_are_taken_fairly_and_once():
+    anna, bob = make_manager("ann"), make_manager("bob")
+    make_trigger(members=[anna, bob])
+    batch = make_import(table(10_000))
+    assert run(batch) == {"created": 10_000}
+    assert Lead.objects.filter(responsible=anna).count() == 5_000
+
+
+def test_a_pipeline_is_needed_to_import_into(sue):
+    make_source()
+    make_pipeline("spare", stages={"lost": "lost"})
+    batch = make_import(CSV, start=False)
+    address = f"{IMPORTS}{batch.pk}/change/"
+    page = sue.post(address, filled(sue, address) | {"start": "1", "stage": ""}).content.decode()
+    assert "Choose one." in page
+    assert ImportRow.objects.exclude(outcome="").count() == 0
