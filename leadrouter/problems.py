@@ -18,7 +18,7 @@ from typing import IO, Any
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
@@ -185,9 +185,9 @@ def _django_problem(exc: Exception) -> ProblemResponse | None:
 
 def _database_problem(exc: Exception) -> ProblemResponse | None:
     """Answer what the database refused. The log gets its code only: its messages quote what people sent."""
-    if isinstance(
-        exc, OperationalError | InterfaceError
-    ):  # a lock not had in time, a deadlock, a server that went away
+    # A lock not had in time, a deadlock, a server that went away: of the last the driver says no more than DatabaseError
+    # where it happens among several statements sent together.
+    if isinstance(exc, OperationalError | InterfaceError) or type(exc) is DatabaseError:
         logger.warning("database not available: %s", _sqlstate(exc), extra={"action": "database_busy"})
         return plain_problem(503, headers={"Retry-After": "1"})
     if isinstance(exc, IntegrityError):

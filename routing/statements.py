@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
@@ -67,7 +67,7 @@ def run_first(*statements: Statement, **parameters: Any) -> list[tuple[Any, ...]
     connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs do not know it
     try:
         return run(*statements, **parameters)
-    except (OperationalError, InterfaceError):
+    except (DatabaseError, InterfaceError):
         if connection.in_atomic_block or connection.is_usable():
             raise
         connection.close()

@@ -37,7 +37,10 @@ def keep_items(request: Request, refused: Iterable[tuple[Mapping[str, Any], obje
 
 
 def _keep(request: Request, refused: list[tuple[Mapping[str, Any], bytes, int]]) -> None:
-    caller: Any = request.auth
+    try:
+        caller: Any = request.auth
+    except Error:  # nobody was recognised: the database went away before
+        return
     if not isinstance(caller, Caller):
         return
     content_type = str(request.META.get("CONTENT_TYPE", ""))[:200].replace("\x00", "")

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 from django.core import exceptions as django_exceptions
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, HttpResponseForbidden, HttpResponseNotAllowed, UnreadablePostError
 from django.test import Client, RequestFactory
 from django.urls import path
@@ -156,6 +156,7 @@ class LockNotAvailable(Exception):
         (UnreadablePostError("canary"), 400, "bad-request"),
         (because(OperationalError("canary: SELECT"), LockNotAvailable()), 503, "busy"),
         (InterfaceError("connection already closed"), 503, "busy"),
+        (DatabaseError("server closed the connection unexpectedly"), 503, "busy"),
         (IntegrityError("canary"), 409, "conflict"),
         (DataError("canary"), 400, "invalid-value"),
         (ValueError("A string literal cannot contain NUL (0x00) characters."), 400, "invalid-value"),
