@@ -25,7 +25,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from accounts import clock
-from routing.models import Decision, Heartbeat, Lead, Offer
+from routing.models import Decision, Heartbeat, Lead, Offer, Setback
 
 from . import checks
 
@@ -145,6 +145,11 @@ class DatabaseCollector:
         since = Lead.objects.waiting().aggregate(since=Min("created_at"))["since"]
         age = (at - since).total_seconds() if since else 0
         yield GaugeMetricFamily("leadrouter_oldest_waiting_seconds", "Age of the oldest waiting lead.", value=age)
+        yield GaugeMetricFamily(
+            "leadrouter_leads_set_aside",
+            "Leads whose distribution failed too often: somebody must look.",
+            value=Setback.objects.set_aside().count(),
+        )
         yield CounterMetricFamily(
             "leadrouter_decisions", "Runs of a trigger on a lead.", value=Decision.objects.count()
         )

@@ -78,3 +78,7 @@ class Busy(Refused):
     def __init__(self, detail: str = "", *, retry_after: int = 1, errors: Iterable[FieldError] = ()) -> None:
         super().__init__(detail, errors=errors)
         self.retry_after = retry_after  # seconds
+
+
+class Undecided(Exception):
+    """The decision on a new lead failed: a bug, or data that the rules cannot read. The lead can be kept all the same."""

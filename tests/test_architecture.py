@@ -22,7 +22,7 @@ ROOMS = [
     {"engine", "sentences"},
 ]
 # The ladder of services: each file imports only those below it.
-SERVICES = ["sweep", "imports", "intake", "stages", "offers", "assignment", "distribution"]
+SERVICES = ["sweep", "setbacks", "imports", "intake", "stages", "offers", "assignment", "distribution"]
 # Arithmetic: the standard library, and what is named here.
 PURE = {
     "routing/engine": {"phonenumbers"},

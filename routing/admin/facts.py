@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from leadrouter.admin_theme import AutocompleteFilter, ReadOnlyAdmin, UncountedPaginator, display
+from accounts import clock
+from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, ReadOnlyAdmin, UncountedPaginator, action, display
 
 from ..documents import decision_documents
 from ..engine.values import LEAD
-from ..models import Adjustment, Decision, Heartbeat, IntakeRequest, LeadEvent, Ledger, Lineup, Load, Offer
+from ..models import Adjustment, Decision, Heartbeat, IntakeRequest, LeadEvent, Ledger, Lineup, Load, Offer, Setback
+from ..services.setbacks import try_again
 
 
 class BigReadOnlyAdmin(ReadOnlyAdmin):
@@ -115,6 +118,28 @@ class LoadAdmin(BigReadOnlyAdmin):
 @admin.register(IntakeRequest)
 class IntakeRequestAdmin(BigReadOnlyAdmin):
     list_display = ("created_at", "owner", "route", "key", "status")
+
+
+@admin.register(Setback)
+class SetbackAdmin(ModelAdmin):
+    list_display = ("lead", "attempts", "error", "next_try_at", "set_aside_at")
+    list_filter = (("set_aside_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("lead__contact", "lead__company")
+    fields = readonly_fields = ("lead", "attempts", "error", "next_try_at", "set_aside_at")
+    actions = ("try_again",)
+    warn_unsaved_form = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Setback | None = None) -> bool:
+        return False
+
+    @action(description=_("Try again"), permissions=["change"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Setback]) -> None:
+        tried = try_again(queryset.values_list("pk", flat=True), at=clock.now())
+        said = ngettext("The next sweep tries %(count)d lead.", "The next sweep tries %(count)d leads.", tried)
+        messages.success(request, said % {"count": tried})
 
 
 @admin.register(Heartbeat)

@@ -1,7 +1,7 @@
 """Tables, in the order of a lead's way."""
 
 from .crm import Company, Contact, Lead, LeadEvent, Load, Task
-from .decisions import Decision, Heartbeat, Lineup, Offer
+from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, Undertaking
 from .identifiers import new_id
 from .imports import ImportRow, LeadExport, LeadImport
 from .intake import ApiKey, IntakeRequest, RefusedIntake, Source
@@ -30,10 +30,12 @@ __all__ = [
     "Pipeline",
     "RefusedIntake",
     "Registry",
+    "Setback",
     "Source",
     "Stage",
     "Standing",
     "Task",
     "Trigger",
+    "Undertaking",
     "new_id",
 ]

@@ -133,6 +133,49 @@ class Offer(models.Model):
         return f"{self.lead} → {self.manager}"
 
 
+class SetbackQuerySet(models.QuerySet["Setback"]):
+    def set_aside(self) -> SetbackQuerySet:
+        return self.exclude(set_aside_at=None)
+
+    def due(self, *, at: datetime) -> SetbackQuerySet:
+        return self.filter(set_aside_at=None, next_try_at__lte=at)
+
+    def overcome(self) -> SetbackQuerySet:
+        """Setbacks of leads that need no distribution any more: somebody has them, or they left the stage."""
+        return self.exclude(lead__state__in=[Lead.State.WAITING, Lead.State.OFFERED])
+
+
+class Setback(models.Model):
+    """A lead whose distribution failed: how often, why, and when it is tried again; after some tries it is set aside."""
+
+    lead = models.OneToOneField(Lead, on_delete=models.CASCADE, primary_key=True, related_name="setback")
+    attempts = models.PositiveIntegerField(default=0, help_text=_("Counted before each try"))
+    error = models.CharField(max_length=500, blank=True)
+    next_try_at = models.DateTimeField()
+    set_aside_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("Not tried any more, until somebody asks for it")
+    )
+
+    objects = SetbackQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("setback")
+        ordering = ["-set_aside_at", "next_try_at"]
+
+    def __str__(self) -> str:
+        return str(self.lead)
+
+
+class Undertaking(models.Model):
+    """Leads that a sweep has begun with. It ends with the row; a row that stays was the end of its sweep."""
+
+    leads = ArrayField(models.UUIDField())
+    begun_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{len(self.leads)} {self.begun_at:%H:%M:%S}"
+
+
 class Heartbeat(models.Model):
     """When something that must run was last seen running: `sweep`, `worker`."""
 

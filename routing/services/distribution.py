@@ -64,9 +64,9 @@ WAITING_AT_ONCE = 100  # waiting leads that a new one looks after; the sweep loo
 
 def _waiting(rule: Rule, *, besides: Sequence[Case]) -> list[Case]:
     known = [case.id for case in besides]
-    best = (
-        Lead.objects.waiting().filter(trigger=rule.id).exclude(pk__in=known).best_first().values_list("pk", flat=True)
-    )
+    # A lead that cannot be distributed must not keep new ones from it.
+    others = Lead.objects.waiting().filter(trigger=rule.id, setback=None).exclude(pk__in=known)
+    best = others.best_first().values_list("pk", flat=True)
     return cases_of(lock_leads(best[:WAITING_AT_ONCE], skip_locked=True), rule, waiting=True)
 
 

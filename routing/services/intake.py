@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,18 +12,21 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
+from routing.candidates import Book
 from routing.documents import Document, lead_document, lead_documents
 from routing.engine import identity
-from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead
-from routing.locks import in_transaction, lock_ledgers
+from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
+from routing.locks import Moved, in_transaction, lock_ledgers
 from routing.models import IntakeRequest, Lead, Source, Stage, new_id
 from routing.roster import Roster, Rule, SourceFacts, StageFacts, current
 from routing.statements import Statement, run
 
 from .assignment import dumps, insert_leads, record, state_of
 from .distribution import Case, Verdict, distribute, needs_of
+
+logger = logging.getLogger(__name__)
 
 Form = Mapping[str, Any]  # LeadIn.validated_data
 Row = dict[str, Any]  # columns of a lead, and beside them what `Person` needs
@@ -77,8 +81,8 @@ def take_leads(
     """
     try:
         return _take(forms, source_id, at, once, version, distributed=True)
-    except Busy:
-        # Somebody holds the registry for too long: the leads are kept, and the sweep distributes them.
+    except (Busy, Undecided):
+        # Somebody holds the registry for too long, or a decision fails: the leads are kept for the sweep.
         return _take(forms, source_id, at, once, None, distributed=False)
 
 
@@ -394,22 +398,33 @@ def _distributed(
             {**columns, **IDLE, "state": Lead.State.WAITING.value, "trigger_id": rule.id} for columns in new.values()
         )
         return {}
-    cases = [
-        Case(
-            id=row["id"],
-            stage=row["stage_id"],
-            score=row["score"],
-            created_at=at,
-            needs=needs_of(row) if rule.skilled else {},
-            contact=row["contact_id"],
-            company=row["company_id"],
-            owners=row["owners"],
-        )
-        for row in rows
-    ]
-    book, verdicts = distribute(cases, rule, roster, at=at)
+    book, verdicts = _decided(rows, rule, roster, at=at)
     record(verdicts, rule, book, at=at, new=new)
     return {verdict.case.id: verdict for verdict in verdicts}
+
+
+def _decided(rows: list[Row], rule: Rule, roster: Roster, *, at: datetime) -> tuple[Book, list[Verdict]]:
+    """Decide for new leads. Raises Undecided where that fails for no reason that another try would mend."""
+    try:
+        return distribute([_case(row, rule, at=at) for row in rows], rule, roster, at=at)
+    except (Moved, Refused, DatabaseError, InterfaceError):
+        raise
+    except Exception as error:  # whatever it is, a lead that was sent is kept
+        logger.exception("trigger %s failed on new leads", rule.id, extra={"action": "decision_failed"})
+        raise Undecided from error
+
+
+def _case(row: Row, rule: Rule, *, at: datetime) -> Case:
+    return Case(
+        id=row["id"],
+        stage=row["stage_id"],
+        score=row["score"],
+        created_at=at,
+        needs=needs_of(row) if rule.skilled else {},
+        contact=row["contact_id"],
+        company=row["company_id"],
+        owners=row["owners"],
+    )
 
 
 def _columns(row: Row) -> Row:

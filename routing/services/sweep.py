@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import TypeVar
+from functools import partial
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -20,10 +20,10 @@ from .assignment import record
 from .distribution import anybody, cases_of, distribute
 from .imports import continue_imports
 from .offers import close_offers
+from .setbacks import carefully, is_fault_of_a_lead, suspect
 
-Id = TypeVar("Id")
+logger = logging.getLogger(__name__)
 
-BATCH = 500  # leads in one transaction
 IMPORTED = 4  # blocks of imports in one sweep: deadlines come first, and again soon
 
 
@@ -39,6 +39,7 @@ class Swept:
 def sweep(*, at: datetime) -> Swept:
     """Redistribute offers out of time and those of who is away, then assign waiting leads that somebody can take now."""
     swept = Swept()
+    suspect(at=at)
     swept.expired = _close(Offer.objects.overdue(at=at).order_by("accept_by"), Offer.Outcome.TIMED_OUT, at=at)
     swept.given_back = _close(Offer.objects.stranded(at=at).order_by("pk"), Offer.Outcome.WITHDRAWN, at=at)
     swept.assigned = sum(_assign_waiting(trigger, at=at) for trigger in _triggers_waited_for())
@@ -48,13 +49,14 @@ def sweep(*, at: datetime) -> Swept:
 
 
 def _close(offers: QuerySet[Offer], outcome: Offer.Outcome, *, at: datetime) -> int:
-    closed = 0
-    for ids in _batches(offers.values_list("pk", flat=True).iterator()):
+    def close(leads: Sequence[UUID]) -> int:
+        ids = offers.order_by().filter(lead__in=leads).values_list("pk", flat=True)
         try:
-            closed += close_offers(ids, outcome, at=at, skip_locked=True)
+            return close_offers(ids, outcome, at=at, skip_locked=True)
         except Busy:
-            continue  # the next sweep finds them
-    return closed
+            return 0  # the next sweep finds them
+
+    return sum(carefully(offers.values_list("lead_id", flat=True).iterator(), close, at=at))
 
 
 def beat(name: str, *, at: datetime) -> None:
@@ -72,18 +74,21 @@ def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
     rule = roster.rules[trigger_id]
     assigned = 0
     ids = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", flat=True)
-    for batch in _batches(ids.iterator()):
-        try:
-            if not anybody(rule, roster, at=at):
-                break
-            assigned += _assign_batch(batch, trigger_id, at=at)
-        except (Busy, Moved):
-            break  # the next sweep goes on
+    batches = carefully(ids.iterator(), partial(_assign_batch, trigger_id=trigger_id, at=at), at=at)
+    try:
+        while anybody(rule, roster, at=at):
+            assigned += next(batches)
+    except (StopIteration, Busy, Moved):
+        pass  # of the last two the next sweep takes care
+    except Exception as error:
+        if not is_fault_of_a_lead(error):
+            raise
+        logger.exception("trigger %s cannot distribute", trigger_id, extra={"action": "trigger_failed"})
     return assigned
 
 
 @in_transaction
-def _assign_batch(ids: Sequence[UUID], trigger_id: int, *, at: datetime) -> int:
+def _assign_batch(ids: Sequence[UUID], *, trigger_id: int, at: datetime) -> int:
     roster = rosters.current()
     rule = roster.rules[trigger_id]
     cases = cases_of(lock_leads(ids, skip_locked=True), rule, waiting=True)
@@ -92,8 +97,3 @@ def _assign_batch(ids: Sequence[UUID], trigger_id: int, *, at: datetime) -> int:
     book, verdicts = distribute(sorted(cases, key=lambda c: c.best_first), rule, roster, at=at, first=True)
     record(verdicts, rule, book, at=at)
     return sum(verdict.manager is not None for verdict in verdicts)
-
-
-def _batches(ids: Iterator[Id]) -> Iterator[list[Id]]:
-    while batch := list(islice(ids, BATCH)):
-        yield batch

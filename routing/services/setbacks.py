@@ -1,0 +1,122 @@
+"""Setbacks: a lead that makes the sweep fail is tried alone, later and less often, and set aside; the others go on."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import F
+
+from routing.exceptions import Busy
+from routing.locks import Moved
+from routing.models import Lead, Setback, Undertaking
+
+logger = logging.getLogger(__name__)
+
+Work = Callable[[Sequence[UUID]], int]  # on leads that may have changed since; returns how many it concerned
+
+BATCH = 500  # leads in one transaction
+PAUSES = tuple(map(timedelta, (0, 0, 0, 0), (5, 30, 120, 600)))  # days, seconds after each try that failed
+MOST_TRIES = len(PAUSES) + 1
+LONGEST_BATCH = timedelta(minutes=2)  # an undertaking older than this has no sweep any more
+
+
+def carefully(leads: Iterable[UUID], work: Work, *, at: datetime) -> Iterator[int]:
+    """Do the work, a batch at a time; where a batch fails, on each of its leads alone. Yield what the work returns.
+
+    Leads with a setback are left out until their next try is due. Raises Busy and Moved as the work does.
+    """
+    setbacks = set(Setback.objects.values_list("lead_id", flat=True))
+    due = Setback.objects.due(at=at).order_by("attempts").values_list("lead_id", flat=True) if setbacks else ()
+    again: set[UUID] = set()
+
+    def fresh() -> Iterator[UUID]:
+        for lead in leads:
+            if lead not in setbacks:
+                yield lead
+            else:
+                again.add(lead)
+
+    for batch in _batches(fresh()):
+        yield _together(batch, work, at=at)
+    for lead in due:  # who failed least comes first: the worst may take this process along
+        if lead in again:
+            yield _alone(lead, work, at=at)
+
+
+def _batches(leads: Iterator[UUID]) -> Iterator[list[UUID]]:
+    while batch := list(islice(leads, BATCH)):
+        yield batch
+
+
+def _together(leads: Sequence[UUID], work: Work, *, at: datetime) -> int:
+    undertaking = Undertaking.objects.create(leads=leads, begun_at=at)  # committed: it survives this process
+    try:
+        done = work(leads)
+    except Exception as error:
+        undertaking.delete()
+        if not is_fault_of_a_lead(error):
+            raise
+        logger.exception("%s leads could not be distributed together", len(leads), extra={"action": "batch_failed"})
+        return sum(_alone(lead, work, at=at) for lead in leads)
+    undertaking.delete()
+    return done
+
+
+def _alone(lead: UUID, work: Work, *, at: datetime) -> int:
+    setback = _count(lead, at=at)
+    try:
+        done = work([lead])
+    except Exception as error:
+        if not is_fault_of_a_lead(error):
+            Setback.objects.filter(pk=lead).update(attempts=F("attempts") - 1, next_try_at=at, set_aside_at=None)
+            raise
+        logger.exception("lead %s: try %s failed", lead, setback.attempts, extra={"action": "lead_failed"})
+        Setback.objects.filter(pk=lead).update(error=f"{type(error).__name__}: {error}"[:500])
+        return 0
+    setback.delete()
+    return done
+
+
+def _count(lead: UUID, *, at: datetime) -> Setback:
+    """Write the try down before it is made: a lead that takes its worker along is counted, too."""
+    setback, _ = Setback.objects.get_or_create(lead_id=lead, defaults={"next_try_at": at})
+    if not setback.attempts:
+        setback.error = "The sweep ended with it."
+    setback.attempts += 1
+    if setback.attempts >= MOST_TRIES:
+        setback.set_aside_at = at
+    else:
+        setback.next_try_at = at + PAUSES[setback.attempts - 1] * random.uniform(0.8, 1.2)  # nosec B311  # no secret
+    setback.save()
+    return setback
+
+
+def is_fault_of_a_lead(error: Exception) -> bool:
+    """Tell whether to look for one lead that is to blame; not where a lock or the database was not to be had."""
+    if isinstance(error, Busy | Moved):
+        return False
+    return not isinstance(error, DatabaseError | InterfaceError) or connection.is_usable()
+
+
+def suspect(*, at: datetime) -> None:
+    """Suspect each lead of the batches whose sweep came to no end, and forget setbacks that are overcome."""
+    for undertaking in Undertaking.objects.filter(begun_at__lt=at - LONGEST_BATCH):
+        there = Lead.objects.filter(pk__in=undertaking.leads).values_list("pk", flat=True)
+        suspects = [Setback(lead_id=lead, next_try_at=at, error="The sweep ended with it.") for lead in there]
+        Setback.objects.bulk_create(suspects, ignore_conflicts=True)
+        undertaking.delete()
+    Setback.objects.overcome().delete()
+
+
+def try_again(leads: Iterable[UUID] | None = None, *, at: datetime) -> int:
+    """Let the next sweep try leads again that were set aside, as if for the first time; None: all. Return how many."""
+    setbacks = Setback.objects.set_aside()
+    if leads is not None:
+        setbacks = setbacks.filter(pk__in=list(leads))
+    return setbacks.update(attempts=0, next_try_at=at, set_aside_at=None)
