@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from accounts import periods
+from accounts.models import Manager
 
 from .engine import Candidate, Reason
 from .locks import LOCK_LEDGER, Moved
-from .models import Standing
+from .models import Ledger, Load, Standing
 from .roster import Roster, Rule
 from .statements import Statement, array, numbers, run
 
@@ -144,6 +146,43 @@ def gather_candidates(rule: Rule, roster: Roster, *, at: datetime, lock: bool = 
         _reset(book, rule, roster, at=at)
     holding = dict(zip(numbers(holders), numbers(held), strict=True)) if holders else {}
     return book, _candidates(rule, book, holding, at=at)
+
+
+def look(rules: Sequence[Rule], roster: Roster, *, at: datetime) -> dict[int, tuple[int, list[Candidate]]]:
+    """Return, by trigger, the next turn of its registry and its members as a lead that asks for nothing would find them.
+
+    For pages: without a lock, in three queries however many triggers there are.
+    """
+    ledgers = {ledger.pk: ledger for ledger in Ledger.objects.filter(pk__in={rule.registry for rule in rules})}
+    loads: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for stage, manager, leads in Load.objects.filter(leads__gt=0).values_list("stage_id", "manager_id", "leads"):
+        loads[stage].append((manager, leads))
+    seen_since = at - timedelta(minutes=roster.account.online_minutes)
+    online = list(Manager.objects.filter(last_seen_at__gte=seen_since).values_list("pk", flat=True))
+    found = {}
+    for rule in rules:
+        book = _book(ledgers[rule.registry], online=online if rule.online_only else None)
+        if rule.reset != "never":
+            _reset(book, rule, roster, at=at)
+        held = Counter[int]()
+        for stage in rule.limit_stages:
+            held.update(dict(loads[stage]))
+        found[rule.id] = (book.turn + 1, _candidates(rule, book, held, at=at))
+    return found
+
+
+def _book(ledger: Ledger, *, online: list[int] | None) -> Book:
+    return Book(
+        registry=ledger.pk,
+        turn=ledger.turn,
+        managers=ledger.managers,
+        balances=ledger.balances,
+        received=ledger.received,
+        last_turns=ledger.last_turns,
+        reset_at=ledger.reset_at,
+        others_wait=False,
+        online=online,
+    )
 
 
 def _candidates(rule: Rule, book: Book, held: Mapping[int, int], *, at: datetime) -> list[Candidate]:

@@ -154,7 +154,8 @@ class Cast:
 
     def _filled(self, text: str, route: str) -> str:
         """Put what the world has in place of the parameters of a route: `<lead_id>`, `<str:lead_id>`."""
-        known = {"lead_id": self.lead_id, "email": "ann@example.com", **PARAMETERS}
+        known = {"lead_id": self.lead_id, "manager_id": str(self.world.managers["ann"].pk), "email": "ann@example.com"}
+        known |= PARAMETERS
         if "<" in text and (match := re.match(r"admin/(\w+)/(\w+)/", route)):
             known["object_id"] = known["id"] = str(_first_of(*match.groups()))
 

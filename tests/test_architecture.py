@@ -15,11 +15,11 @@ OURS = [*APPS, "leadrouter", "benchmarks", "tests"]
 ROOMS = [
     {"api", "views", "forms", "urls", "admin", "management", "demo", "apps", "checks"},
     {"tasks"},
-    {"services", "configuration", "audit"},
+    {"services", "configuration", "audit", "histories", "desk", "board"},
     {"candidates", "documents"},
     {"locks", "roster"},
     {"models", "exceptions", "statements", "spreadsheets"},
-    {"engine", "sentences"},
+    {"engine", "sentences", "explanations"},
 ]
 # The ladder of services: each file imports only those below it.
 SERVICES = ["sweep", "setbacks", "imports", "intake", "stages", "offers", "assignment", "distribution"]
@@ -27,6 +27,7 @@ SERVICES = ["sweep", "setbacks", "imports", "intake", "stages", "offers", "assig
 PURE = {
     "routing/engine": {"phonenumbers"},
     "routing/sentences.py": {"django"},  # its translations
+    "routing/explanations.py": {"django"},
     "accounts/schedules.py": set(),
     "accounts/periods.py": set(),
     "accounts/holidays.py": {"holidays"},

@@ -3,12 +3,13 @@
 from .decision import after, assign, decide, fold, nobody
 from .eligibility import matches, refusal
 from .redistribution import Finally, NeverOnDuty, accept_by, attempts_left
-from .selection import METHODS, shares
+from .selection import METHODS, REMAINDERS, line, shares
 from .values import LEAD, Candidate, Decision, Reason
 
 __all__ = [
     "LEAD",
     "METHODS",
+    "REMAINDERS",
     "Candidate",
     "Decision",
     "Finally",
@@ -20,6 +21,7 @@ __all__ = [
     "attempts_left",
     "decide",
     "fold",
+    "line",
     "matches",
     "nobody",
     "refusal",

@@ -61,6 +61,23 @@ METHODS: dict[Reason, Method] = {
 }
 
 
+def line(eligible: Sequence[Candidate], *, method: Reason, turn: int) -> list[int]:
+    """Return positions in the order of their claims as things stand: who gets the next lead, then who is behind them."""
+    owed = [
+        c.balance + share
+        for c, share in zip(eligible, shares([c.coefficient for c in eligible], turn=turn), strict=True)
+    ]
+    claims: dict[Reason, list[int] | list[Fraction]] = {
+        Reason.FAIR_SHARE: [-balance for balance in owed],
+        Reason.TOTALS: [Fraction(c.received, c.coefficient) for c in eligible],
+        Reason.LEAST_LOADED: [Fraction(c.held, c.coefficient) for c in eligible],
+        Reason.DIRECT: list(range(len(eligible))),
+    }
+    first, _ = METHODS[method](eligible, turn=turn)
+    claim = claims[method]
+    return sorted(range(len(eligible)), key=lambda i: (i != first, claim[i], eligible[i].last_turn))
+
+
 def _lowest(eligible: Sequence[Candidate], loads: list[Fraction]) -> Choice:
     lowest = min(loads)
     best = [i for i, load in enumerate(loads) if load == lowest]

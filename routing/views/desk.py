@@ -1,29 +1,55 @@
-"""The manager's page."""
+"""The manager's page: thin doors to the services, for the manager's own leads only."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import Sum
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import clock
-from accounts.models import Account, Manager, Pause, User
+from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
 
-from ..models import Load, Stage
-from ..services.offers import give_back_offers
+from ..desk import card, desk_of, leads_of, title_of, zone_of
+from ..exceptions import Busy, OfferClosed, Refused
+from ..histories import explained, timeline, why_not
+from ..models import Decision, Lead, Stage
+from ..roster import current
+from ..services.offers import accept_offer, decline_offer, give_back_offers
+from ..services.stages import move_lead
+from .live import answer, by_htmx, signed_in
+
+UUID_IN_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+LEADS, DECISIONS, MOST = 30, 8, 500  # shown at first, and at most
+
+# One tap: what for, and for how long; no minutes: until resumed.
+QUICK_PAUSES = (
+    (pgettext_lazy("a pause", "Break"), 15),
+    (pgettext_lazy("a pause", "Lunch"), 30),
+    (pgettext_lazy("a pause", "Meeting"), 60),
+)
+WHY_DECLINE = (
+    gettext_lazy("On the road"),
+    gettext_lazy("Not my field"),
+    gettext_lazy("Busy with another customer"),
+)
 
 
 class OwnPauseForm(forms.Form):
     """A pause that managers give themselves."""
 
+    reason = forms.CharField(required=False, max_length=200, label=gettext_lazy("Reason"))
     minutes = forms.IntegerField(
         required=False,
         min_value=1,
@@ -31,57 +57,195 @@ class OwnPauseForm(forms.Form):
         label=gettext_lazy("Minutes"),
         help_text=gettext_lazy("Empty: until you resume."),
     )
-    reason = forms.CharField(required=False, max_length=200, label=gettext_lazy("Reason"))
 
 
-def own_manager(user: object) -> Manager:
-    """Return the manager that the user is. Raises PermissionDenied."""
-    manager = Manager.objects.select_related("user").filter(user=user).first() if isinstance(user, User) else None
-    if manager is None:
+class DeclineForm(forms.Form):
+    reason = forms.CharField(required=False, max_length=500)
+
+
+def own_manager(request: HttpRequest) -> Manager:
+    """Return the manager that the user is, with user and schedule. Raises PermissionDenied."""
+    found = Manager.objects.select_related("user", "schedule").filter(user=request.user.pk).first()
+    if found is None:
         raise PermissionDenied
-    return manager
+    return found
 
 
 @require_safe
-@login_required
+@signed_in
 def me(request: HttpRequest) -> HttpResponse:
-    return _page(request, own_manager(request.user), OwnPauseForm())
+    return _desk(request, own_manager(request))
+
+
+@require_safe
+@signed_in
+def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
+    """Show one of the manager's leads, and what happened to it."""
+    manager, at, roster = own_manager(request), clock.now(), current()
+    rows = leads_of(manager).select_related("contact", "company", "source", "responsible")
+    found = rows.filter(pk=lead_id).first()
+    if found is None:
+        raise Http404
+    stages = {stage.pk: stage for stage in Stage.objects.select_related("pipeline")}
+    zone = zone_of(manager, roster)
+    context = {
+        "page": "desk",
+        "lead": found,
+        "card": card(found, stages, at=at),
+        "fields": found.fields.items(),
+        "tasks": found.tasks.open().order_by("due_at", "pk")[:50],
+        "moments": timeline(found, roster, zone=zone)[::-1],
+        "zone": str(zone),
+        "why_decline": WHY_DECLINE,
+        "now": at,
+    }
+    return render(request, "routing/lead.html", context)
+
+
+@require_safe
+@signed_in
+def why_not_me(request: HttpRequest) -> HttpResponse:
+    """Say of any lead why it did not go to the manager; of leads of others nothing but that."""
+    manager, roster = own_manager(request), current()
+    asked = request.GET.get("lead", "").strip()
+    found = UUID_IN_TEXT.search(asked)
+    decisions = (
+        Decision.objects.filter(lead=UUID(found[0]))
+        .select_related("lead", "lineup", "registry__trigger")
+        .order_by("-id")[:20]
+        if found
+        else Decision.objects.none()
+    )
+    told = explained(decisions, roster, zone=zone_of(manager, roster), of=manager.pk)
+    context = {
+        "page": "desk",
+        "asked": asked,
+        "answers": [(each, why_not(each, manager.pk), each.chosen == manager.pk) for each in told],
+        "zone": str(zone_of(manager, roster)),
+    }
+    return render(request, "routing/why.html", context)
 
 
 @require_POST
-@login_required
+@signed_in
+def accept(request: HttpRequest, lead_id: UUID) -> HttpResponse:
+    return _act(request, lead_id, _accept)
+
+
+@require_POST
+@signed_in
+def decline(request: HttpRequest, lead_id: UUID) -> HttpResponse:
+    return _act(request, lead_id, _decline)
+
+
+@require_POST
+@signed_in
+def move(request: HttpRequest, lead_id: UUID) -> HttpResponse:
+    return _act(request, lead_id, _move)
+
+
+@require_POST
+@signed_in
 def pause(request: HttpRequest) -> HttpResponse:
     """Take oneself out of distribution; leads on offer go to others."""
-    manager, form = own_manager(request.user), OwnPauseForm(request.POST)
+    manager, form = own_manager(request), OwnPauseForm(request.POST)
     if not form.is_valid():
-        return _page(request, manager, form)
-    at = clock.now()
-    pause_manager(
-        manager, at=at, minutes=form.cleaned_data["minutes"], reason=form.cleaned_data["reason"], by=manager.user
-    )
+        return _desk(request, manager, form)
+    at, minutes = clock.now(), form.cleaned_data["minutes"]
+    pause_manager(manager, at=at, minutes=minutes, reason=form.cleaned_data["reason"], by=manager.user)
     give_back_offers(manager.pk, at=at)
     messages.success(request, _("You are paused: no leads come to you."))
-    return redirect("me")
+    return _back(request, manager)
 
 
 @require_POST
-@login_required
+@signed_in
 def resume(request: HttpRequest) -> HttpResponse:
     """Come back into distribution."""
-    resume_manager(own_manager(request.user), at=clock.now())
+    manager = own_manager(request)
+    resume_manager(manager, at=clock.now())
     messages.success(request, _("You are back: leads come to you again."))
+    return _back(request, manager)
+
+
+# What they share
+
+Action = Callable[[HttpRequest, Lead, datetime, User], str]
+
+
+def _act(request: HttpRequest, lead_id: UUID, action: Action) -> HttpResponse:
+    """Do something with a lead of the manager's; when it went to somebody else meanwhile, say so."""
+    manager = own_manager(request)
+    known = Q(responsible=manager) | Q(offers__manager=manager)
+    found = Lead.objects.filter(known, pk=lead_id).distinct().first()
+    if found is None:
+        raise Http404
+    if found.responsible_id != manager.pk:
+        messages.error(request, _("This lead is no longer yours: it went on before you answered."))
+        return _back(request, manager)
+    try:
+        messages.success(request, action(request, found, clock.now(), manager.user))
+    except Refused as refused:
+        messages.error(request, _refusal(refused))
+    return _back(request, manager, lead_id)
+
+
+def _refusal(refused: Refused) -> str:
+    if isinstance(refused, OfferClosed):
+        return _("Too late: this lead is no longer on offer to you.")
+    if isinstance(refused, Busy):
+        return _("Many leads are being distributed just now. Try again.")
+    return refused.detail
+
+
+def _accept(request: HttpRequest, lead: Lead, at: datetime, by: User) -> str:
+    accept_offer(lead.pk, at=at, by=by)
+    return _("Accepted: %(lead)s is yours.") % {"lead": lead}
+
+
+def _decline(request: HttpRequest, lead: Lead, at: datetime, by: User) -> str:
+    form = DeclineForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    decline_offer(lead.pk, at=at, reason=reason, by=by)
+    return _("Declined: %(lead)s goes to somebody else.") % {"lead": lead}
+
+
+def _move(request: HttpRequest, lead: Lead, at: datetime, by: User) -> str:
+    wanted = Stage.objects.filter(pipeline__stages=lead.stage_id).select_related("pipeline")
+    stage = next((stage for stage in wanted if str(stage) == request.POST.get("stage")), None)
+    if stage is None:
+        raise Http404
+    move_lead(lead.pk, stage.pk, at=at, by=by)
+    return _("%(lead)s is now in “%(stage)s”.") % {"lead": lead, "stage": title_of(stage)}
+
+
+def _back(request: HttpRequest, manager: Manager, lead_id: UUID | None = None) -> HttpResponse:
+    """Return to where the form stood: htmx gets the live part at once."""
+    if by_htmx(request):
+        return _desk(request, manager)
+    still_theirs = lead_id and Lead.objects.filter(pk=lead_id, responsible=manager).exists()
+    if still_theirs and request.POST.get("back") == "lead":
+        return redirect("my-lead", lead_id)
     return redirect("me")
 
 
-def _page(request: HttpRequest, manager: Manager, form: OwnPauseForm) -> HttpResponse:
-    held = (
-        Load.objects.filter(manager=manager, stage__kind__in=Stage.ACTIVE).aggregate(leads=Sum("leads"))["leads"] or 0
-    )
+def _desk(request: HttpRequest, manager: Manager, form: OwnPauseForm | None = None) -> HttpResponse:
+    leads, decisions = how_many(request, "leads", LEADS), how_many(request, "decisions", DECISIONS)
+    at = clock.now()
+    desk = desk_of(manager, current(), at=at, leads=leads, decisions=decisions)
     context = {
-        "manager": manager,
-        "held": held,
-        "pause": Pause.objects.running(at=clock.now()).filter(manager=manager).first(),
-        "zone": manager.time_zone or Account.get().time_zone,
-        "form": form,
+        "page": "desk",
+        "desk": desk,
+        "form": form or OwnPauseForm(),
+        "quick_pauses": QUICK_PAUSES,
+        "why_decline": WHY_DECLINE,
+        "query": f"?leads={leads}&decisions={decisions}",
+        "more_leads": f"?leads={min(MOST, leads + 50)}&decisions={decisions}",
+        "more_decisions": f"?leads={leads}&decisions={min(MOST, decisions + 20)}",
     }
-    return render(request, "routing/me.html", context)
+    return answer(request, page="routing/me.html", part="routing/_desk.html", shown=desk, context=context, at=at)
+
+
+def how_many(request: HttpRequest, name: str, usual: int) -> int:
+    text = request.GET.get(name, "")
+    return min(int(text), MOST) if text.isascii() and text.isdigit() and 0 < len(text) < 6 else usual

@@ -1,0 +1,277 @@
+"""Decisions as people read them: who could take the lead, who could not and why. A fixed number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import add
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+from django.utils.translation import gettext
+
+from accounts.models import Pause
+
+from . import documents, engine, explanations
+from .engine import LEAD, Candidate, Reason
+from .explanations import Seen
+from .models import Decision, Lead, LeadEvent, Offer
+from .roster import Roster
+from .services.distribution import needs_of
+
+MOST_TOLD = 100  # candidates of one decision that are told one by one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One candidate of a decision, in words and figures."""
+
+    manager: int
+    name: str
+    chosen: bool
+    eligible: bool
+    words: str
+    coefficient: int
+    held: int
+    limit: int | None
+    before: float  # balance in leads
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A decision, explained."""
+
+    id: int
+    lead: UUID
+    at: datetime
+    trigger: str
+    registry: str
+    method: str
+    attempt: int
+    assigned: bool
+    chosen: int | None
+    words: str  # what it came to, in a sentence
+    candidates: tuple[Told, ...]
+    untold: int  # candidates beyond those told
+
+    def of(self, manager_id: int) -> Told | None:
+        """Return what it says of one manager, or None: they were no candidate."""
+        return next((told for told in self.candidates if told.manager == manager_id), None)
+
+
+def explained(
+    decisions: Iterable[Decision], roster: Roster, *, zone: ZoneInfo, of: int | None = None
+) -> list[Explained]:
+    """Explain decisions, each joined with its lead, line-up, registry and the registry's trigger.
+
+    of: tell no more than what concerns this manager.
+    """
+    rows = list(decisions)
+    pauses = _pauses(rows)
+    return [_explained(row, roster, pauses, zone, of) for row in rows]
+
+
+def why_not(decision: Explained, manager_id: int) -> str:
+    """Return why the lead did not go to the manager, or why it did."""
+    told = decision.of(manager_id)
+    return told.words if told else explanations.not_a_member(decision.trigger)
+
+
+Pauses = dict[int, list[tuple[datetime, datetime | None, datetime | None]]]
+
+
+def _pauses(rows: Sequence[Decision]) -> Pauses:
+    """Return the pauses of everybody who was on one when one of the decisions was made."""
+    paused = {
+        row.lineup.managers[int(place)]
+        for row in rows
+        for place, refusal in row.refusals.items()
+        if refusal == Reason.PAUSED
+    }
+    found: Pauses = defaultdict(list)
+    if not rows:
+        return found
+    first, last = min(row.at for row in rows), max(row.at for row in rows)
+    pauses = Pause.objects.filter(Q(ended_at=None) | Q(ended_at__gt=first), manager__in=paused, started_at__lte=last)
+    for manager_id, start, ends_at, ended_at in pauses.values_list("manager_id", "started_at", "ends_at", "ended_at"):
+        found[manager_id].append((start, ends_at, ended_at))
+    return found
+
+
+def _explained(row: Decision, roster: Roster, pauses: Pauses, zone: ZoneInfo, of: int | None) -> Explained:
+    reason, rule = Reason(row.reason), roster.rules[row.trigger_id]
+    seen, after = _seen(row, roster, pauses)
+    told = [
+        _told(c.manager, s, c.balance, balance, explanations.why(s, reason=reason, at=row.at, zone=zone))
+        for c, s, balance in zip(documents.seen(row), seen, after, strict=True)
+        if of is None or c.manager == of or s.chosen
+    ]
+    shown = [t for n, t in enumerate(told) if n < MOST_TOLD or t.chosen or t.manager == of]
+    return Explained(
+        id=row.pk,
+        lead=row.lead_id,
+        at=row.at,
+        trigger=rule.code,
+        registry=row.registry.label,
+        method=row.method,
+        attempt=row.attempt,
+        assigned=row.chosen_id is not None,
+        chosen=row.chosen_id,
+        words=explanations.outcome(seen, reason=reason),
+        candidates=tuple(shown),
+        untold=len(told) - len(shown),
+    )
+
+
+def _told(manager: int, seen: Seen, before: int, after: int, words: str) -> Told:
+    return Told(
+        manager=manager,
+        name=seen.name,
+        chosen=seen.chosen,
+        eligible=seen.refusal is None,
+        words=words,
+        coefficient=seen.coefficient,
+        held=seen.held,
+        limit=seen.limit,
+        before=before / LEAD,
+        after=after / LEAD,
+    )
+
+
+def _seen(row: Decision, roster: Roster, pauses: Pauses) -> tuple[list[Seen], list[int]]:
+    """Return the candidates as the words need them, and their balances after the decision."""
+    candidates, refusals, after = documents.stored(row)
+    owed = _owed(row, candidates, after)
+    able = [amount for amount, refusal in zip(owed, refusals, strict=True) if refusal is None]
+    tied = row.reason == Reason.FAIR_SHARE and sum(amount > max(able) - engine.REMAINDERS for amount in able) > 1
+    people = []
+    for c, refusal, amount in zip(candidates, refusals, owed, strict=True):
+        back_at, endless = _back(row, c.manager, refusal, roster, pauses)
+        people.append(
+            Seen(
+                name=name_of(c.manager, roster),
+                refusal=refusal,
+                chosen=c.manager == row.chosen_id,
+                coefficient=c.coefficient,
+                held=c.held,
+                limit=c.limit,
+                owed=amount,
+                received=c.received,
+                tied=tied,
+                back_at=back_at,
+                endless=endless,
+                lacks=_lacks(row, c.manager, roster) if refusal is Reason.NO_MATCH else "",
+            )
+        )
+    return people, after
+
+
+def _owed(row: Decision, candidates: Sequence[Candidate], after: Sequence[int]) -> list[int]:
+    """Return what was owed to each: by fair share with their share of this lead, before the chosen paid."""
+    if row.reason != Reason.FAIR_SHARE:
+        return [c.balance for c in candidates]
+    paid = [LEAD if row.counted and c.manager == row.chosen_id else 0 for c in candidates]
+    return list(map(add, after, paid))
+
+
+def name_of(manager_id: int, roster: Roster) -> str:
+    person = roster.people.get(manager_id)
+    return (person.name or person.email) if person else gettext("somebody who is gone")
+
+
+def _back(
+    row: Decision, manager_id: int, refusal: Reason | None, roster: Roster, pauses: Pauses
+) -> tuple[datetime | None, bool]:
+    """Return when they would be back, as it was known then, and whether their pause had no end.
+
+    The schedule is that of today; where it says otherwise of that instant than the decision, nothing is told.
+    """
+    if refusal is Reason.PAUSED:
+        for start, ends_at, ended_at in pauses.get(manager_id, ()):
+            if start <= row.at and (ended_at is None or row.at < ended_at) and (ends_at is None or row.at < ends_at):
+                return ends_at, ends_at is None
+    if refusal is Reason.OFF_DUTY and manager_id in roster.people:
+        rule = roster.rules[row.trigger_id]
+        schedule = next((m.schedule for m in rule.members if m.manager == manager_id), None)
+        duty = roster.people[manager_id].duty_by(schedule)
+        if not duty.on_duty(row.at):
+            return duty.next_start(row.at), False
+    return None, False
+
+
+def _lacks(row: Decision, manager_id: int, roster: Roster) -> str:
+    """Return what the lead asks for that the manager does not do, as skills and lead are now."""
+    needs = needs_of(vars(row.lead))
+    skills = roster.people[manager_id].skills if manager_id in roster.people else {}
+    lacking = [skill for skill, has in skills.items() if not engine.matches({skill: has}, needs)]
+    return ", ".join(f"{skill} {', '.join(sorted(needs[skill]))}" for skill in lacking)
+
+
+# What happened to one lead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Something that happened to a lead."""
+
+    at: datetime
+    kind: str  # arrived, decision, offer, event
+    words: str
+    by: str = ""
+    decision: Explained | None = None
+
+
+def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> list[Moment]:
+    """Return what happened to a lead, oldest first; of each kind the latest where there are many.
+
+    lead: joined with its source.
+    """
+    decisions = (
+        Decision.objects.filter(lead=lead).select_related("lead", "lineup", "registry__trigger").order_by("-id")[:most]
+    )
+    closed = Offer.objects.filter(lead=lead, closed_at__isnull=False).order_by("-id")[:most]
+    events = LeadEvent.objects.filter(lead=lead).select_related("by").order_by("-id")[:most]
+    came = gettext("Came in from %(source)s.") % {"source": lead.source.title or lead.source.code}
+    moments = [Moment(at=lead.created_at, kind="arrived", words=came)]
+    moments += [
+        Moment(at=d.at, kind="decision", words=d.words, decision=d) for d in explained(decisions, roster, zone=zone)
+    ]
+    moments += [_answer(offer, roster) for offer in closed]
+    moments += [_event(event, roster) for event in events]
+    return sorted(moments, key=lambda moment: (moment.at, KINDS.index(moment.kind)))
+
+
+KINDS = ("arrived", "event", "offer", "decision")  # of one instant: what led to a decision comes before it
+
+
+def _answer(offer: Offer, roster: Roster) -> Moment:
+    words = {
+        Offer.Outcome.ACCEPTED: gettext("%(name)s accepted it."),
+        Offer.Outcome.DECLINED: gettext("%(name)s declined it: %(reason)s")
+        if offer.reason
+        else gettext("%(name)s declined it."),
+        Offer.Outcome.TIMED_OUT: gettext("%(name)s did not take it in time."),
+        Offer.Outcome.WITHDRAWN: gettext("It was taken back from %(name)s."),
+    }[Offer.Outcome(offer.outcome)]
+    told = words % {"name": name_of(offer.manager_id, roster), "reason": offer.reason}
+    assert offer.closed_at is not None  # nosec B101  # closed offers only
+    return Moment(at=offer.closed_at, kind="offer", words=told)
+
+
+def _event(event: LeadEvent, roster: Roster) -> Moment:
+    facts: dict[str, Any] = event.data
+    words = str(event.get_kind_display()).capitalize()
+    if event.kind == LeadEvent.Kind.MOVED:
+        words = gettext("Moved from %(from)s to %(to)s.") % {"from": facts.get("from"), "to": facts.get("to")}
+    elif event.kind == LeadEvent.Kind.REASSIGNED and facts.get("to"):
+        words = gettext("Given to %(name)s by hand.") % {"name": name_of(facts["to"], roster)}
+        if facts.get("reason"):
+            words += f" {facts['reason']}"
+    elif event.kind == LeadEvent.Kind.HANDED_OVER and facts.get("manager"):
+        words = gettext("Went to %(name)s together with a related lead.") % {"name": name_of(facts["manager"], roster)}
+    return Moment(at=event.at, kind="event", words=words, by=str(event.by) if event.by else "")
