@@ -264,14 +264,35 @@ def _answer(offer: Offer, roster: Roster) -> Moment:
 
 
 def _event(event: LeadEvent, roster: Roster) -> Moment:
+    by = str(event.by) if event.by else ""
+    return Moment(at=event.at, kind="event", words=" ".join(filter(None, _event_words(event, roster))), by=by)
+
+
+def _event_words(event: LeadEvent, roster: Roster) -> tuple[str, str]:
+    """Return what happened, and the reason that somebody gave for it."""
     facts: dict[str, Any] = event.data
-    words = str(event.get_kind_display()).capitalize()
-    if event.kind == LeadEvent.Kind.MOVED:
-        words = gettext("Moved from %(from)s to %(to)s.") % {"from": facts.get("from"), "to": facts.get("to")}
-    elif event.kind == LeadEvent.Kind.REASSIGNED and facts.get("to"):
-        words = gettext("Given to %(name)s by hand.") % {"name": name_of(facts["to"], roster)}
-        if facts.get("reason"):
-            words += f" {facts['reason']}"
-    elif event.kind == LeadEvent.Kind.HANDED_OVER and facts.get("manager"):
-        words = gettext("Went to %(name)s together with a related lead.") % {"name": name_of(facts["manager"], roster)}
-    return Moment(at=event.at, kind="event", words=words, by=str(event.by) if event.by else "")
+    Kind = LeadEvent.Kind
+    words = {
+        Kind.MOVED: gettext("Moved from %(from)s to %(to)s."),
+        Kind.REASSIGNED: gettext("Given to %(name)s by hand."),
+        Kind.HANDED_OVER: gettext("Went to %(name)s together with a related lead."),
+        Kind.HANDED_ALONG: gettext("%(object)s went along to %(name)s."),
+        Kind.HANDED_ALL: gettext("Went to %(name)s with all leads of a manager."),
+        Kind.CREDITED_BACK: gettext("%(name)s got the turn back."),
+        Kind.FIELDS_SET: gettext("The trigger %(trigger)s changed fields: %(fields)s."),
+    }.get(Kind(event.kind), f"{event.get_kind_display().capitalize()}.")
+    whom = facts.get("manager") or facts.get("to")
+    told = {
+        "name": name_of(whom, roster) if isinstance(whom, int) else "–",
+        "from": facts.get("from"),
+        "to": facts.get("to"),
+        "trigger": facts.get("trigger"),
+        "object": _object(facts.get("object")),
+        "fields": ", ".join(facts["to"]) if isinstance(facts.get("to"), dict) else "",
+    }
+    return words % told, str(facts.get("reason") or "")
+
+
+def _object(kind: object) -> str:
+    names = {"contact": gettext("The contact"), "company": gettext("The company"), "task": gettext("An open task")}
+    return names.get(str(kind), gettext("Something related"))

@@ -21,7 +21,8 @@ from accounts.services import pause_manager, resume_manager
 from ..board import board_of
 from ..roster import current
 from ..services.offers import give_back_offers
-from .desk import QUICK_PAUSES, OwnPauseForm, how_many
+from ..tasks import hurry
+from .desk import PAUSE_MINUTES, OwnPauseForm, how_many
 from .live import answer, by_htmx, signed_in
 
 SHOWN = 50  # waiting leads, and open offers
@@ -65,6 +66,7 @@ def resume(request: HttpRequest, manager_id: int) -> HttpResponse:
     """Bring a manager back into distribution."""
     manager = _manager(manager_id)
     resume_manager(manager, at=clock.now())
+    hurry()
     messages.success(request, _("%(name)s is back.") % {"name": manager})
     return _back(request)
 
@@ -78,12 +80,13 @@ def _back(request: HttpRequest) -> HttpResponse:
 
 
 def _board(request: HttpRequest) -> HttpResponse:
-    most, at = how_many(request, "most", SHOWN), clock.now()
-    found = board_of(current(), at=at, most=most)
+    most, at, roster = how_many(request, "most", SHOWN), clock.now(), current()
+    found = board_of(roster, at=at, most=most)
     context = {
         "page": "board",
         "board": found,
-        "quick_pauses": QUICK_PAUSES,
+        "pause_minutes": PAUSE_MINUTES,
+        "pause_reasons": roster.account.pause_reasons,
         "query": f"?most={most}",
         "more": f"?most={min(500, most + 100)}",
         "shown": most,

@@ -14,7 +14,8 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import clock
@@ -28,17 +29,13 @@ from ..models import Decision, Lead, Stage
 from ..roster import current
 from ..services.offers import accept_offer, decline_offer, give_back_offers
 from ..services.stages import move_lead
+from ..tasks import hurry
 from .live import answer, by_htmx, signed_in
 
 UUID_IN_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LEADS, DECISIONS, MOST = 30, 8, 500  # shown at first, and at most
 
-# One tap: what for, and for how long; no minutes: until resumed.
-QUICK_PAUSES = (
-    (pgettext_lazy("a pause", "Break"), 15),
-    (pgettext_lazy("a pause", "Lunch"), 30),
-    (pgettext_lazy("a pause", "Meeting"), 60),
-)
+PAUSE_MINUTES = (15, 30, 60, 120)  # offered beside a number of one's own, and until resumed
 WHY_DECLINE = (
     gettext_lazy("On the road"),
     gettext_lazy("Not my field"),
@@ -49,7 +46,9 @@ WHY_DECLINE = (
 class OwnPauseForm(forms.Form):
     """A pause that managers give themselves."""
 
-    reason = forms.CharField(required=False, max_length=200, label=gettext_lazy("Reason"))
+    reason = forms.CharField(
+        required=False, max_length=200, label=gettext_lazy("Reason"), widget=forms.TextInput({"list": "pause-reasons"})
+    )
     minutes = forms.IntegerField(
         required=False,
         min_value=1,
@@ -78,6 +77,7 @@ def me(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@never_cache
 @signed_in
 def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     """Show one of the manager's leads, and what happened to it."""
@@ -103,6 +103,7 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
 
 
 @require_safe
+@never_cache
 @signed_in
 def why_not_me(request: HttpRequest) -> HttpResponse:
     """Say of any lead why it did not go to the manager; of leads of others nothing but that."""
@@ -164,6 +165,7 @@ def resume(request: HttpRequest) -> HttpResponse:
     """Come back into distribution."""
     manager = own_manager(request)
     resume_manager(manager, at=clock.now())
+    hurry()
     messages.success(request, _("You are back: leads come to you again."))
     return _back(request, manager)
 
@@ -231,13 +233,14 @@ def _back(request: HttpRequest, manager: Manager, lead_id: UUID | None = None) -
 
 def _desk(request: HttpRequest, manager: Manager, form: OwnPauseForm | None = None) -> HttpResponse:
     leads, decisions = how_many(request, "leads", LEADS), how_many(request, "decisions", DECISIONS)
-    at = clock.now()
-    desk = desk_of(manager, current(), at=at, leads=leads, decisions=decisions)
+    at, roster = clock.now(), current()
+    desk = desk_of(manager, roster, at=at, leads=leads, decisions=decisions)
     context = {
         "page": "desk",
         "desk": desk,
         "form": form or OwnPauseForm(),
-        "quick_pauses": QUICK_PAUSES,
+        "pause_minutes": PAUSE_MINUTES,
+        "pause_reasons": roster.account.pause_reasons,
         "why_decline": WHY_DECLINE,
         "query": f"?leads={leads}&decisions={decisions}",
         "more_leads": f"?leads={min(MOST, leads + 50)}&decisions={decisions}",

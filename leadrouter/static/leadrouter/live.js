@@ -50,7 +50,7 @@
     const at = document.activeElement;
     kept = {
       open: [...live().querySelectorAll("details[open][id]")].map((details) => details.id),
-      typed: [...live().querySelectorAll("input:not([type=hidden])[id], select[id], textarea[id]")].map((field) => [field.id, field.value]),
+      typed: [...live().querySelectorAll("input:not([type=hidden])[id]")].map((field) => [field.id, field.value, field.checked]),
       focus: at && live().contains(at) ? at.id : "",
       caret: at && typeof at.selectionStart === "number" ? [at.selectionStart, at.selectionEnd] : null,
     };
@@ -58,9 +58,9 @@
 
   function restore() {
     for (const id of kept.open) document.getElementById(id)?.setAttribute("open", "");
-    for (const [id, value] of kept.typed) {
+    for (const [id, value, checked] of kept.typed) {
       const field = document.getElementById(id);
-      if (field && field.value !== value) field.value = value;
+      if (field) [field.value, field.checked] = [value, checked];
     }
     const field = kept.focus && document.getElementById(kept.focus);
     if (field) {
