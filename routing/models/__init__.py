@@ -2,6 +2,7 @@
 
 from .crm import Company, Contact, Lead, LeadEvent, Load, Task
 from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, Undertaking
+from .handovers import HandedLead, HandOver
 from .identifiers import new_id
 from .imports import ImportRow, LeadExport, LeadImport
 from .intake import ApiKey, IntakeRequest, RefusedIntake, Source
@@ -15,6 +16,8 @@ __all__ = [
     "Company",
     "Contact",
     "Decision",
+    "HandOver",
+    "HandedLead",
     "Heartbeat",
     "ImportRow",
     "IntakeRequest",

@@ -127,6 +127,7 @@ class Adjustment(models.Model):
         CREDIT_BACK = "credit_back", _("credited back")
         BY_HAND = "by_hand", _("given by hand")
         REFUND = "refund", _("declined or out of time")
+        UNDONE = "undone", _("a hand-over was undone")
 
     registry = models.ForeignKey(Registry, on_delete=models.CASCADE, related_name="adjustments")
     manager = models.ForeignKey(Manager, on_delete=models.PROTECT, related_name="adjustments")

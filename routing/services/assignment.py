@@ -15,6 +15,7 @@ from django.db.models import AutoField, BigAutoField, Model
 
 from accounts.models import Manager, User
 from routing.candidates import Book
+from routing.documents import decided_again
 from routing.engine import LEAD, Candidate, Reason
 from routing.exceptions import Conflict, NotFound
 from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
@@ -364,6 +365,21 @@ def refund(verdict_of: Lead, registry_id: int, manager_id: int, *, at: datetime)
     _adjust(registry_id, manager_id, verdict_of, Adjustment.Kind.REFUND, LEAD, received=-1, at=at)
 
 
+def take_back_turns(decisions: Iterable[Decision], *, at: datetime, by: User | None = None) -> None:
+    """Undo what counted decisions did to balances: every candidate stands as if they had not been."""
+    amounts: Counter[tuple[int, int]] = Counter()  # (registry, manager) -> billionths of a lead
+    received: Counter[tuple[int, int]] = Counter()
+    for row in decisions:
+        if row.counted and row.chosen_id:
+            after = decided_again(row).balances
+            for manager, old, new in zip(row.lineup.managers, row.balances, after, strict=True):
+                amounts[row.registry_id, manager] += old - new
+            received[row.registry_id, row.chosen_id] -= 1
+    for registry, manager in sorted(key for key in amounts if amounts[key] or received[key]):
+        key, kind = (registry, manager), Adjustment.Kind.UNDONE
+        _adjust(registry, manager, None, kind, amounts[key], received=received[key], at=at, by=by)
+
+
 def withdraw_offer(lead: Lead, *, at: datetime) -> None:
     Offer.objects.open().filter(lead=lead).update(closed_at=at, outcome=Offer.Outcome.WITHDRAWN)
 
@@ -394,7 +410,7 @@ def _last_registry(lead: Lead) -> int:
 def _adjust(
     registry_id: int,
     manager_id: int,
-    lead: Lead,
+    lead: Lead | None,
     kind: str,
     amount: int,
     *,

@@ -1,0 +1,331 @@
+"""Hand over the leads of a manager who leaves or ends a shift: previewed, in bounded transactions, undone within a day.
+
+The trigger of the lead's stage decides, else the one that distributed it last; or all leads go to one person. What
+counts in registries is said in docs/rules.md, "Hand-overs".
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from routing.candidates import Book, gather_candidates
+from routing.engine import Candidate, Finally, Reason
+from routing.exceptions import Busy, Conflict, NotFound
+from routing.locks import Moved, in_transaction, lock_leads, lock_ledgers
+from routing.models import Company, Contact, Decision, HandedLead, HandOver, Lead, LeadEvent, Offer, Task
+from routing.roster import Roster, Rule, current
+
+from .assignment import record, take_back_turns
+from .distribution import Case, Verdict, cases_of, decide_all, distribute
+
+AT_ONCE = 200  # leads in one transaction
+ATTEMPTS = 5
+
+NO_TRIGGER = "no_trigger"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where one lead goes: to whom, or to nobody, and why."""
+
+    lead: Lead
+    to: int | None
+    why: str
+
+
+def preview_hand_over(
+    manager_id: int, *, at: datetime, to: int | None = None, stages: Collection[int] = ()
+) -> list[Line]:
+    """Tell who would get what as things stand. Nothing is written or locked. Raises Conflict, Busy."""
+    for _ in range(ATTEMPTS):
+        try:
+            return _preview(manager_id, current(), at=at, to=to, stages=stages)
+        except Moved:  # the configuration changed in between: look again
+            continue
+    raise Busy("The configuration changes too fast.")
+
+
+def hand_over(
+    manager_id: int,
+    *,
+    at: datetime,
+    by: User | None = None,
+    to: int | None = None,
+    stages: Collection[int] = (),
+    also: Collection[str] = (),
+    reason: str = "",
+) -> HandOver:
+    """Give the manager's leads of these stages (none: all active ones) to others; return the batch.
+
+    to: who gets all of them; None: the triggers decide. also: HandOver.Along, as far as it is the manager's.
+    Raises Conflict.
+    """
+    _check(manager_id, to, current())
+    batch = HandOver.objects.create(
+        manager_id=manager_id, to_id=to, stages=sorted(stages), also=sorted(also), reason=reason, by=by, at=at
+    )
+    return finish_hand_over(batch.pk, at=at)
+
+
+def finish_hand_over(batch_id: UUID, *, at: datetime) -> HandOver:
+    """Do what is left of a hand-over, one that was interrupted perhaps."""
+    while _hand_over_some(batch_id, at=at):
+        pass
+    HandOver.objects.filter(pk=batch_id, finished_at=None).update(finished_at=at)
+    return HandOver.objects.get(pk=batch_id)
+
+
+def undo_hand_over(batch_id: UUID, *, at: datetime, by: User | None = None) -> HandOver:
+    """Give the leads back that are still where the hand-over put them, and leave the others; within a day, once.
+
+    Raises NotFound, Conflict.
+    """
+    batch = HandOver.objects.select_related("manager").filter(pk=batch_id).first()
+    if batch is None:
+        raise NotFound("There is no such hand-over.")
+    if not batch.may_be_undone(at=at):
+        raise Conflict("It was undone before." if batch.undone_at else "A hand-over is undone within a day.")
+    if not batch.manager.active:
+        raise Conflict("The manager is not active.")
+    while _undo_some(batch_id, at=at, by=by):
+        pass
+    HandOver.objects.filter(pk=batch_id).update(undone_at=at, undone_by=by)
+    batch.refresh_from_db()
+    return batch
+
+
+# Which leads, and by which trigger
+
+
+def _check(manager_id: int, to: int | None, roster: Roster) -> None:
+    if to is not None and (to == manager_id or to not in roster.people or not roster.people[to].active):
+        raise Conflict("The leads go to another manager, who must be active.")
+
+
+def _leads_of(manager_id: int, stages: Collection[int]) -> QuerySet[Lead]:
+    leads = Lead.objects.active().filter(responsible=manager_id).best_first()
+    return leads.filter(stage__in=stages) if stages else leads
+
+
+def _by_rule(leads: Iterable[Lead], roster: Roster) -> dict[int | None, list[Lead]]:
+    """Part the leads by the trigger that decides on them, the registries in the order of their locks."""
+    parts: dict[int | None, list[Lead]] = defaultdict(list)
+    for lead in leads:
+        on_stage = roster.rules_on.get((lead.stage_id, "moved")) or roster.rules_on.get((lead.stage_id, "created"))
+        parts[on_stage.id if on_stage else lead.trigger_id].append(lead)
+    return dict(
+        sorted(parts.items(), key=lambda part: (roster.rules[part[0]].registry if part[0] else 0, part[0] or 0))
+    )
+
+
+def _terms(rule: Rule, leaving: int) -> Rule:
+    """Return the rule as it decides on a hand-over: nobody is asked to accept, and nothing else goes along."""
+    if_nobody = Finally.WAIT if rule.duty == leaving else rule.if_nobody
+    return replace(rule, minutes=None, max_attempts=None, also_assign=[], if_nobody=if_nobody)
+
+
+def _cases(leads: Sequence[Lead], rule: Rule, leaving: int) -> list[Case]:
+    """Return the leads as cases of a new round, in which only the one who leaves is passed by."""
+    by_id = {case.id: case for case in cases_of(leads, rule)}
+    cases = [by_id[lead.pk] for lead in leads]
+    for case in cases:
+        case.round, case.attempt, case.tried = case.round + 1, 0, frozenset({leaving})
+    return cases
+
+
+def _line(lead: Lead, verdict: Verdict) -> Line:
+    return Line(lead, verdict.manager, verdict.decision.reason.value)
+
+
+# The preview
+
+
+def _preview(manager_id: int, roster: Roster, *, at: datetime, to: int | None, stages: Collection[int]) -> list[Line]:
+    _check(manager_id, to, roster)
+    leads = list(_leads_of(manager_id, stages).select_related("contact", "company"))
+    if to is not None:
+        return [Line(lead, to, Reason.BY_HAND) for lead in leads]
+    books: dict[int, Book] = {}
+    given: Counter[tuple[int, int]] = Counter()  # (manager, stage) -> leads, by the decisions before
+    lines: list[Line] = []
+    for start in range(0, len(leads), AT_ONCE):
+        for rule_id, part in _by_rule(leads[start : start + AT_ONCE], roster).items():
+            if rule_id is None:
+                lines += [Line(lead, None, NO_TRIGGER) for lead in part]
+                continue
+            rule = _terms(roster.rules[rule_id], manager_id)
+            verdicts = _verdicts(part, rule, roster, manager_id, books, given, at=at)
+            lines += map(_line, part, verdicts)
+            given.update((v.manager, v.case.stage) for v in verdicts if v.manager is not None)
+    return lines
+
+
+def _verdicts(
+    leads: Sequence[Lead],
+    rule: Rule,
+    roster: Roster,
+    leaving: int,
+    books: dict[int, Book],
+    given: Mapping[tuple[int, int], int],
+    *,
+    at: datetime,
+) -> list[Verdict]:
+    """Decide as things would be after the decisions before these: their books are at hand, and what they gave away."""
+    book, candidates = gather_candidates(rule, roster, at=at, lock=False)
+    book = books.setdefault(rule.registry, book)
+    candidates = [_seen(c, book, sum(given[c.manager, stage] for stage in rule.limit_stages)) for c in candidates]
+    return decide_all(_cases(leads, rule, leaving), rule, roster, book, candidates, at=at)
+
+
+def _seen(candidate: Candidate, book: Book, given: int) -> Candidate:
+    balance, received, last_turn = book.standing(candidate.manager)
+    return candidate._replace(held=candidate.held + given, balance=balance, received=received, last_turn=last_turn)
+
+
+# Doing it
+
+
+@in_transaction
+def _hand_over_some(batch_id: UUID, *, at: datetime) -> int:
+    """Hand over the next leads of the batch; return how many were looked at."""
+    batch, roster = HandOver.objects.get(pk=batch_id), current()
+    done = HandedLead.objects.filter(batch=batch)
+    ids = list(
+        _leads_of(batch.manager_id, batch.stages)
+        .exclude(pk__in=done.values("lead"))[:AT_ONCE]
+        .values_list("pk", flat=True)
+    )
+    locked = [lead for lead in lock_leads(ids) if lead.responsible_id == batch.manager_id]
+    leads = sorted(locked, key=lambda lead: ids.index(lead.pk))
+    lines = _by_hand(leads, batch) if batch.to_id else _decided(leads, batch, roster, at=at)
+    _write(lines, batch, at=at)
+    return len(ids)
+
+
+def _by_hand(leads: Sequence[Lead], batch: HandOver) -> list[Line]:
+    Lead.objects.filter(pk__in=[lead.pk for lead in leads]).update(responsible=batch.to_id, state=Lead.State.ASSIGNED)
+    return [Line(lead, batch.to_id, Reason.BY_HAND) for lead in leads]
+
+
+def _decided(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: datetime) -> list[Line]:
+    parts = _by_rule(leads, roster)
+    lock_ledgers(sorted({roster.rules[rule_id].registry for rule_id in parts if rule_id}))
+    lines: list[Line] = []
+    for rule_id, part in parts.items():
+        if rule_id is None:
+            lines += [Line(lead, None, NO_TRIGGER) for lead in part]
+            continue
+        rule = _terms(roster.rules[rule_id], batch.manager_id)
+        book, verdicts = distribute(_cases(part, rule, batch.manager_id), rule, roster, at=at, first=True)
+        # Whom nobody could take stays where it is: it has a responsible, and so it does not wait.
+        record([v for v in verdicts if v.manager is not None], rule, book, at=at)
+        lines += map(_line, part, verdicts)
+    return lines
+
+
+def _write(lines: Sequence[Line], batch: HandOver, *, at: datetime) -> None:
+    """Write what became of each lead, with what goes along, in the batch and in the leads' stories."""
+    given = [line for line in lines if line.to is not None]
+    offers = Offer.objects.open().filter(lead__in=[line.lead.pk for line in given])
+    offers.update(closed_at=at, outcome=Offer.Outcome.WITHDRAWN)
+    decisions = dict(
+        Decision.objects.filter(lead__in=[line.lead.pk for line in given], at=at)
+        .order_by("id")
+        .values_list("lead", "pk")
+    )
+    along = _hand_along(given, batch, at=at)
+    HandedLead.objects.bulk_create(
+        HandedLead(
+            batch=batch,
+            lead=line.lead,
+            stage_id=line.lead.stage_id,
+            to_id=line.to,
+            why=line.why,
+            decision_id=decisions.get(line.lead.pk),
+            along=along.get(line.lead.pk, {}),
+        )
+        for line in lines
+    )
+    told = {"from": batch.manager_id, "hand_over": str(batch.pk), "reason": batch.reason}
+    LeadEvent.objects.bulk_create(
+        LeadEvent(lead=x.lead, at=at, kind=LeadEvent.Kind.HANDED_ALL, by_id=batch.by_id, data=told | {"to": x.to})
+        for x in given
+    )
+
+
+def _hand_along(lines: Sequence[Line], batch: HandOver, *, at: datetime) -> dict[UUID, dict[str, list[str]]]:
+    """Give open tasks, contacts and companies of the one who leaves to those who get the leads; return what went."""
+    went: dict[UUID, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    events: list[LeadEvent] = []
+    for kind in batch.also:
+        for row, line in _belongings(kind, lines, batch.manager_id):
+            row.responsible_id = line.to
+            row.save(update_fields=["responsible"])
+            went[line.lead.pk][kind].append(str(row.pk))
+            data = {"object": kind.removesuffix("s"), "id": str(row.pk), "from": batch.manager_id, "to": line.to}
+            events.append(
+                LeadEvent(lead=line.lead, at=at, kind=LeadEvent.Kind.HANDED_ALONG, by_id=batch.by_id, data=data)
+            )
+    LeadEvent.objects.bulk_create(events)
+    return went
+
+
+def _belongings(kind: str, lines: Sequence[Line], leaving: int) -> Iterable[tuple[Task | Contact | Company, Line]]:
+    """Yield what of this kind belongs to the leads and to the one who leaves, each with the lead that it goes with."""
+    if kind == HandOver.Along.TASKS:
+        by_lead = {line.lead.pk: line for line in lines}
+        for task in Task.objects.open().filter(lead__in=list(by_lead), responsible=leaving):
+            yield task, by_lead[task.lead_id]
+        return
+    model: type[Contact] | type[Company] = Contact if kind == HandOver.Along.CONTACT else Company
+    first: dict[UUID, Line] = {}  # of several leads of one contact it goes with the first
+    for line in lines:
+        first.setdefault(getattr(line.lead, f"{kind}_id"), line)
+    known = model._default_manager.select_for_update(no_key=True).order_by("pk")
+    for row in known.filter(pk__in=[pk for pk in first if pk], responsible=leaving):
+        yield row, first[row.pk]
+
+
+# Undoing it
+
+
+@in_transaction
+def _undo_some(batch_id: UUID, *, at: datetime, by: User | None) -> int:
+    batch = HandOver.objects.get(pk=batch_id)
+    lines = list(
+        HandedLead.objects.filter(batch=batch, to__isnull=False, undone="").select_related("decision__lineup")[:AT_ONCE]
+    )
+    leads = {lead.pk: lead for lead in lock_leads(line.lead_id for line in lines)}
+    back = [line for line in lines if line.lead_id in leads and _is_where_it_was_put(leads[line.lead_id], line)]
+    left = {line.pk for line in lines} - {line.pk for line in back}
+    HandedLead.objects.filter(pk__in=left).update(undone=HandedLead.Undone.LEFT)
+    HandedLead.objects.filter(pk__in=[line.pk for line in back]).update(undone=HandedLead.Undone.BACK)
+    Lead.objects.filter(pk__in=[line.lead_id for line in back]).update(responsible=batch.manager_id)
+    _bring_back_along(back, batch.manager_id)
+    take_back_turns([line.decision for line in back if line.decision], at=at, by=by)
+    told = {"to": batch.manager_id, "hand_over": str(batch.pk)}
+    LeadEvent.objects.bulk_create(
+        LeadEvent(lead_id=x.lead_id, at=at, kind=LeadEvent.Kind.HANDED_BACK, by=by, data=told | {"from": x.to_id})
+        for x in back
+    )
+    return len(lines)
+
+
+def _is_where_it_was_put(lead: Lead, line: HandedLead) -> bool:
+    return (lead.responsible_id, lead.stage_id, lead.state) == (line.to_id, line.stage_id, Lead.State.ASSIGNED)
+
+
+def _bring_back_along(lines: Iterable[HandedLead], manager_id: int) -> None:
+    models = {HandOver.Along.TASKS: Task, HandOver.Along.CONTACT: Contact, HandOver.Along.COMPANY: Company}
+    for line in lines:
+        for kind, ids in line.along.items():
+            models[HandOver.Along(kind)]._default_manager.filter(pk__in=ids, responsible=line.to_id).update(
+                responsible=manager_id
+            )

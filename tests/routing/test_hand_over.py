@@ -1,0 +1,289 @@
+"""All of a manager's leads handed over at once: previewed, done, undone within a day."""
+
+from collections import Counter
+
+import pytest
+
+from accounts.models import Manager
+from routing import audit
+from routing.engine import LEAD
+from routing.exceptions import Conflict, NotFound
+from routing.models import Adjustment, Decision, HandedLead, HandOver, Lead, LeadEvent, Offer, new_id
+from routing.services import hand_over as service
+from routing.services.assignment import reassign
+from routing.services.hand_over import finish_hand_over, hand_over, preview_hand_over, undo_hand_over
+from routing.services.offers import accept_offer
+from routing.services.stages import move_lead
+from tests.factories import (
+    DAY,
+    HOUR,
+    MONDAY,
+    asking_acceptance,
+    balances,
+    fresh,
+    hold,
+    make_company,
+    make_contact,
+    make_lead,
+    make_manager,
+    make_registry,
+    make_supervisor,
+    make_task,
+    make_trigger,
+    outcomes,
+    owners,
+    received,
+    stage,
+    take,
+    take_some,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann():
+    return make_manager("ann")
+
+
+@pytest.fixture
+def bob():
+    return make_manager("bob")
+
+
+@pytest.fixture
+def cid():
+    return make_manager("cid")
+
+
+def given(batch):
+    """Return who got how many leads of the batch, by name; "-" stayed."""
+    return Counter(line.to.user.name if line.to else "-" for line in batch.lines.select_related("to__user"))
+
+
+def hold_by(trigger, manager, leads, **facts):
+    return [make_lead(state="assigned", responsible=manager, trigger=trigger, **facts) for _ in range(leads)]
+
+
+def test_the_trigger_shares_them_among_its_other_members(ann, bob, cid):
+    trigger = make_trigger(members=[(ann, 1), (bob, 40), (cid, 60)], **asking_acceptance())
+    leads = hold_by(trigger, ann, 10)
+    batch = hand_over(ann.pk, at=MONDAY, reason="leaves")
+    assert given(batch) == {"Bob": 4, "Cid": 6}
+    assert batch.finished_at == MONDAY
+    assert {(fresh(lead).state, fresh(lead).round) for lead in leads} == {("assigned", 2)}  # nobody is asked to accept
+    assert not Offer.objects.exists()
+
+
+def test_a_preview_says_what_the_hand_over_does_and_writes_nothing(ann, bob, cid):
+    book = make_registry()
+    first = make_trigger(registry=book, members=[ann, {"manager": bob, "limit": 7}, cid])
+    second = make_trigger("second", on_stage="service/new", registry=book, members=[ann, bob, cid], limit=9)
+    hold_by(first, ann, 6)
+    hold_by(second, ann, 6, in_stage="service/new")
+    before = (balances(book), Lead.objects.count(), LeadEvent.objects.count())
+    lines = preview_hand_over(ann.pk, at=MONDAY)
+    assert (balances(book), Lead.objects.count(), LeadEvent.objects.count()) == before
+    assert not Decision.objects.exists()
+    assert not HandOver.objects.exists()
+    batch = hand_over(ann.pk, at=MONDAY)
+    done = {line.lead_id: (line.to_id, line.why) for line in batch.lines.all()}
+    assert {line.lead.pk: (line.to, line.why) for line in lines} == done
+    assert len(done) == 12
+
+
+def test_it_counts_as_any_distribution_does(ann, bob, cid):
+    trigger = make_trigger(members=[ann, bob, cid])
+    hold_by(trigger, ann, 4)
+    hand_over(ann.pk, at=MONDAY)
+    assert balances(trigger) == {"Bob": 0, "Cid": 0}
+    assert received(trigger) == {"Bob": 2, "Cid": 2}
+    assert list(audit.violations()) == []
+
+
+def test_all_may_go_to_one_person_and_count_nowhere(ann, bob):
+    trigger = make_trigger(members=[ann, bob], limit=1)
+    leads = take_some(2)
+    hold(ann, 3)
+    before = balances(trigger)
+    batch = hand_over(ann.pk, at=MONDAY, to=bob.pk)
+    assert given(batch) == {"Bob": 4}
+    assert (owners(leads), balances(trigger)) == ("BB", before)
+
+
+def test_limits_skills_and_pauses_hold_and_what_nobody_can_take_stays(ann, bob):
+    trigger = make_trigger(members=[ann, {"manager": bob, "limit": 2}])
+    hold_by(trigger, ann, 3)
+    hold(ann)  # a stage with a trigger: it decides, whoever gave Ann the lead
+    batch = hand_over(ann.pk, at=MONDAY)
+    assert given(batch) == {"Bob": 2, "-": 2}
+    assert set(batch.lines.filter(to=None).values_list("why", flat=True)) == {"nobody"}
+
+
+def test_the_trigger_that_distributed_a_lead_last_decides_where_its_stage_has_none(ann, bob):
+    trigger = make_trigger(members=[ann, bob])
+    worked = hold_by(trigger, ann, 1, in_stage="sales/accepted")
+    by_hand = hold(ann, in_stage="sales/accepted")
+    batch = hand_over(ann.pk, at=MONDAY)
+    assert owners(worked + by_hand) == "BA"
+    assert list(batch.lines.filter(to=None).values_list("why", flat=True)) == ["no_trigger"]
+
+
+def test_closed_leads_and_other_stages_stay(ann, bob):
+    won = hold(ann, in_stage="sales/won")
+    new, accepted = hold(ann), hold(ann, in_stage="sales/accepted")
+    hand_over(ann.pk, at=MONDAY, to=bob.pk, stages=[stage("sales/accepted").pk])
+    assert owners(won + new + accepted) == "AAB"
+
+
+def test_an_open_offer_is_withdrawn_and_one_that_nobody_can_take_stays_open(ann, bob):
+    make_trigger(members=[ann, {"manager": bob, "limit": 1}], **asking_acceptance())
+    leads = take_some(3)  # Ann, Bob, Ann
+    assert owners(leads) == "ABA"
+    hand_over(ann.pk, at=MONDAY)
+    assert owners(leads) == "ABA"
+    assert outcomes(leads[0]) == [""]
+    accept_offer(leads[1].pk, at=MONDAY)
+    move_lead(leads[1].pk, stage("sales/won").pk, at=MONDAY)
+    hand_over(ann.pk, at=MONDAY)
+    assert sorted(owners([leads[0], leads[2]])) == ["A", "B"]
+    assert list(audit.violations()) == []
+
+
+def test_an_old_customer_goes_to_whose_they_are(ann, bob, cid):
+    trigger = make_trigger(members=[ann, bob], responsible_check=["contact"])
+    contact = make_contact(responsible=cid)
+    [lead] = hold_by(trigger, ann, 1, contact=contact)
+    batch = hand_over(ann.pk, at=MONDAY)
+    assert (owners([lead]), batch.lines.get().why) == ("C", "responsible")
+
+
+def test_tasks_contact_and_company_go_along_where_they_are_the_managers(ann, bob):
+    contact, company = make_contact(responsible=ann), make_company(responsible=ann)
+    lead = make_lead(state="assigned", responsible=ann, contact=contact, company=company)
+    mine, done, other = (
+        make_task(lead, responsible=ann),
+        make_task(lead, responsible=ann, done_at=MONDAY),
+        make_task(lead),
+    )
+    batch = hand_over(ann.pk, at=MONDAY, to=bob.pk, also=["tasks", "contact", "company"], by=make_supervisor())
+    for row in (contact, company, mine, done, other):
+        row.refresh_from_db()
+    assert (contact.responsible, company.responsible, mine.responsible) == (bob, bob, bob)
+    assert (done.responsible, other.responsible) == (ann, None)
+    assert LeadEvent.objects.filter(lead=lead, kind="handed_along").count() == 3
+    undo_hand_over(batch.pk, at=MONDAY)
+    for row in (contact, company, mine):
+        row.refresh_from_db()
+    assert (contact.responsible, company.responsible, mine.responsible) == (ann, ann, ann)
+
+
+def test_nothing_goes_along_that_was_not_asked_for(ann, bob):
+    contact = make_contact(responsible=ann)
+    make_lead(state="assigned", responsible=ann, contact=contact)
+    hand_over(ann.pk, at=MONDAY, to=bob.pk)
+    contact.refresh_from_db()
+    assert contact.responsible == ann
+
+
+def test_it_is_written_in_the_leads_story(ann, bob):
+    sue = make_supervisor()
+    [lead] = hold(ann)
+    batch = hand_over(ann.pk, at=MONDAY, to=bob.pk, by=sue, reason="leaves")
+    undo_hand_over(batch.pk, at=MONDAY + HOUR, by=sue)
+    handed, back = LeadEvent.objects.filter(lead=lead)
+    assert (handed.kind, handed.by, handed.data["reason"]) == ("handed_all", sue, "leaves")
+    assert (handed.data["from"], handed.data["to"]) == (ann.pk, bob.pk)
+    assert (back.kind, back.at, back.data["from"], back.data["to"]) == ("handed_back", MONDAY + HOUR, bob.pk, ann.pk)
+
+
+def test_undone_everybody_stands_as_before(ann, bob, cid):
+    trigger = make_trigger(members=[ann, (bob, 1), (cid, 3)])
+    take_some(7)
+    before = balances(trigger), received(trigger), Counter(Lead.objects.values_list("responsible", flat=True))
+    batch = hand_over(ann.pk, at=MONDAY)
+    assert balances(trigger) != before[0]
+    undone = undo_hand_over(batch.pk, at=MONDAY + DAY - HOUR)
+    assert undone.undone_at == MONDAY + DAY - HOUR
+    after = balances(trigger), received(trigger), Counter(Lead.objects.values_list("responsible", flat=True))
+    assert after == before
+    assert sum(Adjustment.objects.filter(kind="undone").values_list("amount", flat=True)) == 0
+    assert list(audit.violations()) == []
+
+
+def test_leads_that_moved_on_are_left_where_they_are(ann, bob, cid):
+    leads = hold(ann, 4)
+    batch = hand_over(ann.pk, at=MONDAY, to=bob.pk)
+    reassign(leads[0].pk, cid.pk, at=MONDAY)
+    move_lead(leads[1].pk, stage("sales/accepted").pk, at=MONDAY)
+    undo_hand_over(batch.pk, at=MONDAY)
+    assert owners(leads) == "CBAA"
+    assert Counter(batch.lines.values_list("undone", flat=True)) == {"left": 2, "back": 2}
+
+
+def test_it_is_undone_once_within_a_day_and_to_who_is_active(ann, bob):
+    hold(ann)
+    batch = hand_over(ann.pk, at=MONDAY, to=bob.pk)
+    with pytest.raises(Conflict):
+        undo_hand_over(batch.pk, at=MONDAY + DAY)
+    Manager.objects.filter(pk=ann.pk).update(active=False)
+    with pytest.raises(Conflict):
+        undo_hand_over(batch.pk, at=MONDAY)
+    Manager.objects.filter(pk=ann.pk).update(active=True)
+    undo_hand_over(batch.pk, at=MONDAY)
+    with pytest.raises(Conflict):
+        undo_hand_over(batch.pk, at=MONDAY)
+    with pytest.raises(NotFound):
+        undo_hand_over(new_id(), at=MONDAY)
+
+
+@pytest.mark.parametrize("whom", ["ann", "inactive"])
+def test_leads_go_to_somebody_else_who_is_active(ann, whom):
+    to = ann if whom == "ann" else make_manager("eve", active=False)
+    for service_ in (hand_over, preview_hand_over):
+        with pytest.raises(Conflict):
+            service_(ann.pk, at=MONDAY, to=to.pk)
+    assert not HandOver.objects.exists()
+
+
+def test_who_left_already_is_relieved_as_well(ann, bob):
+    Manager.objects.filter(pk=ann.pk).update(active=False)
+    hold(ann, 2)
+    assert given(hand_over(ann.pk, at=MONDAY, to=bob.pk)) == {"Bob": 2}
+
+
+def test_many_leads_go_in_transactions_of_their_own_and_an_interrupted_one_goes_on(ann, bob, cid, monkeypatch):
+    monkeypatch.setattr(service, "AT_ONCE", 3)
+    trigger = make_trigger(members=[ann, bob, cid])
+    hold_by(trigger, ann, 8)
+    batch = HandOver.objects.create(manager=ann, at=MONDAY)
+    service._hand_over_some(batch.pk, at=MONDAY)
+    assert (batch.lines.count(), HandOver.objects.get().finished_at) == (3, None)
+    lines = preview_hand_over(ann.pk, at=MONDAY)
+    finish_hand_over(batch.pk, at=MONDAY + HOUR)
+    assert given(batch) == {"Bob": 4, "Cid": 4}
+    assert {x.lead.pk: x.to for x in lines} == dict(HandedLead.objects.order_by("id").values_list("lead", "to")[3:8])
+    undo_hand_over(batch.pk, at=MONDAY + HOUR)
+    assert Lead.objects.filter(responsible=ann).count() == 8
+    assert balances(trigger) == {"Bob": 0, "Cid": 0}
+
+
+def test_duty_takes_what_nobody_can_where_the_trigger_says_so(ann, bob):
+    boss = make_manager("dora")
+    trigger = make_trigger(members=[ann, bob], limit=1, if_nobody="duty", duty=boss)
+    hold_by(trigger, ann, 2)
+    assert given(hand_over(ann.pk, at=MONDAY)) == {"Bob": 1, "Dora": 1}
+    hold_by(trigger, boss, 1)
+    assert given(hand_over(boss.pk, at=MONDAY)) == {"Ann": 1, "-": 1}
+
+
+def test_one_lead_taken_again_counts_for_who_had_it(ann):
+    """The unit of all this: a turn taken back is a whole lead."""
+    trigger = make_trigger(members=[ann, make_manager("bob")])
+    lead = take()
+    assert balances(trigger) == {"Ann": -LEAD // 2, "Bob": LEAD // 2}
+    batch = hand_over(ann.pk, at=MONDAY)
+    assert balances(trigger) == {"Ann": -LEAD // 2, "Bob": LEAD // 2}
+    assert owners([lead]) == "B"
+    undo_hand_over(batch.pk, at=MONDAY)
+    assert balances(trigger) == {"Ann": -LEAD // 2, "Bob": LEAD // 2}
