@@ -16,7 +16,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from accounts import clock
 from accounts.models import Manager, User
+from routing.models import HandOver
 
 from .routing.api.world import LEAD, World, make_world
 
@@ -130,6 +132,7 @@ class Cast:
 
     world: World
     lead_id: str
+    hand_over_id: str
     clients: dict[str, Client]
 
     def ask(self, actor: str, row: Row) -> str:
@@ -155,7 +158,7 @@ class Cast:
     def _filled(self, text: str, route: str) -> str:
         """Put what the world has in place of the parameters of a route: `<lead_id>`, `<str:lead_id>`."""
         known = {"lead_id": self.lead_id, "manager_id": str(self.world.managers["ann"].pk), "email": "ann@example.com"}
-        known |= PARAMETERS
+        known |= {"hand_over_id": self.hand_over_id, **PARAMETERS}
         if "<" in text and (match := re.match(r"admin/(\w+)/(\w+)/", route)):
             known["object_id"] = known["id"] = str(_first_of(*match.groups()))
 
@@ -206,7 +209,9 @@ def make_cast() -> Cast:
     assert answer["responsible"]["email"] == "ann@example.com"
     assert world.api("key_a").post("leads", {"name": "Cannot be reached"}).status_code == 400
     world.keys = {**keys, "key of ann": world.keys["ann"]}
-    return Cast(world=world, lead_id=answer["id"], clients={actor: _client(world, actor) for actor in ACTORS.values()})
+    batch = HandOver.objects.create(manager=world.managers["ann"], at=clock.now())
+    clients = {actor: _client(world, actor) for actor in ACTORS.values()}
+    return Cast(world=world, lead_id=answer["id"], hand_over_id=str(batch.pk), clients=clients)
 
 
 def _client(world: World, actor: str) -> Client:

@@ -67,6 +67,12 @@ def visible_managers(caller: Caller) -> QuerySet[Manager]:
     return Manager.objects.filter(pk=caller.manager_id or 0)
 
 
+def refuse_part_sight(caller: Caller) -> None:
+    """Raise NotAllowed for what touches leads of every source: it is for who sees them all."""
+    if not caller.sees_everything:
+        raise NotAllowed("This is for supervisors and keys of the account.")
+
+
 def refuse_managers(caller: Caller) -> None:
     """Raise NotAllowed for what only who distributes may do: give leads to others by hand."""
     if caller.user_id and not caller.sees_everything:

@@ -29,6 +29,7 @@ REFUSALS = {
 }
 IDS = {
     "lead_id": ("Id of the lead", "0195a1b2-0000-7000-8000-000000000001"),
+    "hand_over_id": ("Id of the hand-over", "0195a1b2-0000-7000-8000-000000000004"),
     "email": ("E-mail of the manager", "ann@example.com"),
 }
 
@@ -71,7 +72,7 @@ class Described(AutoSchema):
                 "name": name,
                 "required": True,
                 "description": IDS[name][0],
-                "schema": {"type": "string", "format": "uuid"} if name == "lead_id" else {"type": "string"},
+                "schema": {"type": "string", "format": "uuid"} if name.endswith("_id") else {"type": "string"},
                 "example": IDS[name][1],
             }
             for name in variables
@@ -218,6 +219,29 @@ MANAGER = {
     "seen_seconds_ago": 48,
     "held": 4,
     "balances": {"sales": -500_000_000},
+}
+
+
+HANDED_OVER = {
+    "id": "0195a1b2-0000-7000-8000-000000000004",
+    "manager": "ann@example.com",
+    "to": None,
+    "at": "2026-03-02T17:00:00Z",
+    "finished_at": "2026-03-02T17:00:01Z",
+    "undone_at": None,
+    "reason": "leaves",
+    "received": {"bob@example.com": 1},
+    "stayed": 0,
+    "results": [
+        {
+            "lead": "0195a1b2-0000-7000-8000-000000000001",
+            "name": "Demo request",
+            "stage": "sales/new",
+            "to": "bob@example.com",
+            "reason": "fair_share",
+            "undone": None,
+        }
+    ],
 }
 
 
@@ -398,4 +422,27 @@ RESUME_MANAGER = extend_schema(
     request=None,
     responses=shapes.ManagerOut,
     examples=[answered({**MANAGER, "available": True, "reason": None, "paused_until": None})],
+)
+HAND_OVER = extend_schema(
+    operation_id="hand_over",
+    summary="Hand over a manager's leads, or tell who would get what",
+    description="The trigger of each lead's stage decides, else the one that distributed it last; with `to` all go to "
+    "one person. `preview` changes nothing. For supervisors and keys of the account.",
+    request=shapes.HandOverIn,
+    responses=shapes.HandOverOut,
+    examples=[sent({"also": ["tasks", "contact"], "reason": "leaves", "preview": True}), answered(HANDED_OVER)],
+)
+READ_HAND_OVER = extend_schema(
+    operation_id="read_hand_over",
+    summary="A hand-over, with what became of each lead",
+    responses=shapes.HandOverOut,
+    examples=[answered(HANDED_OVER)],
+)
+UNDO_HAND_OVER = extend_schema(
+    operation_id="undo_hand_over",
+    summary="Undo a hand-over",
+    description="Within a day, once. Leads that are no longer where it put them are left, and told.",
+    request=None,
+    responses=shapes.HandOverOut,
+    examples=[answered(HANDED_OVER)],
 )

@@ -18,7 +18,7 @@ from rest_framework.fields import empty
 
 from routing.engine import text
 from routing.engine.text import BadText
-from routing.models import Lead
+from routing.models import HandedLead, Lead
 
 MOST_TAGS = 50
 MOST_KEYS = 200
@@ -368,6 +368,14 @@ class CreditBackIn(Form):
     reason = Text(max_length=500, required=True, allow_null=False, help_text="Junk, a duplicate, …")
 
 
+class HandOverIn(Form):
+    to = Identifier(max_length=254, help_text="E-mail of who gets all of them; absent: the triggers decide.")
+    stages = Tags(help_text="sales/new, …; absent: all active stages.")
+    also = Tags(help_text="What goes along, as far as it is the manager's: tasks, contact, company.")
+    reason = Text(max_length=500)
+    preview = Flag(help_text="Only tell who would get what.")
+
+
 class DeclineIn(Form):
     reason = Text(max_length=500)
 
@@ -404,6 +412,7 @@ LEAD_IN = ready(LeadIn())
 MOVE_IN = ready(MoveIn())
 REASSIGN_IN = ready(ReassignIn())
 CREDIT_BACK_IN = ready(CreditBackIn())
+HAND_OVER_IN = ready(HandOverIn())
 DECLINE_IN = ready(DeclineIn())
 PAUSE_IN = ready(PauseIn())
 
@@ -512,6 +521,28 @@ class ManagerOut(Out):
     seen_seconds_ago = serializers.IntegerField(allow_null=True, help_text="null: never seen")
     held = serializers.IntegerField(help_text="Leads in active stages, offers included")
     balances = serializers.DictField(child=serializers.IntegerField(), help_text="Registry → billionths of a lead")
+
+
+class HandedLeadOut(Out):
+    lead = serializers.UUIDField()
+    name = serializers.CharField()
+    stage = serializers.CharField(help_text="sales/new")
+    to = serializers.CharField(allow_null=True, help_text="E-mail; null: it stayed")
+    reason = serializers.CharField(help_text="Of the decision; by_hand, nobody, no_trigger")
+    undone = serializers.ChoiceField(choices=[(v, v) for v in HandedLead.Undone.values], allow_null=True)
+
+
+class HandOverOut(Out):
+    id = serializers.UUIDField(allow_null=True, help_text="null: a preview")
+    manager = serializers.CharField(help_text="E-mail")
+    to = serializers.CharField(allow_null=True, help_text="E-mail; null: the triggers decided")
+    at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    undone_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField()
+    received = serializers.DictField(child=serializers.IntegerField(), help_text="E-mail → leads")
+    stayed = serializers.IntegerField(help_text="Leads that nobody could take")
+    results = HandedLeadOut(many=True)
 
 
 class FieldErrorOut(Out):

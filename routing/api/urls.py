@@ -34,7 +34,10 @@ PLACES: dict[str, type[views.ApiView]] = {
     "managers": views.ManagersView,
     "managers/<email:email>/pause": views.PauseView,
     "managers/<email:email>/resume": views.ResumeView,
+    "managers/<email:email>/hand-over": views.HandOverView,
     "managers/<email:email>": views.ManagerView,
+    "hand-overs/<str:hand_over_id>": views.HandOverBatchView,
+    "hand-overs/<str:hand_over_id>/undo": views.UndoView,
 }
 
 

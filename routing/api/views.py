@@ -16,9 +16,10 @@ from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
 from routing.documents import Document, decision_documents
 from routing.exceptions import InvalidLead, NotFound
-from routing.models import Decision, Lead
+from routing.models import Decision, HandOver, Lead
 from routing.roster import Roster, current
 from routing.services.assignment import credit_back, reassign
+from routing.services.hand_over import hand_over, preview_hand_over, undo_hand_over
 from routing.services.intake import Once, Replayed, Taken, take_leads
 from routing.services.offers import accept_offer, decline_offer, give_back_offers
 from routing.services.stages import move_lead
@@ -40,11 +41,12 @@ from .answers import (
 from .authentication import ApiKeyAuthentication, Caller, SessionAuthentication, caller_of
 from .duty import manager_documents
 from .filters import PAGE, filtered, instant_parameter, refuse_unknown
+from .hand_overs import asked_of, hand_over_document, preview_document
 from .pagination import ByEmail, NewestFirst, OldestFirst, refused
 from .parsers import BadBody, BulkParser, LeadJSONParser, NotAList
-from .permissions import HasScope, refuse_managers, visible_lead_id, visible_leads, visible_managers
+from .permissions import HasScope, refuse_managers, refuse_part_sight, visible_lead_id, visible_leads, visible_managers
 from .renderers import AlwaysJSON, JSONRenderer
-from .serializers import CREDIT_BACK_IN, DECLINE_IN, MOVE_IN, PAUSE_IN, REASSIGN_IN, read_lead
+from .serializers import CREDIT_BACK_IN, DECLINE_IN, HAND_OVER_IN, MOVE_IN, PAUSE_IN, REASSIGN_IN, read_lead
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -322,6 +324,41 @@ class ResumeView(ApiView):
         return Response(manager_documents([manager.user.email], current(), at=None, now=caller.at)[0])
 
 
+class HandOverView(ApiView):
+    scopes = {"POST": "manage"}
+
+    @described.HAND_OVER
+    def post(self, request: Request, email: str) -> Response:
+        caller, roster = caller_of(request), self.roster(request)
+        manager = visible_manager(caller, email)
+        refuse_part_sight(caller)
+        form = HAND_OVER_IN.run_validation(request.data)
+        asked = asked_of(form, roster)
+        if form.get("preview"):
+            lines = preview_hand_over(manager.pk, at=caller.at, to=asked["to"], stages=asked["stages"])
+            return Response(preview_document(manager.pk, lines, asked, roster))
+        return Response(hand_over_document(hand_over(manager.pk, at=caller.at, by=caller.user, **asked), current()))
+
+
+class HandOverBatchView(ApiView):
+    scopes = {"GET": "read"}
+
+    @described.READ_HAND_OVER
+    def get(self, request: Request, hand_over_id: str) -> Response:
+        refuse_unknown(request, ())
+        return Response(hand_over_document(read_hand_over(caller_of(request), hand_over_id), self.roster(request)))
+
+
+class UndoView(ApiView):
+    scopes = {"POST": "manage"}
+
+    @described.UNDO_HAND_OVER
+    def post(self, request: Request, hand_over_id: str) -> Response:
+        caller = caller_of(request)
+        batch = read_hand_over(caller, hand_over_id)
+        return Response(hand_over_document(undo_hand_over(batch.pk, at=caller.at, by=caller.user), current()))
+
+
 # What they share
 
 
@@ -330,6 +367,14 @@ def read_id(caller: Caller, text: str) -> uuid.UUID:
     if not UUID.fullmatch(text):
         raise NotFound("There is no such lead.")
     return visible_lead_id(caller, uuid.UUID(text))
+
+
+def read_hand_over(caller: Caller, text: str) -> HandOver:
+    """Return a hand-over to who sees everything. Raises NotFound."""
+    found = HandOver.objects.filter(pk=text).first() if caller.sees_everything and UUID.fullmatch(text) else None
+    if found is None:
+        raise NotFound("There is no such hand-over.")
+    return found
 
 
 def as_themselves(caller: Caller) -> User | None:

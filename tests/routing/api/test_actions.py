@@ -255,3 +255,49 @@ def test_the_list_of_managers_takes_a_fixed_number_of_statements(
     world.api().get("managers")
     with django_assert_max_num_queries(4):
         world.api().get("managers")
+
+
+# Hand-overs
+
+
+def test_a_managers_leads_are_handed_over_after_a_preview_and_undone(world: World, lead: str) -> None:
+    api = world.api("sue")
+    seen = api.post("managers/ann@example.com/hand-over", {"preview": True}).json()
+    assert (seen["id"], seen["received"], seen["stayed"]) == (None, {"bob@example.com": 1}, 0)
+    assert api.get(f"leads/{lead}").json()["responsible"]["name"] == "Ann"
+    done = api.post("managers/ann@example.com/hand-over", {"also": ["tasks"], "reason": "leaves"}).json()
+    assert done["results"] == seen["results"]
+    assert done["results"][0] | {"name": ""} == {
+        "lead": lead,
+        "name": "",
+        "stage": "sales/new",
+        "to": "bob@example.com",
+        "reason": "fair_share",
+        "undone": None,
+    }
+    assert api.get(f"leads/{lead}").json()["responsible"]["name"] == "Bob"
+    assert api.get(f"hand-overs/{done['id']}").json() == done
+    undone = api.post(f"hand-overs/{done['id']}/undo").json()
+    assert (undone["results"][0]["undone"], undone["undone_at"] is None) == ("back", False)
+    assert api.get(f"leads/{lead}").json()["responsible"]["name"] == "Ann"
+    assert api.post(f"hand-overs/{done['id']}/undo").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"to": "nobody@example.com"}, "/to"),
+        ({"stages": ["nope"]}, "/stages"),
+        ({"stages": "sales/new"}, "/stages"),
+        ({"also": ["money"]}, "/also"),
+        ({"preview": "yes"}, "/preview"),
+    ],
+)
+def test_a_strange_hand_over_changes_nothing(world: World, lead: str, body: dict[str, Any], pointer: str) -> None:
+    answer = world.api().post("managers/ann@example.com/hand-over", body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+    assert world.api().get(f"leads/{lead}").json()["responsible"]["name"] == "Ann"
+
+
+def test_leads_are_not_handed_over_to_the_manager_who_has_them(world: World, lead: str) -> None:
+    assert world.api().post("managers/ann@example.com/hand-over", {"to": "ann@example.com"}).status_code == 409

@@ -93,6 +93,7 @@ def test_no_door_sets_what_is_not_the_senders() -> None:
         "MoveIn": "stage reason",
         "ReassignIn": "manager count reason",
         "CreditBackIn": "reason",
+        "HandOverIn": "to stages also reason preview",
         "DeclineIn": "reason",
         "PauseIn": "minutes reason",
     }
@@ -116,4 +117,5 @@ def test_the_documentation_names_every_address() -> None:
     for place, view in PLACES.items():
         for method in view.scopes:
             address = "/api/v1/" + place.replace("<str:lead_id>", "{id}").replace("<email:email>", "{email}")
+            address = address.replace("<str:hand_over_id>", "{id}")
             assert f"`{method} {address}`" in page
