@@ -18,9 +18,20 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from leadrouter.admin_theme import AdminPasswordChangeForm, ModelAdmin, ReadOnlyAdmin, TabularInline, action, display
+from leadrouter.admin_theme import (
+    AdminPasswordChangeForm,
+    AutocompleteFilter,
+    ModelAdmin,
+    ReadOnlyAdmin,
+    TabularInline,
+    UncountedPaginator,
+    action,
+    display,
+)
 
 from . import clock
+from .careful_admin import CarefulAdmin
+from .changes import told
 from .forms import (
     AccountForm,
     ManagerAddForm,
@@ -31,7 +42,16 @@ from .forms import (
     WorkScheduleForm,
 )
 from .invitations import invitation_path
-from .models import Account, ConfigurationVersion, Manager, Pause, ScheduleException, User, WorkSchedule
+from .models import (
+    Account,
+    ConfigurationChange,
+    ConfigurationVersion,
+    Manager,
+    Pause,
+    ScheduleException,
+    User,
+    WorkSchedule,
+)
 from .roles import may_edit_roles, may_edit_user
 from .services import resume_manager
 
@@ -62,7 +82,7 @@ class GroupAdmin(ModelAdmin, DjangoGroupAdmin):
 
 
 @admin.register(User)
-class UserAdmin(ModelAdmin, DjangoUserAdmin):
+class UserAdmin(CarefulAdmin, DjangoUserAdmin):
     form = UserForm
     add_form = UserAddForm
     add_form_template = None
@@ -128,7 +148,7 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
 
 
 @admin.register(Account)
-class AccountAdmin(ModelAdmin):
+class AccountAdmin(CarefulAdmin):
     form = AccountForm
     fieldsets = (
         (None, {"fields": ("name", "time_zone", "country", "unqualified", "online_minutes", "pause_reasons")}),
@@ -156,6 +176,38 @@ class ConfigurationVersionAdmin(ReadOnlyAdmin):
     list_display = ("version",)
 
 
+@admin.register(ConfigurationChange)
+class ConfigurationChangeAdmin(ReadOnlyAdmin):
+    """The history of the configuration: for all who may look at it."""
+
+    list_display = ("at", "by", "way", "thing", "action", "what")
+    list_filter = ("model", "action", ("by", AutocompleteFilter), ("at", admin.DateFieldListFilter))
+    list_select_related = ("by",)
+    search_fields = ("name__istartswith",)
+    paginator = UncountedPaginator
+    ordering = ("-at", "-pk")
+    fields = ("at", "by", "way", "thing", "action")
+    change_form_template = "accounts/change_page.html"
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return request.user.has_perm("accounts.view_workschedule")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        change = self.get_object(request, object_id)
+        context = {"changes": told([change])} if isinstance(change, ConfigurationChange) else {}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    @display(description=_("thing"))
+    def thing(self, change: ConfigurationChange) -> str:
+        return f"{change.model.partition('.')[2]} {change.name or change.row_id}"
+
+    @display(description=_("what"))
+    def what(self, change: ConfigurationChange) -> str:
+        return ", ".join(column for column in change.after or change.before if column != "id")
+
+
 # Working hours
 
 
@@ -169,7 +221,7 @@ class ExceptionInline(TabularInline):
 
 
 @admin.register(WorkSchedule)
-class WorkScheduleAdmin(ModelAdmin):
+class WorkScheduleAdmin(CarefulAdmin):
     form = WorkScheduleForm
     list_display = ("title", "code", "kind", "managers_counted", "holiday_country")
     list_filter = ("kind",)
@@ -194,7 +246,7 @@ class WorkScheduleAdmin(ModelAdmin):
 
 
 @admin.register(ScheduleException)
-class ScheduleExceptionAdmin(ModelAdmin):
+class ScheduleExceptionAdmin(CarefulAdmin):
     form = ScheduleExceptionForm
     list_display = ("whose", "first_day", "last_day", "kind", "hours")
     list_filter = ("kind", ("first_day", admin.DateFieldListFilter))
@@ -216,7 +268,7 @@ class ScheduleExceptionAdmin(ModelAdmin):
 
 
 @admin.register(Manager)
-class ManagerAdmin(ModelAdmin):
+class ManagerAdmin(CarefulAdmin):
     form = ManagerForm
     list_display = ("name", "email", "active", "schedule", "is_paused", "last_seen_at")
     list_filter = ("active", "schedule")

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from . import holidays, schedules
 
@@ -338,3 +339,45 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return f"{self.manager} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class ConfigurationChangeQuerySet(models.QuerySet["ConfigurationChange"]):
+    def of(self, model: str, row_id: int) -> ConfigurationChangeQuerySet:
+        """Return what was changed of a thing, and of what belongs to it."""
+        return self.filter(Q(model=model, row_id=row_id) | Q(owner_model=model, owner_id=row_id))
+
+
+class ConfigurationChange(models.Model):
+    """A row of configuration that was added, changed or removed. Triggers of the database write it (migration 0003)."""
+
+    class Action(models.TextChoices):
+        ADDED = "added", pgettext_lazy("change of configuration", "added")
+        CHANGED = "changed", pgettext_lazy("change of configuration", "changed")
+        REMOVED = "removed", pgettext_lazy("change of configuration", "removed")
+
+    at = models.DateTimeField(db_index=True)
+    # No constraint: what a user did stays, whatever becomes of the user.
+    by = models.ForeignKey(User, on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+    way = models.CharField(max_length=200, help_text=_("Empty: the admin, or SQL by hand"))
+    model = models.CharField(max_length=100, help_text=_("Such as routing.trigger"))
+    row_id = models.BigIntegerField()
+    name = models.CharField(max_length=200, help_text=_("Of the thing, as it was then"))
+    owner_model = models.CharField(max_length=100, help_text=_("On whose page it is looked for; empty: its own"))
+    owner_id = models.BigIntegerField(null=True)
+    action = models.CharField(max_length=8, choices=Action.choices)
+    before = models.JSONField()
+    after = models.JSONField()
+
+    objects = ConfigurationChangeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("change of configuration")
+        verbose_name_plural = _("changes of configuration")
+        ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(fields=["model", "row_id"], name="configurationchange_of_row"),
+            models.Index(fields=["owner_model", "owner_id"], name="configurationchange_of_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.name or self.row_id}: {self.get_action_display()}"

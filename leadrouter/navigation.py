@@ -84,7 +84,12 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
         [
             of_model(_("Account"), "settings", "accounts", "account"),
             Entry(_("Configuration file"), "description", "admin:configuration", "routing.change_trigger"),
-            Entry(_("History of changes"), "history", "admin:changes", "routing.view_trigger"),
+            Entry(
+                _("History of changes"),
+                "history",
+                "admin:accounts_configurationchange_changelist",
+                "accounts.view_workschedule",
+            ),
             of_model(_("Users"), "manage_accounts", "accounts", "user"),
             of_model(_("Groups and rights"), "shield_person", "auth", "group", technical=True),
             of_model(_("Jobs"), "schedule", "django_celery_beat", "periodictask", technical=True),
@@ -112,7 +117,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def may(request: HttpRequest, entry: Entry) -> bool:
     """Tell whether the user may open the page."""
-    allowed = not entry.permission or request.user.has_perm(entry.permission)  # type: ignore[union-attr]
+    allowed = not entry.permission or request.user.has_perm(entry.permission)
     return allowed and (not entry.technical or may_edit_roles(request.user))
 
 

@@ -7,14 +7,17 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
+from accounts.careful_admin import CarefulAdmin
 from accounts.models import Manager
-from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, ReadOnlyAdmin, TabularInline, display
+from leadrouter.admin_theme import AutocompleteFilter, ReadOnlyAdmin, TabularInline, display
 
 from ..engine.values import LEAD
 from ..forms import MemberForm, MemberFormSet, TriggerForm
 from ..models import Ledger, Member, Pipeline, Registry, Stage, Trigger
+from . import file
 
 
 class StageInline(TabularInline):
@@ -29,7 +32,7 @@ class StageInline(TabularInline):
 
 
 @admin.register(Pipeline)
-class PipelineAdmin(ModelAdmin):
+class PipelineAdmin(CarefulAdmin):
     list_display = ("title", "code", "position", "stages_counted")
     search_fields = ("code__startswith", "title__istartswith")
     fields = ("title", "code", "position")
@@ -44,7 +47,7 @@ class PipelineAdmin(ModelAdmin):
 
 
 @admin.register(Stage)
-class StageAdmin(ModelAdmin):
+class StageAdmin(CarefulAdmin):
     list_display = ("__str__", "title", "kind", "position")
     list_filter = ("pipeline", "kind")
     list_select_related = ("pipeline",)
@@ -90,7 +93,7 @@ def standings(registry_id: int) -> list[dict[str, Any]]:
 
 
 @admin.register(Registry)
-class RegistryAdmin(StandingsMixin, ModelAdmin):
+class RegistryAdmin(StandingsMixin, CarefulAdmin):
     list_display = ("title_or_code", "code", "accounting", "reset", "triggers_counted", "turn")
     list_filter = ("accounting",)
     search_fields = ("code__startswith", "title__istartswith")
@@ -146,7 +149,7 @@ class MemberInline(TabularInline):
 
 
 @admin.register(Trigger)
-class TriggerAdmin(ModelAdmin):
+class TriggerAdmin(CarefulAdmin):
     form = TriggerForm
     list_display = (
         "code",
@@ -199,6 +202,17 @@ class TriggerAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trigger]:
         return super().get_queryset(request).annotate(members_counted=Count("members"))
+
+    def get_urls(self) -> Any:
+        wrap = self.admin_site.admin_view
+        return [
+            path("file/", wrap(self.configuration_file), name="configuration"),
+            path("file/download/", wrap(file.download), name="configuration_download"),
+            *super().get_urls(),
+        ]
+
+    def configuration_file(self, request: HttpRequest) -> HttpResponse:
+        return file.configuration_file(request, context=self.admin_site.each_context(request))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import clock
+from accounts.careful_admin import CarefulAdmin
 from accounts.models import Account
 from accounts.roles import editable_users, may_edit_user
 from leadrouter.admin_theme import ModelAdmin, UncountedPaginator, action, display
@@ -29,7 +30,7 @@ from ..services.intake import take_lead
 
 
 @admin.register(Source)
-class SourceAdmin(ModelAdmin):
+class SourceAdmin(CarefulAdmin):
     form = SourceForm
     list_display = ("title", "code", "channel", "active", "country")
     list_filter = ("channel", "active")
@@ -38,7 +39,7 @@ class SourceAdmin(ModelAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):
+class ApiKeyAdmin(CarefulAdmin):
     """A key is seen once, by whoever makes it; afterwards there is only its beginning to know it by."""
 
     form = ApiKeyForm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.changes import signed
 from routing.configuration import MAX_BYTES, BadConfiguration, export_configuration, import_configuration
 from routing.exceptions import Busy
 
@@ -45,7 +47,8 @@ class Command(BaseCommand):
 
     def take(self, name: str, *, dry_run: bool, prune: bool) -> None:
         try:
-            report = import_configuration(_read(name), dry_run=dry_run, prune=prune)
+            with signed(way=f"manage.py config import {name}, {getpass.getuser()}"):
+                report = import_configuration(_read(name), dry_run=dry_run, prune=prune)
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}") from None
         except Busy as error:

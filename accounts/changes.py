@@ -1,0 +1,154 @@
+"""Who changes the configuration, and what was changed, in words. The rows are written by triggers of the database."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db import connection
+from django.db.models import Field, ForeignKey, Model
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from .models import ConfigurationChange, User
+from .preferences import FOR_PROGRAMS
+
+WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+@contextmanager
+def signed(*, by: User | None = None, way: str = "") -> Iterator[None]:
+    """Let every change within say who made it, and by what way: "file team.yaml".
+
+    The name travels in the statement that writes, and holds for its transaction: so it needs no transaction around it,
+    no statement of its own, and leaves nothing behind in a connection that others use next.
+    """
+    actor = str(by.pk) if by is not None else ""
+    said = way.replace("'", "''").replace("\x00", "")
+    # Nothing in it comes from outside but the way, and that is quoted.
+    sign = f"SELECT set_config('leadrouter.actor', '{actor}', true), set_config('leadrouter.way', '{said}', true);"
+    before = connection.execute_wrappers
+    connection.execute_wrappers = [w for w in before if not isinstance(w, _Signing)] + [_Signing(sign)]
+    try:
+        yield
+    finally:
+        connection.execute_wrappers = before
+
+
+class _Signing:
+    def __init__(self, sign: str) -> None:
+        self.sign = sign
+
+    def __call__(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        if isinstance(sql, str) and not many and WRITES.match(sql):
+            sql = (self.sign if params is None else self.sign.replace("%", "%%")) + sql
+        return execute(sql, params, many, context)
+
+
+class SignChanges:
+    """Signs what a signed-in user changes by a page with their name."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method in SAFE or request.path.startswith(FOR_PROGRAMS) or not isinstance(request.user, User):
+            return self.get_response(request)
+        with signed(by=request.user):
+            return self.get_response(request)
+
+
+# In words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A change as people read it."""
+
+    change: ConfigurationChange
+    kind: str  # "Member"
+    values: Sequence[tuple[str, str, str]]  # what, before, after
+
+
+def told(changes: Sequence[ConfigurationChange]) -> list[Told]:
+    """Return the changes in words, in a fixed number of queries."""
+    names = _names_of_rows_referred_to(changes)
+    return [Told(change=change, kind=_kind(change.model), values=list(_values(change, names))) for change in changes]
+
+
+def _model(label: str) -> type[Model] | None:
+    try:
+        return apps.get_model(label)
+    except LookupError:  # of a version of the program that is gone
+        return None
+
+
+def _kind(label: str) -> str:
+    model = _model(label)
+    return capfirst(str(model._meta.verbose_name)) if model else label
+
+
+def _field(model: type[Model] | None, column: str) -> Field[Any, Any] | None:
+    try:
+        return model._meta.get_field(column.removesuffix("_id")) if model else None  # type: ignore[return-value]
+    except FieldDoesNotExist:
+        found = (f for f in model._meta.concrete_fields if f.column == column) if model else iter(())
+        return next(found, None)
+
+
+Names = dict[type[Model], dict[Any, str]]
+
+
+def _names_of_rows_referred_to(changes: Sequence[ConfigurationChange]) -> Names:
+    wanted: dict[type[Model], set[Any]] = defaultdict(set)
+    for change in changes:
+        model = _model(change.model)
+        for column, value in [*change.before.items(), *change.after.items()]:
+            field = _field(model, column)
+            if isinstance(field, ForeignKey) and value is not None:
+                wanted[field.related_model].add(value)
+    return {
+        model: {pk: str(row) for pk, row in _with_their_names(model).in_bulk(ids).items()}
+        for model, ids in wanted.items()
+    }
+
+
+def _with_their_names(model: type[Model]) -> Any:
+    """Return the rows joined with what their names are made of."""
+    rows = model._default_manager.all()
+    joins = [name for name in ("user", "pipeline") if any(f.name == name for f in model._meta.concrete_fields)]
+    return rows.select_related(*joins) if joins else rows
+
+
+def _values(change: ConfigurationChange, names: Names) -> Iterator[tuple[str, str, str]]:
+    model = _model(change.model)
+    for column in change.after or change.before:
+        if column == "id":
+            continue
+        field = _field(model, column)
+        what = capfirst(str(field.verbose_name)) if field else column
+        before, after = (_shown(values.get(column), field, names) for values in (change.before, change.after))
+        if change.action != "changed" and not (before or after):
+            continue  # of what is new or gone, what it did not have says nothing
+        yield what, before, after
+
+
+def _shown(value: Any, field: Any, names: Names) -> str:
+    if value is None or value == "" or value == [] or value == {}:
+        return ""
+    if isinstance(field, ForeignKey):
+        return names.get(field.related_model, {}).get(value, f"#{value}")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    choices = dict(getattr(field, "flatchoices", None) or [])
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value)
+    return str(choices.get(value, value))

@@ -1,0 +1,145 @@
+"""The configuration as a file, in the admin: download it; upload one, see what it would change, and take it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.changes import signed
+from leadrouter import admin_theme
+
+from ..configuration import MAX_BYTES, BadConfiguration, Report, export_configuration, import_configuration
+from ..exceptions import Busy
+from ..roster import read_version
+
+# What one may do to each kind of thing by the admin's pages one may do by a file, and no more.
+MODELS = {
+    "account": "accounts.{}_account",
+    "schedule": "accounts.{}_workschedule",
+    "manager": "accounts.{}_manager",
+    "source": "routing.{}_source",
+    "pipeline": "routing.{}_pipeline",
+    "order of pipelines": "routing.{}_pipeline",
+    "stage": "routing.{}_stage",
+    "registry": "routing.{}_registry",
+    "trigger": "routing.{}_trigger",
+}
+VERBS = {"add": "add", "remove": "delete"}  # all else is a change
+
+
+class FileForm(forms.Form):
+    file = forms.FileField(
+        label=gettext_lazy("Configuration file"),
+        help_text=gettext_lazy("YAML, as downloaded here."),
+        widget=forms.ClearableFileInput(attrs={"accept": ".yaml,.yml,.txt"}),
+    )
+    prune = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Remove what the file does not name"),
+        help_text=gettext_lazy("Only in the sections that the file has; what leads refer to stays, turned off."),
+        widget=admin_theme.CheckboxInput,
+    )
+
+    def clean_file(self) -> str:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_BYTES:
+            raise ValidationError(_("The file is too long: at most %(size)d KiB.") % {"size": MAX_BYTES // 1024})
+        try:
+            return file.read().decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ValidationError(_("The file is no text in UTF-8.")) from None
+
+
+class ConfirmForm(forms.Form):
+    """What was looked at, sent again to be taken."""
+
+    text = forms.CharField(widget=forms.HiddenInput, strip=False, max_length=MAX_BYTES)
+    name = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False)
+    prune = forms.BooleanField(widget=forms.HiddenInput, required=False)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+def configuration_file(request: HttpRequest, *, context: dict[str, Any]) -> HttpResponse:
+    """Show the page; a file that was sent is tried, a file that was confirmed is taken."""
+    if not request.user.has_perm("routing.change_trigger"):
+        raise PermissionDenied
+    if request.method == "POST" and "text" in request.POST:
+        confirmed = ConfirmForm(request.POST)
+        if confirmed.is_valid():
+            return _take(request, context, **confirmed.cleaned_data)
+        return _page(request, context, FileForm())
+    form = FileForm(request.POST, request.FILES) if request.method == "POST" else FileForm()
+    if form.is_bound and form.is_valid():
+        facts = {"text": form.cleaned_data["file"], "prune": form.cleaned_data["prune"]}
+        return _try(request, context, name=request.FILES["file"].name or "", **facts)  # type: ignore[union-attr]
+    return _page(request, context, form)
+
+
+def download(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm("routing.view_trigger"):
+        raise PermissionDenied
+    headers = {"Content-Disposition": 'attachment; filename="leadrouter.yaml"'}
+    return HttpResponse(export_configuration(), content_type="application/yaml; charset=utf-8", headers=headers)
+
+
+def _page(request: HttpRequest, context: dict[str, Any], form: FileForm, **more: Any) -> HttpResponse:
+    shown = context | {"title": _("Configuration file"), "form": form, **more}
+    return TemplateResponse(request, "routing/configuration_page.html", shown)
+
+
+def _try(
+    request: HttpRequest, context: dict[str, Any], *, text: str, prune: bool, name: str, notice: str = ""
+) -> HttpResponse:
+    """Show what the file would change, as the database is now."""
+    version = read_version()
+    try:
+        report = import_configuration(text, dry_run=True, prune=prune)
+    except BadConfiguration as error:
+        return _page(request, context, FileForm(), faults=error.errors, name=name)
+    except Busy as error:
+        return _page(request, context, FileForm(), faults=[("", error.detail)], name=name)
+    confirm = ConfirmForm(initial={"text": text, "prune": prune, "name": name, "version": version})
+    refused = forbidden(request.user, report)
+    more = {"report": report, "confirm": confirm, "refused": refused, "name": name, "notice": notice}
+    return _page(request, context, FileForm(), **more)
+
+
+def _take(
+    request: HttpRequest, context: dict[str, Any], *, text: str, prune: bool, name: str, version: int
+) -> HttpResponse:
+    """Import what was confirmed; where the configuration has changed since it was looked at, show it anew."""
+    if read_version() != version:
+        notice = _("The configuration was changed meanwhile: this is what the file would change now.")
+        return _try(request, context, text=text, prune=prune, name=name, notice=notice)
+    try:
+        if forbidden(request.user, import_configuration(text, dry_run=True, prune=prune)):
+            raise PermissionDenied
+        with signed(by=request.user, way=f"file {name}"):  # type: ignore[arg-type]
+            report = import_configuration(text, prune=prune)
+    except BadConfiguration as error:
+        return _page(request, context, FileForm(), faults=error.errors, name=name)
+    except Busy as error:
+        return _page(request, context, FileForm(), faults=[("", error.detail)], name=name)
+    messages.success(request, _("Taken: %(count)d changes.") % {"count": len(report.changes)})
+    for email, path in report.invitations.items():
+        link = format_html('<a href="{0}">{0}</a>', request.build_absolute_uri(path))
+        messages.info(request, format_html(_("Send {} this link to set a password; it works once: {}"), email, link))
+    return redirect("admin:configuration")
+
+
+def forbidden(user: Any, report: Report) -> list[str]:
+    """Return what of it the user may not do, each as a line of the report."""
+    return [
+        f"{change.action} {change.kind} {change.key}"
+        for change in report.changes
+        if not user.has_perm(MODELS[change.kind].format(VERBS.get(change.action, "change")))
+    ]

@@ -1,0 +1,207 @@
+"""The history of the configuration, and two people who edit the same thing."""
+
+from __future__ import annotations
+
+import pytest
+from django.core import signing
+from django.db import connection
+from django.test import Client
+
+from accounts import clock
+from accounts.changes import signed, told
+from accounts.models import ConfigurationChange, Manager, User
+from routing.configuration import export_configuration, import_configuration
+from routing.models import ApiKey, Member, Trigger
+from tests.admin_pages import errors, filled, save
+from tests.factories import (
+    make_exception,
+    make_manager,
+    make_schedule,
+    make_source,
+    make_supervisor,
+    make_trigger,
+    stage,
+    take,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sue(client):
+    sue = make_supervisor()
+    client.force_login(sue)
+    return sue
+
+
+@pytest.fixture
+def trigger():
+    return make_trigger(members=[(make_manager("ann"), 40)], limit_stages=["sales/new"])
+
+
+def address(row) -> str:
+    return f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/change/"
+
+
+def last() -> ConfigurationChange:
+    return ConfigurationChange.objects.select_related("by").latest("id")
+
+
+def lines(changes) -> list[str]:
+    return [f"{t.kind} {t.change.action}: {', '.join(map(' '.join, t.values))}" for t in told(changes)]
+
+
+# What is written down
+
+
+def test_a_page_writes_down_who_changed_what(client, sue, trigger):
+    save(client, address(trigger), priority="3")
+    change = last()
+    assert (change.by, change.model, change.row_id, change.name) == (sue, "routing.trigger", trigger.pk, "new-leads")
+    assert (change.action, change.before, change.after) == ("changed", {"priority": 10}, {"priority": 3})
+
+
+def test_saving_unchanged_writes_nothing_down(client, sue, trigger):
+    before = ConfigurationChange.objects.count()
+    save(client, address(trigger))
+    assert ConfigurationChange.objects.count() == before
+
+
+def test_members_and_stages_of_the_limit_are_found_with_their_trigger(client, sue, trigger):
+    ann = Member.objects.get()
+    won = stage("sales/won")
+    save(client, address(trigger), **{"members-0-coefficient": "60", "limit_stages": [won.pk]})
+    found = ConfigurationChange.objects.of("routing.trigger", trigger.pk).filter(by=sue)
+    assert {(c.model, c.action) for c in found} == {
+        ("routing.member", "changed"),
+        ("routing.trigger_limit_stages", "added"),
+        ("routing.trigger_limit_stages", "removed"),
+    }
+    assert found.get(model="routing.member").row_id == ann.pk
+    page = client.get(f"/admin/routing/trigger/{trigger.pk}/history/").content.decode()
+    assert "<del>40</del>" in page
+    assert "sales/won" in page
+    assert "Sue" in page
+
+
+def test_a_file_is_written_down_with_who_imported_it(sue):
+    make_trigger(members=[make_manager("ann")])
+    text = export_configuration().replace("coefficient: 1", "coefficient: 7").replace("priority: 10", "priority: 2")
+    with signed(by=sue, way="file it's 100%.yaml"):
+        import_configuration(text)
+    found = ConfigurationChange.objects.filter(by=sue)
+    assert {c.model: c.after for c in found} == {
+        "routing.trigger": {"priority": 2},
+        "routing.member": {"coefficient": 7},
+    }
+    assert {c.way for c in found} == {"file it's 100%.yaml"}
+    with signed():
+        Trigger.objects.update(priority=1)
+    assert (last().by, last().way, last().after) == (None, "", {"priority": 1})
+
+
+def test_sql_by_hand_is_written_down_as_well(trigger):
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM routing_member")
+    assert (last().model, last().action, last().owner_id) == ("routing.member", "removed", trigger.pk)
+
+
+def test_changes_are_told_in_words(trigger):
+    ann = Manager.objects.get()
+    schedule = make_schedule()
+    ann.schedule = schedule
+    ann.save()
+    make_exception(ann, on=clock.now().date())
+    Member.objects.update(coefficient=0, schedule=schedule)
+    newest = list(ConfigurationChange.objects.all()[:3])
+    assert lines(newest)[0] in (
+        "Member changed: Schedule  Office, Coefficient 40 0",
+        "Member changed: Coefficient 40 0, Schedule  Office",
+    )
+    assert lines(newest)[1].startswith("Schedule exception added: ")
+    assert lines(newest)[2] == "Manager changed: Schedule  Office"
+
+
+def test_intake_and_being_seen_write_nothing_down(trigger):
+    make_source()
+    before = ConfigurationChange.objects.count()
+    take(at=clock.now())
+    Manager.objects.update(last_seen_at=clock.now())
+    ApiKey.objects.update(last_used_at=clock.now())
+    assert ConfigurationChange.objects.count() == before
+
+
+def test_no_secret_is_written_down(client, sue):
+    key = ApiKey(name="Landing", scopes=["read"])
+    secret = key.renew()
+    key.save()
+    sue.set_password("a secret of Sue")
+    sue.name = "Susan"
+    sue.save()
+    written = str(list(ConfigurationChange.objects.values_list("before", "after")))
+    assert key.digest not in written
+    assert secret not in written
+    assert sue.password not in written
+    assert last().after == {"name": "Susan"}
+
+
+def test_the_history_takes_no_more_queries_for_more_changes(client, sue, trigger, django_assert_max_num_queries):
+    for number in range(10):
+        Member.objects.create(trigger=trigger, manager=make_manager(f"m{number}"))
+    with django_assert_max_num_queries(14):
+        client.get(f"/admin/routing/trigger/{trigger.pk}/history/")
+    with django_assert_max_num_queries(11):
+        client.get("/admin/accounts/configurationchange/")
+
+
+# Two people
+
+
+@pytest.fixture
+def max_(db):
+    other = Client()
+    other.force_login(make_supervisor("max"))
+    return other
+
+
+def test_the_second_of_two_is_told_what_the_first_changed_and_may_save_again(client, sue, max_, trigger):
+    place = address(trigger)
+    mine, theirs = filled(client, place), filled(max_, place)
+    assert max_.post(place, theirs | {"priority": "3", "members-0-coefficient": "60"}).status_code == 302
+    refused = client.post(place, mine | {"priority": "7"})
+    said = list(errors(refused)["__all__"])
+    assert said[0].startswith("Max changed this while you were editing.")
+    assert said[1:] == ["Priority: 10 → 3", "Ann: Coefficient: 40 → 60"]
+    assert Trigger.objects.get().priority == 3
+    again = mine | {"priority": "7", "seen": refused.context["seen"]}
+    assert client.post(place, again).status_code == 302
+    assert Trigger.objects.get().priority == 7
+
+
+def test_a_member_added_meanwhile_is_named(client, sue, max_, trigger):
+    mine = filled(client, address(trigger))
+    Member.objects.create(trigger=trigger, manager=make_manager("bob"), coefficient=5)
+    said = errors(client.post(address(trigger), mine | {"priority": "7"}))["__all__"]
+    assert "Bob: Coefficient: – → 5" in said
+    assert Trigger.objects.get().priority == 10
+
+
+def test_a_form_whose_seal_is_broken_is_refused(client, sue, trigger):
+    mine = filled(client, address(trigger))
+    assert "damaged" in errors(client.post(address(trigger), mine | {"seen": "forged"}))["__all__"][0]
+
+
+@pytest.mark.parametrize("make", [make_schedule, make_manager, make_trigger, lambda: stage().pipeline])
+def test_what_nobody_touched_is_saved(client, sue, make):
+    row = make()
+    assert "seen" in filled(client, address(row))
+    assert save(client, address(row)).status_code == 302
+
+
+def test_the_form_of_a_user_carries_no_password(client):
+    root = User.objects.create_superuser("root@example.com", "a secret")
+    client.force_login(root)
+    ann = make_manager().user
+    state = signing.loads(filled(client, address(ann))["seen"][0], salt="accounts.careful_admin")
+    assert "password" not in state
+    assert ann.password not in str(state)
