@@ -348,7 +348,7 @@ class ConfigurationChangeQuerySet(models.QuerySet["ConfigurationChange"]):
 
 
 class ConfigurationChange(models.Model):
-    """A row of configuration that was added, changed or removed. Triggers of the database write it (migration 0003)."""
+    """A row of configuration that was added, changed or removed. Triggers of the database write it (migration 0004)."""
 
     class Action(models.TextChoices):
         ADDED = "added", pgettext_lazy("change of configuration", "added")

@@ -47,7 +47,7 @@ def record(table: str, *arguments: str, columns: str = "") -> migrations.RunSQL:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0002_configuration_version")]
+    dependencies = [("accounts", "0003_pause_reasons")]
 
     operations = [
         migrations.CreateModel(

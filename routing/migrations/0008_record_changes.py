@@ -1,4 +1,4 @@
-"""Sources, keys, pipelines, registries and triggers are configuration: each change is written down (accounts, 0003)."""
+"""Sources, keys, pipelines, registries and triggers are configuration: each change is written down (accounts, 0004)."""
 
 from django.db import migrations
 
@@ -30,6 +30,6 @@ def record(table, arguments):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("routing", "0003_roles"), ("accounts", "0003_configuration_change")]
+    dependencies = [("routing", "0007_hand_overs"), ("accounts", "0004_configuration_change")]
 
     operations = [record(table, arguments) for table, arguments in TABLES.items()]
