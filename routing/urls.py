@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import board, desk
+from .views import accept, board, desk
 
 urlpatterns = [
     path("me/", desk.me, name="me"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("me/leads/<uuid:lead_id>/accept/", desk.accept, name="accept"),
     path("me/leads/<uuid:lead_id>/decline/", desk.decline, name="decline"),
     path("me/leads/<uuid:lead_id>/move/", desk.move, name="move"),
+    path("accept/<str:token>/", accept.accept_link, name="accept-link"),
     path("board/", board.board, name="board"),
     path("board", RedirectView.as_view(pattern_name="board", http_method_names=["get", "head"])),
     path("board/<int:manager_id>/pause/", board.pause, name="board-pause"),

@@ -16,7 +16,7 @@ ROOMS = [
     {"api", "views", "forms", "urls", "admin", "management", "demo", "apps", "checks"},
     {"tasks"},
     {"services", "configuration", "audit", "histories", "desk", "board"},
-    {"candidates", "documents"},
+    {"candidates", "documents", "links"},
     {"locks", "roster"},
     {"models", "exceptions", "statements", "spreadsheets"},
     {"engine", "sentences", "explanations"},

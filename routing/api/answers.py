@@ -16,6 +16,7 @@ from rest_framework.settings import api_settings
 from routing.documents import Document, lead_documents
 from routing.engine import identity
 from routing.exceptions import InvalidLead, NotAllowed, NotFound, Refused
+from routing.links import accept_paths
 from routing.models import Lead
 from routing.roster import Roster
 from routing.services.intake import Taken
@@ -45,6 +46,22 @@ def documents_of(caller: Caller, ids: Sequence[uuid.UUID]) -> list[Document]:
     """Return the leads in the order of their ids; those that are gone meanwhile are left out."""
     found = {document["id"]: document for document in lead_documents(visible_leads(caller).filter(pk__in=ids))}
     return masked(caller, [found[str(id_)] for id_ in ids if str(id_) in found])
+
+
+def linked(caller: Caller, documents: list[Document], absolute: Callable[[str], str]) -> list[Document]:
+    """Add to leads on offer the link that accepts with one click, for who may accept them anyway.
+
+    absolute: makes an address of a path.
+    """
+    offered = [uuid.UUID(document["id"]) for document in documents if document["state"] == Lead.State.OFFERED]
+    if not offered or "manage" not in caller.scopes or caller.source_id:
+        return documents
+    paths = accept_paths(offered)
+    for document in documents:
+        manager_id, path = paths.get(uuid.UUID(document["id"]), (None, ""))
+        if path and (caller.sees_everything or manager_id == caller.manager_id):
+            document["accept_link"] = absolute(path)
+    return documents
 
 
 HIDDEN: dict[str, dict[str, str | None]] = {

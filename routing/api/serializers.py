@@ -478,6 +478,11 @@ class LeadOut(Out):
     utm = serializers.DictField()
     comment = serializers.CharField()
     decision = LeadDecisionOut(allow_null=True, help_text="The last one")
+    accept_link = serializers.CharField(
+        required=False,
+        help_text="Of a lead on offer that is read, for its manager's key and the account's with the scope manage: a page "
+        "that accepts with one click, without signing in",
+    )
 
     def get_fields(self) -> dict[str, Any]:
         return {**super().get_fields(), "fields": serializers.DictField()}

@@ -34,6 +34,7 @@ from .answers import (
     documents_of,
     dumps,
     fingerprint,
+    linked,
     one_answer,
     result_of,
     written,
@@ -118,7 +119,8 @@ class LeadsView(IntakeView):
         leads = filtered(visible_leads(caller_of(request)), request, self.roster(request))
         page = NewestFirst()
         ids = page.paginate_queryset(leads, request)
-        return page.get_paginated_response(documents_of(caller_of(request), ids))
+        documents = documents_of(caller_of(request), ids)
+        return page.get_paginated_response(linked(caller_of(request), documents, request.build_absolute_uri))
 
     @described.TAKE_LEAD
     def post(self, request: Request) -> HttpResponseBase:
@@ -177,7 +179,9 @@ class LeadView(ApiView):
     @described.READ_LEAD
     def get(self, request: Request, lead_id: str) -> Response:
         refuse_unknown(request, ())
-        return Response(document_of(caller_of(request), read_id(caller_of(request), lead_id)))
+        caller = caller_of(request)
+        document = document_of(caller, read_id(caller, lead_id))
+        return Response(linked(caller, [document], request.build_absolute_uri)[0])
 
 
 class DecisionsView(ApiView):

@@ -18,13 +18,16 @@ from .distribution import cases_of, distribute
 
 
 @in_transaction
-def accept_offer(lead_id: UUID, *, at: datetime, by: User | None = None) -> Lead:
+def accept_offer(lead_id: UUID, *, at: datetime, by: User | None = None, offer_id: int | None = None) -> Lead:
     """Accept the lead for the manager whom it is offered to.
 
-    by: who accepts; None: whoever may. Raises NotFound, OfferClosed, NotAllowed.
+    by: who accepts; None: whoever may. offer_id: this offer and no later one of the same lead.
+    Raises NotFound, OfferClosed, NotAllowed.
     """
     lead = locked_lead(lead_id)
     offer = _open_offer(lead, by=by)
+    if offer_id not in (None, offer.pk):
+        raise OfferClosed("This offer is over.")
     if offer.accept_by <= at:
         raise OfferClosed("The time to accept this lead is over.")
     _close(offer, Offer.Outcome.ACCEPTED, at=at)

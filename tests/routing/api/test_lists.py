@@ -240,3 +240,21 @@ def test_decisions_are_told_oldest_first_with_every_candidate(world: World) -> N
     page = world.api().get(f"leads/{lead}/decisions?limit=1").json()
     assert page["results"] == [first]
     assert world.api().get(page["next"]).json()["results"] == [second]
+
+
+# The link that accepts
+
+
+def test_a_lead_on_offer_is_read_with_the_link_that_accepts_it_by_who_may_accept(world: World) -> None:
+    [lead] = take(world)
+    links = {actor: world.api(actor).get(f"leads/{lead}").json().get("accept_link") for actor in ("account", "ann", "sue")}
+    assert len(set(links.values())) == 1
+    assert links["ann"].startswith("http://testserver/accept/")
+    listed = world.api("ann").get("leads").json()["results"]
+    assert listed[0]["accept_link"] == links["ann"]
+    assert "accept_link" not in world.api("key_a").get("leads").json()["results"]
+    world.key("reader", user=world.users["ann"], scopes=["read"])
+    assert "accept_link" not in world.api("reader").get(f"leads/{lead}").json()
+    world.api("ann").client.post(links["ann"])
+    assert world.api("ann").get(f"leads/{lead}").json()["state"] == "assigned"
+    assert "accept_link" not in world.api("ann").get(f"leads/{lead}").json()

@@ -1,0 +1,34 @@
+"""Links that accept an offer with one click, for messages: signed, for one offer and one manager, good until it closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.core.signing import BadSignature, Signer
+from django.urls import reverse
+
+from .models import Offer
+
+SIGNER = Signer(salt="routing.links.accept")
+
+
+def accept_path(offer: Offer) -> str:
+    """Return the path of the page on which the manager accepts the offer without signing in."""
+    return reverse("accept-link", args=[SIGNER.sign_object([offer.pk, offer.manager_id])])
+
+
+def accept_paths(leads: Iterable[UUID]) -> dict[UUID, tuple[int, str]]:
+    """Return of each of the leads that is on offer to whom it is, and the path of the link."""
+    offers = Offer.objects.open().filter(lead__in=list(leads))
+    return {offer.lead_id: (offer.manager_id, accept_path(offer)) for offer in offers}
+
+
+def linked_offer(token: str) -> Offer | None:
+    """Return the offer of a link; None: nobody of ours made it, or whom it was for may no longer sign in."""
+    try:
+        offer_id, manager_id = SIGNER.unsign_object(token)
+    except BadSignature:
+        return None
+    offers = Offer.objects.select_related("lead", "manager__user")
+    return offers.filter(pk=offer_id, manager=manager_id, manager__user__is_active=True).first()
