@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -17,6 +17,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from leadrouter.admin_theme import (
     AdminPasswordChangeForm,
@@ -29,7 +31,7 @@ from leadrouter.admin_theme import (
     display,
 )
 
-from . import clock
+from . import clock, second_factor
 from .careful_admin import CarefulAdmin
 from .changes import told
 from .forms import (
@@ -44,6 +46,7 @@ from .forms import (
 from .invitations import invitation_path
 from .models import (
     Account,
+    AuditEntry,
     ConfigurationChange,
     ConfigurationVersion,
     Manager,
@@ -74,6 +77,8 @@ def invite(request: HttpRequest, user: User) -> None:
 # Users and groups
 
 admin.site.unregister(Group)
+for device in (TOTPDevice, StaticDevice):  # their pages show secrets
+    admin.site.unregister(device)
 
 
 @admin.register(Group)
@@ -95,7 +100,7 @@ class UserAdmin(CarefulAdmin, DjangoUserAdmin):
     ordering = ("email",)
     filter_horizontal = ()
     autocomplete_fields = ()
-    actions = ("invitation_links",)
+    actions = ("invitation_links", "sign_out_everywhere", "forget_second_factor")
 
     def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
         """Show everybody just what they may set: what is not on the form is not read from a request."""
@@ -143,6 +148,36 @@ class UserAdmin(CarefulAdmin, DjangoUserAdmin):
             else:
                 invite(request, user)
 
+    @action(description=_("Sign out everywhere"), permissions=["change"])
+    def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        at = clock.now()
+        for user in self._mine(request, queryset):
+            second_factor.end_sessions(user, at=at, by=cast(User, request.user))
+
+    @action(description=_("Turn off the second factor (telephone lost)"), permissions=["change"])
+    def forget_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        at = clock.now()
+        for user in self._mine(request, queryset):
+            second_factor.turn_off(user, at=at, by=cast(User, request.user))
+
+    def _mine(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
+        """Return those of the users whom the actor may change, and say how many they are."""
+        mine = [user for user in queryset if self.has_change_permission(request, user)]
+        messages.success(request, ngettext("%(count)d user.", "%(count)d users.", len(mine)) % {"count": len(mine)})
+        return mine
+
+
+# The audit trail
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "action", "by", "about", "origin")
+    list_filter = ("action", ("at", admin.DateFieldListFilter))
+    list_select_related = ("by",)
+    search_fields = ("about__startswith", "by__email__startswith")
+    ordering = ("-at", "-pk")
+
 
 # The account
 
@@ -152,6 +187,7 @@ class AccountAdmin(CarefulAdmin):
     form = AccountForm
     fieldsets = (
         (None, {"fields": ("name", "time_zone", "country", "unqualified", "online_minutes", "pause_reasons")}),
+        (_("Security"), {"fields": ("second_factor",)}),
         (
             _("Active channels"),
             {"fields": ("channel_site", "channel_phone", "channel_mail", "channel_api", "channel_chat")},

@@ -159,6 +159,7 @@ class AccountForm(forms.ModelForm):
             "unqualified",
             "online_minutes",
             "pause_reasons",
+            "second_factor",
             "channel_site",
             "channel_phone",
             "channel_mail",
@@ -368,3 +369,15 @@ class SignInForm(AuthenticationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].widget.attrs |= {"type": "email", "autocomplete": "email"}
+
+
+class CodeForm(forms.Form):
+    """A code of the authenticator app, or a recovery code."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false", "autocapitalize": "off"}
+        ),
+    )

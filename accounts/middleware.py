@@ -1,21 +1,76 @@
-"""A manager seen is a manager online; and an admin whose address was tampered with shows its list, not a crash."""
+"""What holds for every page: how long a session lasts, who needs a second factor, who is online, and that an admin whose
+address was tampered with shows its list, not a crash.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, logout
 from django.db import DatabaseError, DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
+from django.urls import reverse
 
-from . import clock
+from . import clock, second_factor
 from .models import Manager, User
 from .services import SEEN_EVERY, mark_online
 
 logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class SessionLimits:
+    """Ends a session some time after its last request, and some time after its start however busy it is.
+
+    The session's own clock is the host's, as Django's is; it is no part of what a lead goes through.
+    """
+
+    RENEWED_EVERY = 600  # seconds; a session is written no oftener for being used
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
+            self._judge(request, now=int(time.time()))
+        return self.get_response(request)
+
+    def _judge(self, request: HttpRequest, *, now: int) -> None:
+        began = request.session.setdefault("began_at", now)
+        used = request.session.setdefault("used_at", now)
+        if now - began >= settings.SESSION_LONGEST_SECONDS or now - used >= settings.SESSION_COOKIE_AGE:
+            logout(request)
+        elif now - used >= self.RENEWED_EVERY:
+            request.session["used_at"] = now  # and with it the session's end moves
+
+
+class SecondFactor:
+    """Sends staff who must have a second factor, and have none yet, to the page where they set it up."""
+
+    OPEN = frozenset(
+        {"sign-in", "sign-out", "sign-in-code", "second-factor", "second-factor-qr", "second-factor-off"}
+        | {"healthz", "readyz", "metrics"}
+    )
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or match.url_name in self.OPEN or request.path_info.startswith("/api/"):
+            return None  # the API asks for itself, of sessions alone
+        if not second_factor.is_missing(request.user):
+            return None
+        return HttpResponseRedirect(f"{reverse('second-factor')}?{urlencode({'next': request.get_full_path()})}")
 
 
 class Online:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -13,6 +15,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -67,6 +70,12 @@ class Account(models.Model):
         blank=True,
         size=50,
         help_text=_("Offered to who pauses; they may write another."),
+    )
+    second_factor = models.BooleanField(
+        _("second factor for staff"),
+        default=False,
+        db_default=False,
+        help_text=_("Who may use the admin sets up an authenticator app before anything else."),
     )
     channel_site = models.BooleanField(_("channel site"), default=True)
     channel_phone = models.BooleanField(_("channel phone"), default=True)
@@ -137,6 +146,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("may sign in"), default=True)
     is_staff = models.BooleanField(_("may use the admin"), default=False)
     date_joined = models.DateTimeField(auto_now_add=True)
+    sessions_ended = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_("How often all sessions were ended; a session knows its number."),
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -155,6 +170,18 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         super().clean()
         self.email = self.email.strip().lower()
+
+    def get_session_auth_hash(self) -> str:
+        """Return what a session is valid for: a new password, or a higher `sessions_ended`, ends it."""
+        return self._session_hash(None)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._session_hash(secret)
+
+    def _session_hash(self, secret: str | None) -> str:
+        value = f"{self.password}:{self.sessions_ended}"
+        return salted_hmac("accounts.User.session", value, secret=secret, algorithm="sha256").hexdigest()
 
 
 class WorkSchedule(models.Model):
@@ -381,3 +408,37 @@ class ConfigurationChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.name or self.row_id}: {self.get_action_display()}"
+
+
+class AuditEntry(models.Model):
+    """Something done with people's data or rights: who, what, when. Rows are only added (a trigger of the database)."""
+
+    class Action(models.TextChoices):
+        RIGHTS = "rights", _("rights changed")
+        PASSWORD = "password", _("password set")
+        KEY = "key", _("API key made or changed")
+        SECOND_FACTOR = "second_factor", _("second factor turned on or off")
+        SESSIONS_ENDED = "sessions_ended", _("signed out everywhere")
+        EXPORTED = "exported", _("data exported")
+        ERASED = "erased", _("person erased")
+        CONFIGURED = "configured", _("configuration imported")
+        PRUNED = "pruned", _("old rows removed")
+        BACKED_UP = "backed_up", _("backed up")
+
+    at = models.DateTimeField(db_index=True)
+    action = models.CharField(max_length=20, choices=Action.choices)
+    # No constraint: what a user did stays, whatever becomes of the user.
+    by = models.ForeignKey(
+        User, on_delete=models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="+"
+    )
+    about = models.CharField(max_length=100, blank=True, help_text=_("Table and id, such as accounts_user:5"))
+    facts = models.JSONField(default=dict, help_text=_("Ids and counts; no names, e-mails or phones"))
+    origin = models.CharField(max_length=63, blank=True, help_text=_("The program, as the database knows it"))
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit trail")
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()} {self.at:%Y-%m-%d %H:%M}"

@@ -9,6 +9,14 @@ urlpatterns = [
     path(
         "admin", RedirectView.as_view(pattern_name="admin:index", http_method_names=["get", "head"])
     ),  # as people type it
+    path(  # one door, one guard
+        "admin/login/",
+        RedirectView.as_view(pattern_name="sign-in", query_string=True, http_method_names=["get", "head"]),
+    ),
+    path("sign-in/code/", views.SignInCode.as_view(), name="sign-in-code"),
+    path("second-factor/", views.second_factor_page, name="second-factor"),
+    path("second-factor/qr.svg", views.second_factor_qr, name="second-factor-qr"),
+    path("second-factor/off/", views.second_factor_off, name="second-factor-off"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("language/", preferences.choose_language, name="language"),
     path("invitation/<str:uidb64>/<str:token>/", views.invitation, name="invitation"),

@@ -1,35 +1,46 @@
-"""Signing in, and setting a first password."""
+"""Signing in by password and second factor, and setting a first password."""
 
 from __future__ import annotations
 
+import time
+from io import BytesIO
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import SetPasswordForm
-from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.views import LoginView, RedirectURLMixin
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.generic import FormView
+from django_otp import login as mark_verified
+from django_otp.qr import write_qrcode_image
 
-from .forms import SignInForm
+from . import clock, second_factor
+from .addresses import client_address
+from .forms import CodeForm, SignInForm
 from .invitations import invited_user
-from .models import Manager
+from .limits import limits
+from .models import Account, Manager, User
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+CODE_SECONDS = 300  # between the password and the code
 
 
-class SignIn(LoginView):
-    """The sign-in page; who is signed in goes on to the page of their role, or to `next` where that is ours."""
+class RoleRedirect(RedirectURLMixin):
+    """Who is signed in goes on to the page of their role, or to `next` where that is ours."""
 
-    authentication_form = SignInForm
-    template_name = "accounts/sign_in.html"
-    http_method_names = ["get", "head", "post"]
-
-    def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if request.user.is_authenticated and (address := self._address_of_role()):
-            return redirect(self.get_redirect_url() or address)
-        return super().get(request, *args, **kwargs)
+    request: HttpRequest
 
     def get_default_redirect_url(self) -> str:
         return self._address_of_role() or reverse("sign-in")
@@ -40,6 +51,149 @@ class SignIn(LoginView):
         if user.is_staff:
             return reverse("admin:index")
         return reverse("me") if user.is_authenticated and Manager.objects.filter(user=user).exists() else None
+
+
+class SignIn(RoleRedirect, LoginView):
+    """The sign-in page. Nobody is signed in before the second factor, where they have one."""
+
+    authentication_form = SignInForm
+    template_name = "accounts/sign_in.html"
+    http_method_names = ["get", "head", "post"]
+
+    def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if request.user.is_authenticated and (address := self._address_of_role()):
+            return redirect(self.get_redirect_url() or address)
+        return super().get(request, *args, **kwargs)
+
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        wait = limits.wait(f"sign-in:{client_address(request)}", limit=settings.SIGN_INS_PER_MINUTE, at=clock.now())
+        return too_many_tries(request, seconds=wait) if wait else super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        user = form.get_user()
+        if not second_factor.is_on(user):
+            return super().form_valid(form)
+        self.request.session["password_given"] = {"user": user.pk, "at": int(time.time()), "password": user.password}
+        return redirect(f"{reverse('sign-in-code')}?{urlencode({'next': self.get_redirect_url()})}")
+
+
+@method_decorator([sensitive_post_parameters("code"), csrf_protect, never_cache], name="dispatch")
+class SignInCode(RoleRedirect, FormView):
+    """The second page of a sign-in, for who has a second factor."""
+
+    form_class = CodeForm
+    template_name = "accounts/sign_in_code.html"
+    http_method_names = ["get", "head", "post"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self.who is None and str(request.method).lower() in self.http_method_names:
+            return redirect("sign-in")
+        return cast(HttpResponse, super().dispatch(request, *args, **kwargs))
+
+    @property
+    def who(self) -> User | None:
+        """Return who gave their password a moment ago, and whose password it still is."""
+        given = self.request.session.get("password_given") or {}
+        if not 0 <= time.time() - given.get("at", 0) <= CODE_SECONDS:
+            return None
+        return User.objects.filter(pk=given["user"], password=given["password"], is_active=True).first()
+
+    def form_valid(self, form: CodeForm) -> HttpResponse:
+        user = self.who
+        device = user and second_factor.matching_device(user, form.cleaned_data["code"])
+        if user is None or device is None:
+            form.add_error(
+                "code", _("This code is wrong, was used, or too many wrong ones came before it. Wait a moment.")
+            )
+            return self.form_invalid(form)
+        del self.request.session["password_given"]
+        login(self.request, user, backend=BACKEND)
+        mark_verified(self.request, device)
+        return redirect(self.get_success_url())
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"next": self.get_redirect_url()}
+
+
+def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None) -> HttpResponse:
+    """Answer a sign-in of somebody who gave too many wrong passwords."""
+    return too_many_tries(request, seconds=int(settings.AXES_COOLOFF_TIME.total_seconds()))
+
+
+def too_many_tries(request: HttpRequest, *, seconds: int) -> HttpResponse:
+    context = {"minutes": -(-seconds // 60)}
+    answer = render(request, "accounts/too_many_tries.html", context, status=429)
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
+
+
+# The second factor
+
+
+@sensitive_post_parameters("code")
+@sensitive_variables("codes")
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def second_factor_page(request: HttpRequest) -> HttpResponse:
+    """Show whether the second factor is on; a POST begins with a new secret, or confirms it by its first code."""
+    user = cast(User, request.user)
+    form = CodeForm(request.POST if "code" in request.POST else None)
+    if request.method == "POST" and "code" not in request.POST:
+        second_factor.begin(user)
+        return redirect(request.get_full_path())
+    if request.method == "POST" and form.is_valid():
+        codes = second_factor.confirm(user, form.cleaned_data["code"], at=clock.now())
+        if codes is not None:
+            update_session_auth_hash(request, user)
+            mark_verified(request, next(iter(second_factor.devices_for_user(user))))
+            return render(request, "accounts/recovery_codes.html", {"codes": codes})
+        form.add_error("code", _("This code is wrong. Is the clock of your device right?"))
+    device = second_factor.begun(user)
+    context = {
+        "page": "second-factor",
+        "form": form,
+        "device": device,
+        "key": second_factor.written_key(device) if device else "",
+        "on": second_factor.is_on(user),
+        "codes_left": second_factor.codes_left(user),
+        "required": user.is_staff and Account.get().second_factor,
+        "next": request.GET.get("next", ""),
+    }
+    return render(request, "accounts/second_factor.html", context)
+
+
+@never_cache
+@login_required
+@require_safe
+def second_factor_qr(request: HttpRequest) -> HttpResponse:
+    """Answer the picture of the secret that is being set up."""
+    device = second_factor.begun(cast(User, request.user))
+    if device is None:
+        raise Http404
+    picture = BytesIO()
+    write_qrcode_image(device.config_url, picture)
+    return HttpResponse(picture.getvalue(), content_type="image/svg+xml")
+
+
+@sensitive_post_parameters("code")
+@login_required
+@require_POST
+def second_factor_off(request: HttpRequest) -> HttpResponse:
+    """Turn the second factor off, for who has it at hand."""
+    user, form = cast(User, request.user), CodeForm(request.POST)
+    if user.is_staff and Account.get().second_factor:
+        messages.error(request, _("Your account asks a second factor of everybody who may use the admin."))
+    elif form.is_valid() and second_factor.matching_device(user, form.cleaned_data["code"]):
+        second_factor.turn_off(user, at=clock.now(), by=user)
+        update_session_auth_hash(request, user)
+        messages.success(request, _("The second factor is off."))
+    else:
+        messages.error(request, _("This code is wrong, so the second factor stays on."))
+    return redirect("second-factor")
+
+
+# Invitations
 
 
 @sensitive_post_parameters("new_password1", "new_password2")

@@ -91,6 +91,7 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
                 "accounts.view_workschedule",
             ),
             of_model(_("Users"), "manage_accounts", "accounts", "user"),
+            of_model(_("Audit trail"), "policy", "accounts", "auditentry", technical=True),
             of_model(_("Groups and rights"), "shield_person", "auth", "group", technical=True),
             of_model(_("Jobs"), "schedule", "django_celery_beat", "periodictask", technical=True),
             of_model(_("Heartbeats"), "ecg_heart", "routing", "heartbeat", technical=True),

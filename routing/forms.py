@@ -176,7 +176,7 @@ class ApiKeyForm(forms.ModelForm):
 
     class Meta:
         model = ApiKey
-        fields = ["name", "source", "user", "scopes", "expires_at"]
+        fields = ["name", "source", "user", "scopes", "requests_per_minute", "expires_at"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -345,3 +345,17 @@ def faults(detail: Any, place: str = "") -> Iterator[tuple[str, str]]:
             yield from faults(below, place)
     else:
         yield place, str(detail)
+
+
+class ErasureForm(forms.Form):
+    """The word that makes an erasure no slip of the hand."""
+
+    confirm = forms.CharField(
+        label=_("Type erase to go on"), max_length=20, widget=admin_theme.TextInput(attrs={"autocomplete": "off"})
+    )
+
+    def clean_confirm(self) -> str:
+        word: str = self.cleaned_data["confirm"].strip().lower()
+        if word != "erase":
+            raise ValidationError(_("Type the word erase."))
+        return word

@@ -48,7 +48,7 @@ class ApiKeyAdmin(CarefulAdmin):
     list_select_related = ("source", "user")
     search_fields = ("name__istartswith", "prefix__startswith")
     autocomplete_fields = ("source", "user")
-    fields = ("name", "source", "user", "scopes", "expires_at")
+    fields = ("name", "source", "user", "scopes", "requests_per_minute", "expires_at")
     actions = ("revoke",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
+from accounts import second_factor
 from accounts.models import User
 from accounts.services import mark_online
 from routing.models import ApiKey
@@ -35,7 +36,7 @@ COLUMNS = """
 BY_PREFIX = Statement(
     "by_prefix",
     f"""
-SELECT {COLUMNS}, k.id, k.digest, k.scopes, k.source_id,
+SELECT {COLUMNS}, k.id, k.digest, k.scopes, k.source_id, k.requests_per_minute,
     k.last_used_at IS NULL OR k.last_used_at < now.at - interval '1 minute',
     k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now.at)
         AND coalesce(s.active, true) AND coalesce(u.is_active, true)
@@ -80,6 +81,7 @@ class Caller:
     scopes: frozenset[str]
     sees_everything: bool  # the account's key, or a supervisor
     key_id: int | None = None  # None: a session
+    key_limit: int | None = None  # requests a minute; None: as the settings say
     source_id: int | None = None  # of the key
     user_id: int | None = None  # of the key or the session
     manager_id: int | None = None  # of that user
@@ -127,13 +129,14 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         known = hmac.compare_digest(digest.encode(), (row[7] if row else NO_DIGEST).encode())
         if row is None or not known or not row[-1]:
             raise exceptions.AuthenticationFailed
-        user_id, manager_id, unseen, supervises, at, version, key_id, _, scopes, source_id, unused, _ = row
+        user_id, manager_id, unseen, supervises, at, version, key_id, _, scopes, source_id, limit, unused, _ = row
         caller = Caller(
             at=at,
             version=version,
             scopes=frozenset(scopes),
             sees_everything=supervises if user_id else source_id is None,
             key_id=key_id,
+            key_limit=limit,
             source_id=source_id,
             user_id=user_id,
             manager_id=manager_id,
@@ -173,6 +176,8 @@ class SessionAuthentication(authentication.SessionAuthentication):
         if found is None:
             return None
         user = found[0]
+        if second_factor.is_missing(user):
+            raise exceptions.AuthenticationFailed
         rows = run(BY_USER, user=user.pk, groups=SUPERVISING_GROUPS)
         if not rows:
             raise exceptions.AuthenticationFailed

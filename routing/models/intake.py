@@ -65,6 +65,9 @@ class ApiKey(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="keys"
     )
     scopes = ArrayField(models.CharField(max_length=8, choices=Scope.choices))
+    requests_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("How often it may be used in a minute; 0: any; empty: as the settings say.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,118 @@
+"""The second factor of a sign-in: an authenticator app (TOTP, RFC 6238), and recovery codes for a lost telephone.
+
+The devices are django-otp's; a recovery code is stored as a digest. Whoever turns it on has it asked at each sign-in;
+the account says whether staff must.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from base64 import b32encode
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django_otp import devices_for_user
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from . import trail
+from .models import Account, AuditEntry, User
+
+RECOVERY_CODES = 10
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that look alike
+
+
+def is_on(user: User) -> bool:
+    return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+
+
+def is_missing(user: Any) -> bool:
+    """Tell whether the user must set up a second factor before anything else. user: with django-otp's is_verified."""
+    return bool(user.is_authenticated and user.is_staff) and not user.is_verified() and Account.get().second_factor
+
+
+def begin(user: User) -> TOTPDevice:
+    """Give the user a new secret, which counts for nothing until a code of it is confirmed."""
+    with transaction.atomic():
+        TOTPDevice.objects.filter(user=user, confirmed=False).delete()
+        return TOTPDevice.objects.create(user=user, name="app", confirmed=False)
+
+
+def begun(user: User) -> TOTPDevice | None:
+    return TOTPDevice.objects.filter(user=user, confirmed=False).first()
+
+
+def written_key(device: TOTPDevice) -> str:
+    """Return the secret as one types it into an app that cannot read the picture."""
+    text = b32encode(device.bin_key).decode()
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+@transaction.atomic
+def confirm(user: User, code: str, *, at: datetime) -> list[str] | None:
+    """Turn the second factor on, and end the user's sessions; return the recovery codes, or None for a wrong code."""
+    device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
+    if device is None or not device.verify_token(_digits(code)):
+        return None
+    TOTPDevice.objects.filter(user=user, confirmed=True).delete()
+    TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
+    codes = _new_codes(user)
+    _end_sessions(user)
+    trail.note(AuditEntry.Action.SECOND_FACTOR, at=at, by=user, about=f"accounts_user:{user.pk}", on=True)
+    return codes
+
+
+@transaction.atomic
+def turn_off(user: User, *, at: datetime, by: User) -> None:
+    """Forget the user's devices and codes, and end their sessions."""
+    for device in devices_for_user(user, confirmed=None):
+        device.delete()
+    _end_sessions(user)
+    trail.note(AuditEntry.Action.SECOND_FACTOR, at=at, by=by, about=f"accounts_user:{user.pk}", on=False)
+
+
+def matching_device(user: User, code: str) -> Any:
+    """Return the device of which the code is; None for a wrong one. A code works once; wrong ones slow down the next."""
+    code = code.replace(" ", "").replace("-", "").lower()
+    kind: Any = TOTPDevice if code.isdigit() else StaticDevice
+    with transaction.atomic():  # two who send the same code at once take turns
+        device = kind.objects.select_for_update().filter(user=user, confirmed=True).first()
+        if device is None:
+            return None
+        return device if device.verify_token(code if kind is TOTPDevice else _stored(user, code)) else None
+
+
+def codes_left(user: User) -> int:
+    return StaticToken.objects.filter(device__user=user).count()
+
+
+@transaction.atomic
+def end_sessions(user: User, *, at: datetime, by: User) -> None:
+    """Sign the user out everywhere. Their API keys are apart, and revoked apart."""
+    _end_sessions(user)
+    trail.note(AuditEntry.Action.SESSIONS_ENDED, at=at, by=by, about=f"accounts_user:{user.pk}")
+
+
+def _end_sessions(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(sessions_ended=F("sessions_ended") + 1)
+    user.refresh_from_db(fields=["sessions_ended"])
+
+
+def _new_codes(user: User) -> list[str]:
+    StaticDevice.objects.filter(user=user).delete()
+    device = StaticDevice.objects.create(user=user, name="recovery codes")
+    codes = ["".join(secrets.choice(ALPHABET) for _ in range(10)) for _ in range(RECOVERY_CODES)]
+    StaticToken.objects.bulk_create([StaticToken(device=device, token=_stored(user, code)) for code in codes])
+    return [f"{code[:5]}-{code[5:]}" for code in codes]
+
+
+def _stored(user: User, code: str) -> str:
+    """Return what is kept of a recovery code: as much of its digest as the column holds."""
+    return hashlib.sha256(f"{user.pk}:{code}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _digits(code: str) -> str:
+    return code.replace(" ", "")
