@@ -39,8 +39,20 @@ BY_PREFIX: dict[str, Policy] = {
 }
 
 
+# What no page here asks a browser for, and so nothing that got into one may ask either.
+UNUSED = (
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation",
+    "gyroscope", "hid", "identity-credentials-get", "magnetometer", "microphone", "midi", "payment",
+    "picture-in-picture", "serial", "usb", "web-share", "xr-spatial-tracking",
+)  # fmt: skip
+
+
 class ContentSecurity(CSPMiddleware):
     """Sends the policy of the page; a view may still change its own by django-csp's decorators."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response.headers["Permissions-Policy"] = ", ".join(f"{feature}=()" for feature in UNUSED)
+        return super().process_response(request, response)
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

@@ -16,7 +16,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
-from django.db.models import Count, Min
+from django.db.models import Count, Max, Min, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -25,14 +25,21 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from accounts import clock
-from routing.models import Decision, Heartbeat, Lead, Offer, Setback
+from routing import audit
+from routing.models import Decision, Heartbeat, Lead, Load, Offer, RefusedIntake, Setback
 
 from . import checks
 
 REQUESTS = Counter("leadrouter_http_requests", "HTTP requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("leadrouter_http_request_seconds", "Time to answer an HTTP request.", ["method", "route"])
+INTAKE = Counter("leadrouter_intake_leads", "Leads that came in, by what became of them.", ["outcome"])
+OUTCOMES = ("created", "known", "refused")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
+
+
+for _outcome in OUTCOMES:  # so that each is there from the first scrape
+    INTAKE.labels(_outcome)
 
 
 def beat(name: str) -> None:
@@ -56,6 +63,8 @@ class RequestMetrics:
         route = match.route if match else "none"
         SECONDS.labels(method, route).observe(time.perf_counter() - started)
         REQUESTS.labels(method, route, response.status_code).inc()
+        for outcome, leads in getattr(response, "intake", {}).items():
+            INTAKE.labels(outcome).inc(leads)
         return response
 
 
@@ -136,27 +145,48 @@ class DatabaseCollector:
         return []  # else the registry would ask the database as soon as the collector is registered
 
     def facts(self, *, at: datetime) -> Iterator[Metric]:
+        yield from self.of_leads(at=at)
+        yield from self.of_the_sweep(at=at)
+        yield from self.of_promises()
+
+    def of_leads(self, *, at: datetime) -> Iterator[Metric]:
+        """Count by what has an index or is counted already: a scrape must cost the same among ten million leads."""
+        waiting = Lead.objects.waiting().aggregate(number=Count("*"), since=Min("created_at"))
+        offered = Offer.objects.open().count()
+        held = Load.objects.aggregate(leads=Sum("leads"))["leads"] or 0
         leads = GaugeMetricFamily("leadrouter_leads", "Leads in each distribution state.", labels=["state"])
-        counts = dict(Lead.objects.order_by().values_list("state").annotate(count=Count("*")))
-        for state in Lead.State.values:
-            leads.add_metric([state], counts.get(state, 0))
+        for state, number in (("waiting", waiting["number"]), ("offered", offered), ("assigned", held - offered)):
+            leads.add_metric([state], number)
         yield leads
-        yield GaugeMetricFamily("leadrouter_offers_open", "Offers to be accepted.", value=Offer.objects.open().count())
-        since = Lead.objects.waiting().aggregate(since=Min("created_at"))["since"]
-        age = (at - since).total_seconds() if since else 0
+        age = (at - waiting["since"]).total_seconds() if waiting["since"] else 0
         yield GaugeMetricFamily("leadrouter_oldest_waiting_seconds", "Age of the oldest waiting lead.", value=age)
         yield GaugeMetricFamily(
             "leadrouter_leads_set_aside",
             "Leads whose distribution failed too often: somebody must look.",
             value=Setback.objects.set_aside().count(),
         )
-        yield CounterMetricFamily(
-            "leadrouter_decisions", "Runs of a trigger on a lead.", value=Decision.objects.count()
-        )
+        yield GaugeMetricFamily("leadrouter_offers_open", "Offers to be accepted.", value=offered)
+        overdue = Offer.objects.overdue(at=at).count()
+        yield GaugeMetricFamily("leadrouter_offers_overdue", "Open offers past their deadline.", value=overdue)
+        last = Decision.objects.aggregate(last=Max("pk"))["last"] or 0
+        yield CounterMetricFamily("leadrouter_decisions", "Runs of a trigger on a lead.", value=last)
+        unsettled = RefusedIntake.objects.filter(settled_at=None).count()
+        yield GaugeMetricFamily("leadrouter_journal_unsettled", "Refused leads nobody dealt with.", value=unsettled)
+
+    def of_the_sweep(self, *, at: datetime) -> Iterator[Metric]:
         ages = GaugeMetricFamily("leadrouter_heartbeat_age_seconds", "Since the last sign of each.", labels=["name"])
         for name, seconds in heartbeat_ages(at=at).items():
             ages.add_metric([name], seconds)
         yield ages
+        took = Heartbeat.objects.filter(name="sweep").values_list("took_seconds", flat=True).first() or 0
+        yield GaugeMetricFamily("leadrouter_sweep_seconds", "How long the last sweep took.", value=took)
+
+    def of_promises(self) -> Iterator[Metric]:
+        """Count what must not be, as far as it is found fast; `manage.py doctor --full` looks everywhere."""
+        broken = audit.broken_sums()
+        yield GaugeMetricFamily("leadrouter_ledger_violations", "Ledgers that do not add up.", value=broken)
+        over = sum(1 for _ in audit.over_limits())
+        yield GaugeMetricFamily("leadrouter_limit_violations", "Managers who hold more than a limit.", value=over)
 
 
 @require_safe
@@ -177,6 +207,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         multiprocess.MultiProcessCollector(registry)
     else:
-        registry.register(REQUESTS)
-        registry.register(SECONDS)
+        for counted in (REQUESTS, SECONDS, INTAKE):
+            registry.register(counted)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -266,7 +266,7 @@ def _summary(errors: list[FieldError]) -> str:
 class ProblemMiddleware:
     """Make every refusal under /api/ a problem document, whoever made it: a middleware, the router, the debugger.
 
-    Stands first, so that nothing answers outside of it.
+    Stands before all that answers; outside of it is only what adds headers and counts.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -1,6 +1,7 @@
 """Every setting of the program, read from the environment; .env.example lists them with a comment each."""
 
 import zoneinfo
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from . import private_services
+from .request_log import without_people
 
 zoneinfo.reset_tzpath(to=())  # the pinned tzdata package, not whatever the machine has
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -29,6 +31,10 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
     "leadrouter",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "accounts",
     "routing",
     "reports",
@@ -50,10 +56,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "leadrouter.request_log.RequestId",
     "leadrouter.health.RequestMetrics",
-    "leadrouter.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "leadrouter.content_security.ContentSecurity",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "leadrouter.problems.ProblemMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "leadrouter.compression.AdminGZip",
@@ -61,13 +69,16 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.SessionLimits",
+    "django_otp.middleware.OTPMiddleware",
+    "accounts.middleware.SecondFactor",
     "accounts.preferences.OwnLanguageAndTime",
     "accounts.changes.SignChanges",
     "accounts.middleware.Online",
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.TolerantAdmin",
+    "axes.middleware.AxesMiddleware",  # last: it answers for a sign-in that is refused
 ]
 
 ROOT_URLCONF = "leadrouter.urls"
@@ -142,16 +153,35 @@ LOGIN_URL = "/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = env.int("SESSION_IDLE_SECONDS", default=12 * 3_600)  # without any request
+SESSION_LONGEST_SECONDS = env.int("SESSION_LONGEST_SECONDS", default=7 * 86_400)  # however busy
+PASSWORD_RESET_TIMEOUT = env.int("INVITATION_SECONDS", default=3 * 86_400)
+
+# Wrong passwords: the fifth of one person from one address shuts that pair out for a while. Not the person: a stranger
+# must not lock them out. How many proxies stand before us says which address in X-Forwarded-For nobody could make up.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=1 if env.bool("BEHIND_PROXY", default=False) else 0)
+SIGN_INS_PER_MINUTE = env.int("SIGN_INS_PER_MINUTE", default=30)  # tries from one address, for whomever; 0: any
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who goes on trying is not shut out for longer
+AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
+AXES_CLIENT_IP_CALLABLE = "accounts.addresses.client_address"
+AXES_USERNAME_CALLABLE = "accounts.addresses.sign_in_name"
+AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
+AXES_CLIENT_STR_CALLABLE = "accounts.addresses.nobody"  # what the log says of who tried: nothing
+AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True  # sign-ins that went well are no business of a guard
+OTP_TOTP_ISSUER = "Leadrouter"
 
 # --- HTTPS: one switch, because half of it is worse than none -------------------------------------------------------
 
@@ -159,6 +189,8 @@ HTTPS = env.bool("HTTPS", default=False)  # true where users reach the program o
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:  # a browser takes such a cookie from this very host alone, over https alone
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -168,6 +200,9 @@ if env.bool("BEHIND_PROXY", default=False):  # only behind a proxy that sets thi
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+# Requests a minute of one API key, unless the key says otherwise; 0: any. Beyond it 429 with Retry-After.
+KEY_REQUESTS_PER_MINUTE = env.int("KEY_REQUESTS_PER_MINUTE", default=60_000)
 
 # --- Sizes: a body is read into memory, so it has an end ------------------------------------------------------------
 
@@ -256,6 +291,7 @@ SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5)  # how late an overdue offer
 EXPIRY = {"expire_seconds": 3_600}
 CELERY_BEAT_SCHEDULE = {  # written into the database by a beat that starts; intervals only, which know no time zone
     "sweep": {"task": "routing.tasks.sweep", "schedule": SWEEP_SECONDS, "options": EXPIRY},
+    "prune": {"task": "routing.tasks.prune", "schedule": 3_600, "options": {"expire_seconds": 7_200}},
     "worker heartbeat": {"task": "leadrouter.worker_heartbeat", "schedule": 10, "options": EXPIRY},
 }
 CELERY_BEAT_SCHEDULER = "leadrouter.beat:ClaimingScheduler"
@@ -285,9 +321,24 @@ READY_SWEEP_SECONDS = env.int("READY_SWEEP_SECONDS", default=max(30, 4 * SWEEP_S
 READY_WORKER_SECONDS = env.int("READY_WORKER_SECONDS", default=max(30, 4 * SWEEP_SECONDS))
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # when set, /metrics asks for it as a bearer token
 
+# --- How long rows are kept that serve for a while; days, 0: for ever -------------------------------------------------
+
+RETENTION = {
+    "JOURNAL_DAYS": env.int("RETENTION_JOURNAL_DAYS", default=30),  # refused leads, with the body that came
+    "IDEMPOTENCY_DAYS": env.int("RETENTION_IDEMPOTENCY_DAYS", default=30),  # answers to repeat; at least 7
+    "IMPORT_DAYS": env.int("RETENTION_IMPORT_DAYS", default=90),  # rows of finished imports, as they were uploaded
+    "SESSION_DAYS": env.int("RETENTION_SESSION_DAYS", default=1),  # after they ended
+    "SIGN_IN_DAYS": env.int("RETENTION_SIGN_IN_DAYS", default=30),  # wrong passwords: login and address
+    "ADMIN_LOG_DAYS": env.int("RETENTION_ADMIN_LOG_DAYS", default=730),
+    "AUDIT_DAYS": env.int("RETENTION_AUDIT_DAYS", default=730),  # at least 90, as the database sees to
+    "PERSON_DAYS": env.int("RETENTION_PERSON_DAYS", default=0),  # contacts erased so long after their last lead
+}
+
 # --- Logs: one JSON object a line, ids only -------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_REQUESTS = env.bool("LOG_REQUESTS", default=False)  # a line of each request; else of those that fail or are slow
+SLOW_REQUEST_SECONDS = env.float("SLOW_REQUEST_SECONDS", default=2.0)
 
 
 def leave_out_requests(logger: object, name: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -314,11 +365,15 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                without_people,
                 structlog.processors.JSONRenderer(default=str),
             ],
         },
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django.server": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
+        "axes": {"level": "WARNING"},  # it greets at every start
+    },
 }

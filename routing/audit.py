@@ -38,13 +38,52 @@ IMPOSSIBLE = {
 
 def violations(*, decisions: bool = True) -> Iterator[str]:
     """Yield each broken promise, as a sentence. decisions: run the engine again on every stored decision, too."""
+    yield from impossible()
+    yield from unbalanced()
+    if decisions:
+        yield from changed_decisions()
+
+
+def impossible() -> Iterator[str]:
+    """Yield what single statements find."""
     for sentence, statement in IMPOSSIBLE.items():
         with connection.cursor() as cursor:
             cursor.execute(statement)
             yield from (f"{sentence}: {row}" for row in cursor.fetchmany(20))
-    yield from unbalanced()
-    if decisions:
-        yield from changed_decisions()
+
+
+# Who holds more than a limit allows: by hand, or because it was lowered since. No decision makes it so.
+OVER_LIMIT = """
+WITH counted AS (
+    SELECT t.id AS trigger, s.id AS stage FROM routing_trigger t JOIN routing_stage s ON CASE
+        WHEN EXISTS (SELECT FROM routing_trigger_limit_stages x WHERE x.trigger_id = t.id)
+        THEN EXISTS (SELECT FROM routing_trigger_limit_stages x WHERE x.trigger_id = t.id AND x.stage_id = s.id)
+        ELSE s.kind IN ('unqualified', 'open') END
+), held AS (
+    SELECT c.trigger, l.manager_id, sum(l.leads) AS leads
+    FROM counted c JOIN routing_load l ON l.stage_id = c.stage WHERE l.leads > 0 GROUP BY 1, 2)
+SELECT t.code, h.manager_id, h.leads, coalesce(m."limit", t."limit")
+FROM held h JOIN routing_trigger t ON t.id = h.trigger
+LEFT JOIN routing_member m ON m.trigger_id = t.id AND m.manager_id = h.manager_id
+WHERE h.leads > coalesce(m."limit", t."limit")
+  AND (m.id IS NOT NULL OR NOT EXISTS (SELECT FROM routing_member x WHERE x.trigger_id = t.id))
+ORDER BY 1, 2
+"""
+
+
+def over_limits() -> Iterator[str]:
+    """Yield each manager who holds more leads than a limit of a trigger."""
+    with connection.cursor() as cursor:
+        cursor.execute(OVER_LIMIT)
+        for trigger, manager, held, limit in cursor.fetchall():
+            yield f"trigger {trigger}: manager {manager} holds {held} leads, the limit is {limit}"
+
+
+def broken_sums() -> int:
+    """Return how many ledgers do not add up to what was deliberately added; their constraint allows none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM routing_ledger WHERE leadrouter_sum(balances) <> added")
+        return int(cursor.fetchone()[0])
 
 
 def unbalanced() -> Iterator[str]:

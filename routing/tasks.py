@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError
 
 from accounts import clock
 
+from .personal_data.retention import prune as prune_now
 from .services.imports import continue_import
 from .services.sweep import sweep as sweep_now
 
@@ -16,6 +17,12 @@ from .services.sweep import sweep as sweep_now
 def sweep() -> None:
     """Do what time has made due."""
     sweep_now(at=clock.now())
+
+
+@shared_task(name="routing.tasks.prune")
+def prune() -> None:
+    """Remove what was kept long enough."""
+    prune_now(at=clock.now())
 
 
 def hurry() -> None:

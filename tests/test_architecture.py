@@ -15,7 +15,7 @@ OURS = [*APPS, "leadrouter", "benchmarks", "tests"]
 ROOMS = [
     {"api", "views", "forms", "urls", "admin", "management", "demo", "apps", "checks"},
     {"tasks"},
-    {"services", "configuration", "audit", "histories", "desk", "board"},
+    {"services", "configuration", "audit", "personal_data", "histories", "desk", "board"},
     {"candidates", "documents", "links"},
     {"locks", "roster"},
     {"models", "exceptions", "statements", "spreadsheets"},

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import clock
 from accounts.forms import PauseForm
-from accounts.models import Manager, Pause
+from accounts.models import Manager, Pause, User
 from accounts.services import pause_manager, resume_manager
 from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action
 
 from ..engine import identity
-from ..forms import CompanyForm, ContactForm
+from ..forms import CompanyForm, ContactForm, ErasureForm
 from ..models import Company, Contact, Task
+from ..personal_data.people import person_of
+from ..personal_data.rights import erase_person, export_person
 from ..services.offers import give_back_offers
 from ..tasks import hurry
 
@@ -40,6 +44,36 @@ class ContactAdmin(ModelAdmin):
     readonly_fields = ("responsible", "created_at")
     paginator = UncountedPaginator
     ordering = ("-pk",)
+    actions = ("export_person", "erase")
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("routing.erase_person"))
+
+    @action(description=_("Export all data of this person"), permissions=["erase"])
+    def export_person(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse:
+        document = export_person(person_of(queryset), at=clock.now(), by=cast(User, request.user))
+        answer = JsonResponse(document, json_dumps_params={"ensure_ascii": False, "indent": 2})
+        answer.headers["Content-Disposition"] = 'attachment; filename="person.json"'
+        return answer
+
+    @action(description=_("Erase all data of this person"), permissions=["erase"])
+    def erase(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse | None:
+        """Erase after a page that says what goes and what stays."""
+        person = person_of(queryset)
+        form = ErasureForm(request.POST if "confirm" in request.POST else None)
+        if form.is_bound and form.is_valid():
+            erase_person(person, at=clock.now(), by=cast(User, request.user))
+            messages.success(request, _("The data of this person is erased."))
+            return None
+        context = self.admin_site.each_context(request) | {
+            "title": _("Erase all data of this person"),
+            "contacts": queryset,
+            "leads_counted": len(person.leads),
+            "form": form,
+            "opts": self.opts,
+            "back": reverse("admin:routing_contact_changelist"),
+        }
+        return TemplateResponse(request, "routing/erase_page.html", context)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str

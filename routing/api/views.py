@@ -6,11 +6,13 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from structlog.contextvars import bind_contextvars
 
 from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
@@ -48,8 +50,10 @@ from .parsers import BadBody, BulkParser, LeadJSONParser, NotAList
 from .permissions import HasScope, refuse_managers, refuse_part_sight, visible_lead_id, visible_leads, visible_managers
 from .renderers import AlwaysJSON, JSONRenderer
 from .serializers import CREDIT_BACK_IN, DECLINE_IN, HAND_OVER_IN, MOVE_IN, PAUSE_IN, REASSIGN_IN, read_lead
+from .throttling import KeyLimit
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+MOST_LOGGED = 20  # leads of one request that a line of the log names
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -58,6 +62,7 @@ class ApiView(APIView):
 
     authentication_classes = (ApiKeyAuthentication, SessionAuthentication)
     permission_classes = (HasScope,)
+    throttle_classes = (KeyLimit,)
     content_negotiation_class = AlwaysJSON
     renderer_classes = (JSONRenderer,)
     parser_classes: Sequence[type[LeadJSONParser]] = (LeadJSONParser,)
@@ -88,7 +93,8 @@ class IntakeView(ApiView):
             if request.method == "POST":
                 journal.keep_request(request, {"code": "internal-error", "status": 500})
             raise
-        if request.method == "POST" and 400 <= response.status_code < 500:
+        # Who sends too fast is told when to send again: keeping each try would fill the journal.
+        if request.method == "POST" and 400 <= response.status_code < 500 and response.status_code != 429:
             journal.keep_request(request, response.data)
         return response
 
@@ -132,7 +138,7 @@ class LeadsView(IntakeView):
         once = self.once(request, render)
         form = read_lead(request.data, at=caller.at, zone=roster.zone)
         results = take_leads([form], source_id=caller.source_id, at=caller.at, once=once, version=caller.version)
-        return written(*render(results))
+        return counted(written(*render(results)), results)
 
 
 class BulkView(IntakeView):
@@ -156,7 +162,7 @@ class BulkView(IntakeView):
 
         once = self.once(request, render)
         results = take_leads(forms, source_id=caller.source_id, at=caller.at, once=once, version=caller.version)
-        response = written(*render(results))
+        response = counted(written(*render(results)), results, refused=len(read) - len(forms))
         journal.keep_items(request, [(line["error"], items[line["index"]]) for line in lines if "error" in line])
         return response
 
@@ -364,6 +370,16 @@ class UndoView(ApiView):
 
 
 # What they share
+
+
+def counted(response: HttpResponse, results: Sequence[Taken | InvalidLead], *, refused: int = 0) -> HttpResponse:
+    """Say of the answer, for metrics and log, which leads it is about and how many were new, known or refused."""
+    taken = [result for result in results if isinstance(result, Taken)]
+    created = sum(result.created for result in taken)
+    outcomes = {"created": created, "known": len(taken) - created, "refused": refused + len(results) - len(taken)}
+    response.intake = outcomes  # type: ignore[attr-defined]
+    bind_contextvars(leads=[str(result.lead_id) for result in taken[:MOST_LOGGED]])
+    return response
 
 
 def read_id(caller: Caller, text: str) -> uuid.UUID:

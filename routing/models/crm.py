@@ -72,6 +72,7 @@ class Contact(models.Model):
 
     class Meta:
         verbose_name = _("contact")
+        permissions = [("erase_person", _("Can export and erase a person's data"))]
 
     def __str__(self) -> str:
         return self.name or self.email or self.phone or self.chat

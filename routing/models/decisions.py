@@ -181,6 +181,7 @@ class Heartbeat(models.Model):
 
     name = models.CharField(max_length=32, primary_key=True)
     at = models.DateTimeField()
+    took_seconds = models.FloatField(null=True, help_text=_("How long it ran the last time"))
 
     def __str__(self) -> str:
         return f"{self.name} {self.at:%H:%M:%S}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from time import monotonic
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -38,12 +39,12 @@ class Swept:
 
 def sweep(*, at: datetime) -> Swept:
     """Redistribute offers out of time and those of who is away, then assign waiting leads that somebody can take now."""
-    swept = Swept()
+    started, swept = monotonic(), Swept()
     suspect(at=at)
     swept.expired = _close(Offer.objects.overdue(at=at).order_by("accept_by"), Offer.Outcome.TIMED_OUT, at=at)
     swept.given_back = _close(Offer.objects.stranded(at=at).order_by("pk"), Offer.Outcome.WITHDRAWN, at=at)
     swept.assigned = sum(_assign_waiting(trigger, at=at) for trigger in _triggers_waited_for())
-    beat("sweep", at=at)
+    beat("sweep", at=at, took_seconds=round(monotonic() - started, 3))
     continue_imports(at=at, blocks=IMPORTED)
     return swept
 
@@ -59,9 +60,9 @@ def _close(offers: QuerySet[Offer], outcome: Offer.Outcome, *, at: datetime) -> 
     return sum(carefully(offers.values_list("lead_id", flat=True).iterator(), close, at=at))
 
 
-def beat(name: str, *, at: datetime) -> None:
+def beat(name: str, *, at: datetime, took_seconds: float | None = None) -> None:
     """Write down that something that must run was seen running."""
-    Heartbeat.objects.update_or_create(name=name, defaults={"at": at})
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": at, "took_seconds": took_seconds})
 
 
 def _triggers_waited_for() -> list[int]:

@@ -1,0 +1,34 @@
+"""An empty database filled from a backup, and looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+
+from leadrouter.backups import BackupFailed, restore
+from routing import audit
+
+
+class Command(BaseCommand):
+    help = "Fill the empty database that DATABASE_URL names from FILE, and see that every promise is kept in it."
+    requires_system_checks: list[str] = []  # there is nothing to check in an empty database
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--unchecked", action="store_true", help="do not look at the promises; large tables take long"
+        )
+
+    def handle(self, **options: Any) -> None:
+        connection.ensure_connection()  # the private server starts when it is needed
+        try:
+            restore(options["file"], database=connection.settings_dict)
+        except (BackupFailed, OSError) as error:
+            raise CommandError(str(error)) from None
+        broken = [] if options["unchecked"] else list(audit.violations())
+        if broken:
+            raise CommandError("\n".join(["Restored, but:", *broken]))
+        self.stdout.write("Restored. Now: manage.py upgrade, then start the program.")

@@ -1,0 +1,43 @@
+"""What a person may ask for: an export of all that is kept of them, and that it be erased."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+
+from accounts import clock
+from routing.personal_data.people import Person, find
+from routing.personal_data.rights import erase_person, export_person
+
+
+class Command(BaseCommand):
+    help = "Export everything that is kept of a person as JSON, or erase it; ids, counts and balances stay."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", choices=["export", "erase"])
+        parser.add_argument("--email", help="with several, whoever has one of them")
+        parser.add_argument("--phone", help="as people write it; without a country code as of the account's country")
+        parser.add_argument("--contact", type=uuid.UUID, metavar="ID")
+        parser.add_argument("--yes", action="store_true", help="erase without asking")
+
+    def handle(self, **options: Any) -> None:
+        person = find(email=options["email"], phone=options["phone"], contact=options["contact"])
+        if person.is_unknown:
+            raise CommandError("Say whom: --email, --phone or --contact.")
+        at = clock.now()
+        if options["what"] == "export":
+            document = export_person(person, at=at)
+            self.stdout.write(json.dumps(document, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2))
+            return
+        if not options["yes"] and not self._confirmed(person):
+            raise CommandError("Nothing was erased.")
+        for place, rows in erase_person(person, at=at).items():
+            self.stdout.write(f"{place}: {rows}")
+
+    def _confirmed(self, person: Person) -> bool:
+        self.stderr.write(f"{len(person.contacts)} contacts, {len(person.leads)} leads. This cannot be undone.")
+        return input("Type erase to go on: ").strip() == "erase"

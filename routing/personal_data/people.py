@@ -1,0 +1,68 @@
+"""Who is meant: the contacts of one person, their leads, and the ways in which the person is written."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.db.models import Q
+
+from accounts.models import Account
+from routing.engine import identity
+from routing.models import Contact, Lead
+
+SHORTEST_NUMBER = 7  # digits; what is shorter is found in too many texts that mean something else
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody whose data is asked for, as far as it is known here."""
+
+    contacts: tuple[uuid.UUID, ...]
+    leads: tuple[uuid.UUID, ...]
+    spellings: frozenset[str]  # e-mails and chat handles, in lower case, as they may stand in a text
+    numbers: frozenset[str]  # digits of telephone numbers, without the country
+
+    @property
+    def is_unknown(self) -> bool:
+        return not (self.contacts or self.spellings or self.numbers)
+
+    @cached_property
+    def lead_texts(self) -> list[str]:
+        return [str(lead) for lead in self.leads]
+
+
+def person_of(contacts: Iterable[Contact], *, written: Iterable[str] = ()) -> Person:
+    """Return the person behind contacts. written: other spellings by which they were asked for."""
+    rows = list(contacts)
+    ids = [row.pk for row in rows]
+    texts = {text for row in rows for text in (row.email, row.email_key, row.chat, row.chat_key) if text}
+    numbers = {number for row in rows for number in (row.phone, row.phone_key) if number}
+    for text in written:
+        (texts if re.search(r"[^\d\s()+./-]", text) else numbers).add(text)
+    return Person(
+        contacts=tuple(ids),
+        leads=tuple(Lead.objects.filter(contact__in=ids).order_by("pk").values_list("pk", flat=True)),
+        spellings=frozenset(text.strip().lower() for text in texts if len(text.strip()) > 3),
+        numbers=frozenset(filter(None, map(_national, numbers))),
+    )
+
+
+def find(*, email: str | None = None, phone: str | None = None, contact: uuid.UUID | None = None) -> Person:
+    """Return the person with this e-mail, phone or contact; with several, whoever has one of them."""
+    key = identity.normalise_email(email) if email else None
+    number = identity.normalise_phone(phone, Account.get().country or None) if phone else None
+    asked = Q(pk__in=[])
+    for column, value in (("email_key", key), ("phone_key", number), ("pk", contact)):
+        if value:
+            asked |= Q(**{column: value})
+    return person_of(Contact.objects.filter(asked).order_by("pk"), written=filter(None, (email, key, phone, number)))
+
+
+def _national(number: str) -> str:
+    """Return the last nine digits of a number, by which it is recognised with and without its country."""
+    digits = "".join(re.findall(r"\d", number, re.ASCII))
+    return digits[-9:] if len(digits) >= SHORTEST_NUMBER else ""

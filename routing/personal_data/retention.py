@@ -1,0 +1,92 @@
+"""How long rows are kept that serve for a while only, and that they go, some at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts import trail
+from accounts.models import AuditEntry
+from routing.models import Contact, ImportRow, IntakeRequest, Lead, RefusedIntake
+
+from .people import person_of
+from .rights import erase_person
+
+BATCH = 1_000
+PEOPLE = 100  # erased in one run
+LEAST_AUDIT_DAYS = 90  # what the database allows
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Rows that go so many days after they came."""
+
+    name: str
+    setting: str  # of the days; 0: they stay
+    rows: Callable[[datetime], QuerySet[Any]]  # those of before an instant
+    least_days: int = 1
+
+
+RULES = (
+    Rule("intake journal", "JOURNAL_DAYS", lambda before: RefusedIntake.objects.filter(at__lt=before)),
+    Rule("idempotency keys", "IDEMPOTENCY_DAYS", lambda before: IntakeRequest.objects.filter(created_at__lt=before), 7),
+    Rule("rows of imports", "IMPORT_DAYS", lambda before: ImportRow.objects.filter(batch__finished_at__lt=before)),
+    Rule("sessions", "SESSION_DAYS", lambda before: Session.objects.filter(expire_date__lt=before)),
+    Rule("sign-in failures", "SIGN_IN_DAYS", lambda before: AccessAttempt.objects.filter(attempt_time__lt=before)),
+    Rule("admin log", "ADMIN_LOG_DAYS", lambda before: LogEntry.objects.filter(action_time__lt=before)),
+    Rule("audit trail", "AUDIT_DAYS", lambda before: AuditEntry.objects.filter(at__lt=before), LEAST_AUDIT_DAYS),
+)
+
+
+def prune(*, at: datetime, seconds: float = 30) -> dict[str, int]:
+    """Remove what was kept long enough, for so many seconds; return the rows by what they were. Safe to run twice."""
+    until = monotonic() + seconds
+    removed = {rule.name: _remove(rule, at=at, until=until) for rule in RULES}
+    removed["people"] = _forget_people(at=at, until=until)
+    removed = {name: rows for name, rows in removed.items() if rows}
+    if removed:
+        trail.note(AuditEntry.Action.PRUNED, at=at, rows=removed)
+    return removed
+
+
+def _remove(rule: Rule, *, at: datetime, until: float) -> int:
+    days = settings.RETENTION[rule.setting]
+    if not days:
+        return 0
+    old = rule.rows(at - timedelta(days=max(days, rule.least_days))).order_by("pk")
+    removed = 0
+    while monotonic() < until:
+        # A batch is a statement of its own: nobody waits behind it, and what is done is done.
+        rows = old.model._default_manager.filter(pk__in=list(old.values_list("pk", flat=True)[:BATCH]))
+        count = rows.delete()[0]
+        removed += count
+        if count < BATCH:
+            break
+    return removed
+
+
+def _forget_people(*, at: datetime, until: float) -> int:
+    """Erase contacts of whom nothing was heard for long and with whom nothing is under way."""
+    days = settings.RETENTION["PERSON_DAYS"]
+    if not days:
+        return 0
+    before = at - timedelta(days=days)
+    theirs = Lead.objects.filter(contact=OuterRef("pk"))
+    alive = theirs.filter(Q(created_at__gte=before) | Q(stage__kind__in=["unqualified", "open"]))
+    known = Q(email_key__isnull=False) | Q(phone_key__isnull=False) | Q(chat_key__isnull=False) | ~Q(name="")
+    forgotten = 0
+    for contact in Contact.objects.filter(~Exists(alive), known, created_at__lt=before).order_by("pk")[:PEOPLE]:
+        if monotonic() >= until:
+            break
+        erase_person(person_of([contact]), at=at)
+        forgotten += 1
+    return forgotten
