@@ -247,7 +247,9 @@ def test_decisions_are_told_oldest_first_with_every_candidate(world: World) -> N
 
 def test_a_lead_on_offer_is_read_with_the_link_that_accepts_it_by_who_may_accept(world: World) -> None:
     [lead] = take(world)
-    links = {actor: world.api(actor).get(f"leads/{lead}").json().get("accept_link") for actor in ("account", "ann", "sue")}
+    links = {
+        actor: world.api(actor).get(f"leads/{lead}").json().get("accept_link") for actor in ("account", "ann", "sue")
+    }
     assert len(set(links.values())) == 1
     assert links["ann"].startswith("http://testserver/accept/")
     listed = world.api("ann").get("leads").json()["results"]
