@@ -30,6 +30,7 @@ if UNFOLD:
     from unfold.widgets import UnfoldAdminAutocompleteWidget as AutocompleteSelect
     from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as CheckboxSelectMultiple
     from unfold.widgets import UnfoldAdminSelectWidget as Select
+    from unfold.widgets import UnfoldAdminSplitDateTimeWidget as SplitDateTimeWidget
     from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
     from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
     from unfold.widgets import UnfoldBooleanSwitchWidget as CheckboxInput
@@ -39,6 +40,7 @@ else:
     from django.contrib.admin import RelatedOnlyFieldListFilter as AutocompleteFilter
     from django.contrib.admin import StackedInline, action
     from django.contrib.admin import TabularInline as ThemeTabularInline
+    from django.contrib.admin.widgets import AdminSplitDateTime as SplitDateTimeWidget
     from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
     from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
     from django.contrib.admin.widgets import AutocompleteSelect
@@ -68,6 +70,7 @@ __all__ = [
     "ReadOnlyAdmin",
     "ReadOnlyInline",
     "Select",
+    "SplitDateTimeWidget",
     "StackedInline",
     "TabularInline",
     "TextInput",

@@ -157,6 +157,40 @@ class MemberForm(forms.ModelForm):
         fields = ["manager", "coefficient", "limit", "schedule", "position"]
 
 
+class TrialForm(forms.Form):
+    """A lead that is not there, to try a trigger on. Everything may be left empty."""
+
+    at = forms.SplitDateTimeField(
+        required=False,
+        label=_("When"),
+        widget=admin_theme.SplitDateTimeWidget,
+        help_text=_("Empty: now. Limits and balances are those of now."),
+    )
+    language = forms.CharField(required=False, max_length=35, label=_("Language"), widget=admin_theme.TextInput)
+    country = forms.CharField(
+        required=False, max_length=2, label=_("Country"), widget=admin_theme.TextInput, help_text=_("For example ES")
+    )
+    region = forms.CharField(required=False, max_length=200, label=_("Region"), widget=admin_theme.TextInput)
+    postal_code = forms.CharField(required=False, max_length=32, label=_("Postal code"), widget=admin_theme.TextInput)
+    product = forms.CharField(required=False, max_length=200, label=_("Product"), widget=admin_theme.TextInput)
+    email = forms.CharField(
+        required=False,
+        max_length=320,
+        label=_("E-mail of the contact"),
+        widget=admin_theme.TextInput,
+        help_text=_("Of an old customer, to try the responsible check."),
+    )
+    domain = forms.CharField(
+        required=False, max_length=255, label=_("Domain of the company"), widget=admin_theme.TextInput
+    )
+    fields = JsonObjectField(  # type: ignore[assignment]
+        required=False, initial=dict, label=_("Fields"), help_text=_('Of your own, as an object: {"employees": 240}')
+    )
+
+    def clean_country(self) -> str:
+        return clean_country(self.cleaned_data["country"])
+
+
 # Sources and keys
 
 

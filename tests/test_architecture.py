@@ -15,7 +15,7 @@ OURS = [*APPS, "leadrouter", "benchmarks", "tests"]
 ROOMS = [
     {"api", "views", "forms", "urls", "admin", "management", "demo", "apps", "checks"},
     {"tasks"},
-    {"services", "configuration", "audit", "personal_data", "histories", "desk", "board"},
+    {"services", "configuration", "audit", "personal_data", "histories", "desk", "board", "soundness", "trial"},
     {"candidates", "documents", "links"},
     {"locks", "roster"},
     {"models", "exceptions", "statements", "spreadsheets"},

@@ -48,3 +48,9 @@ def duration(span: timedelta | None) -> str:
     if minutes:
         return _("%(minutes)d min") % {"minutes": minutes}
     return _("%(seconds)d s") % {"seconds": seconds}
+
+
+@register.filter
+def minutes(count: int) -> str:
+    """Show a number of minutes by its largest units."""
+    return duration(timedelta(minutes=count))

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, F, QuerySet, Sum, Window
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
+from accounts import clock
 from accounts.careful_admin import CarefulAdmin
 from accounts.models import Manager
 from leadrouter.admin_theme import AutocompleteFilter, ReadOnlyAdmin, TabularInline, display
 
+from .. import roster, sentences, soundness, trial
+from ..desk import told_of
 from ..engine.values import LEAD
-from ..forms import MemberForm, MemberFormSet, TriggerForm
+from ..forms import MemberForm, MemberFormSet, TrialForm, TriggerForm
 from ..models import Ledger, Member, Pipeline, Registry, Stage, Trigger
 from . import file
 
@@ -130,7 +136,8 @@ class MemberInline(TabularInline):
     model = Member
     form = MemberForm
     formset = MemberFormSet
-    fields = ("manager", "coefficient", "limit", "schedule", "position")
+    fields = ("manager", "coefficient", "share", "limit", "schedule", "position")
+    readonly_fields = ("share",)
     autocomplete_fields = ("manager", "schedule")
     ordering = ("position", "id")
     ordering_field = "position"
@@ -145,28 +152,30 @@ class MemberInline(TabularInline):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        return super().get_queryset(request).select_related("manager__user", "schedule")
+        whole = Window(Sum("coefficient"), partition_by=F("trigger"))
+        return super().get_queryset(request).select_related("manager__user", "schedule").annotate(whole=whole)
+
+    @display(description=_("share"))
+    def share(self, member: Any) -> str:
+        """Show what the coefficient means while everybody can take leads; trigger.js keeps it right while one types."""
+        whole = getattr(member, "whole", 0)
+        return f"{round(100 * member.coefficient / whole, 1):g} %" if whole else "–"
 
 
 @admin.register(Trigger)
 class TriggerAdmin(CarefulAdmin):
     form = TriggerForm
-    list_display = (
-        "code",
-        "stage",
-        "events",
-        "method",
-        "registry_used",
-        "priority",
-        "members_counted",
-        "acceptance_minutes",
-    )
+    list_display = ("code", "stage", "does", "wrong", "registry_used", "priority")
     list_filter = ("stage__pipeline", "method", ("registry", AutocompleteFilter))
     list_select_related = ("stage__pipeline", "registry")
     search_fields = ("code__startswith", "stage__code__startswith")
     autocomplete_fields = ("stage", "registry", "limit_stages", "duty")
     inlines = (MemberInline,)
     change_form_template = "routing/trigger_page.html"
+
+    class Media:
+        js = ("leadrouter/trigger.js",)
+
     fieldsets = (
         (None, {"fields": ("code", "stage", "on", "priority", "online_only")}),
         (_("Who gets it"), {"fields": ("method", "registry", "limit", "limit_stages", "if_nobody", "duty")}),
@@ -200,14 +209,22 @@ class TriggerAdmin(CarefulAdmin):
             db_field, request, **{"queryset": Stage.objects.select_related("pipeline"), **kwargs}
         )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Trigger]:
-        return super().get_queryset(request).annotate(members_counted=Count("members"))
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Tell of each trigger on the page what it does and what of it cannot work: columns ask nobody."""
+        changes = super().get_changelist_instance(request)
+        current, stages, at = roster.current(), _stages(), clock.now()
+        for trigger in changes.result_list:
+            rule = current.rules.get(trigger.pk)
+            trigger.told = sentences.headline(_words(rule, current, stages)) if rule else ""
+            trigger.faults = soundness.faults_of(rule, current, at=at) if rule else []
+        return changes
 
     def get_urls(self) -> Any:
         wrap = self.admin_site.admin_view
         return [
             path("file/", wrap(self.configuration_file), name="configuration"),
             path("file/download/", wrap(file.download), name="configuration_download"),
+            path("<int:object_id>/try/", wrap(self.try_view), name="routing_trigger_try"),
             *super().get_urls(),
         ]
 
@@ -221,20 +238,67 @@ class TriggerAdmin(CarefulAdmin):
         context: dict[str, Any] = {}
         if trigger is not None:
             registry = trigger.registry or trigger.own_registry
-            context = {"registry": registry, "standings": standings(registry.pk)}
+            context = {"registry": registry, "standings": standings(registry.pk)} | told(trigger)
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
-    @display(description=_("on"))
-    def events(self, trigger: Trigger) -> str:
-        return ", ".join(trigger.on)
+    def try_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Show who would get a lead and why, without distributing any."""
+        trigger = self.get_object(request, str(object_id))
+        if trigger is None or not self.has_view_permission(request, trigger):
+            raise PermissionDenied
+        form = TrialForm(request.POST if request.method == "POST" else None)
+        context = self.admin_site.each_context(request) | told(trigger)
+        context |= {"title": _("Try %s") % trigger, "form": form, "opts": self.opts, "original": trigger}
+        if form.is_bound and form.is_valid():
+            context |= tried(trigger, form.cleaned_data)
+        return TemplateResponse(request, "routing/trial_page.html", context)
+
+    @display(description=_("what it does"))
+    def does(self, trigger: Any) -> str:
+        return trigger.told
+
+    @display(description=_("cannot work"), label="danger")
+    def wrong(self, trigger: Any) -> str:
+        return " ".join(fault.words.removeprefix(f"{trigger.code}: ") for fault in trigger.faults)
 
     @display(description=_("registry"), ordering="registry__code")
     def registry_used(self, trigger: Trigger) -> str:
         return str(trigger.registry) if trigger.registry else str(_("its own"))
 
-    @display(description=_("members"), ordering="members_counted")
-    def members_counted(self, trigger: Any) -> Any:
-        return trigger.members_counted or _("all")
+
+def _stages() -> dict[int, Stage]:
+    return {stage.pk: stage for stage in Stage.objects.select_related("pipeline")}
+
+
+def _words(rule: roster.Rule, current: roster.Roster, stages: dict[int, Stage]) -> sentences.Told:
+    """Return the rule as sentences tell it; here its stage is named with its pipeline."""
+    stage = stages[rule.stage]
+    return replace(told_of(rule, current, stages), stage=f"{stage.pipeline.title}: {stage.title or stage.code}")
+
+
+def told(trigger: Trigger) -> dict[str, Any]:
+    """Return the trigger in sentences, and what of it cannot work."""
+    current = roster.current()
+    rule = current.rules.get(trigger.pk)
+    if rule is None:
+        return {}
+    words = _words(rule, current, _stages())
+    return {
+        "headline": sentences.headline(words),
+        "details": sentences.details(words),
+        "faults": soundness.faults_of(rule, current, at=clock.now()),
+    }
+
+
+def tried(trigger: Trigger, sample: dict[str, Any]) -> dict[str, Any]:
+    """Return what the trigger would do with the sample, and which other trigger would come before it."""
+    current = roster.current()
+    rule, at = current.rules[trigger.pk], sample["at"] or clock.now()
+    first = {current.rules_on[trigger.stage_id, event].code for event in rule.on}
+    return {
+        "outcome": trial.try_on(rule, current, sample, at=at),
+        "other": ", ".join(sorted(first - {trigger.code})),
+    }
 
 
 @admin.register(Member)

@@ -8,7 +8,7 @@
     const box = select.nextElementSibling;
     const name = nameOf(select);
     if (!name || !box || !box.classList.contains("select2")) return;
-    for (const control of box.querySelectorAll(".select2-selection, .select2-search__field")) {
+    for (const control of box.querySelectorAll(".select2-selection, .select2-search__field, .select2-selection__rendered[role=textbox]")) {
       control.setAttribute("aria-label", name);
     }
     // A list of what is chosen may hold a button to clear it, which is no item.

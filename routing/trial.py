@@ -1,0 +1,134 @@
+"""A trigger tried on a lead that is not there: who would get it and why. Decided as a real one is, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from . import explanations
+from .candidates import gather_candidates
+from .desk import seen_now
+from .engine import LEAD, Candidate, Reason, identity
+from .models import Company, Contact, new_id
+from .roster import Roster, Rule
+from .services.distribution import Case, Verdict, decide_all, needs_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A candidate of the trial."""
+
+    name: str
+    chosen: bool
+    eligible: bool
+    words: str
+    coefficient: int
+    held: int
+    limit: int | None
+    before: float  # leads
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What would happen."""
+
+    words: str
+    chosen: str  # "" nobody
+    reason: str
+    accept_by: datetime | None
+    rows: tuple[Row, ...]
+    others_wait: bool  # older leads would come first
+
+
+def try_on(rule: Rule, roster: Roster, sample: Mapping[str, Any], *, at: datetime) -> Outcome:
+    """Decide the sample by the trigger as if it came at the instant, by the numbers that stand in the database now.
+
+    sample: the fields of a lead, and `email`, `phone`, `domain` to know old customers by.
+    Raises Moved when the configuration has changed since the roster was read.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")  # the database itself refuses to write now
+        case = _case(rule, sample, at=at)
+        book, candidates = gather_candidates(rule, roster, at=at, lock=False)
+        others_wait = book.others_wait
+        [verdict] = decide_all([case], rule, roster, book, candidates, at=at)
+    return _outcome(verdict, rule, roster, others_wait=others_wait, at=at)
+
+
+def _case(rule: Rule, sample: Mapping[str, Any], *, at: datetime) -> Case:
+    contact = _known_contact(sample)
+    company = _known_company(sample)
+    return Case(
+        id=new_id(),
+        stage=rule.stage,
+        score=0,
+        created_at=at,
+        needs=needs_of(sample) if rule.skilled else {},
+        contact=contact.pk if contact else None,
+        company=company.pk if company else None,
+        owners={
+            "contact": contact.responsible_id if contact else None,
+            "company": company.responsible_id if company else None,
+        },
+    )
+
+
+def _known_contact(sample: Mapping[str, Any]) -> Contact | None:
+    key = identity.normalise_email(sample.get("email") or "")
+    return Contact.objects.filter(email_key=key).first() if key else None
+
+
+def _known_company(sample: Mapping[str, Any]) -> Company | None:
+    key = identity.normalise_domain(sample.get("domain") or "")
+    return Company.objects.filter(domain_key=key).first() if key else None
+
+
+def _outcome(verdict: Verdict, rule: Rule, roster: Roster, *, others_wait: bool, at: datetime) -> Outcome:
+    decision, zone = verdict.decision, roster.zone
+    seen = [
+        _seen(c, refusal, after, verdict, rule, roster, at=at)
+        for c, refusal, after in zip(verdict.candidates, decision.refusals, decision.balances, strict=True)
+    ]
+    rows = [
+        _row(s, c.balance, after, reason=decision.reason, at=at, zone=zone)
+        for s, c, after in zip(seen, verdict.candidates, decision.balances, strict=True)
+    ]
+    return Outcome(
+        words=explanations.outcome(seen, reason=decision.reason),
+        chosen=next((s.name for s in seen if s.chosen), ""),
+        reason=decision.reason.value,
+        accept_by=verdict.accept_by,
+        rows=tuple(sorted(rows, key=lambda row: (not row.chosen, not row.eligible))),
+        others_wait=others_wait,
+    )
+
+
+def _seen(
+    c: Candidate, refusal: Reason | None, after: int, verdict: Verdict, rule: Rule, roster: Roster, *, at: datetime
+) -> explanations.Seen:
+    chosen = c.manager == verdict.manager
+    owed = after + (LEAD if chosen and verdict.counted else 0)  # their share of this lead included, before anybody paid
+    by_share = verdict.decision.reason is Reason.FAIR_SHARE
+    seen = seen_now(c, rule, roster, at=at, refusal=refusal)
+    return replace(seen, refusal=refusal, chosen=chosen, owed=owed if by_share else c.balance)
+
+
+def _row(seen: explanations.Seen, before: int, after: int, *, reason: Reason, at: datetime, zone: ZoneInfo) -> Row:
+    return Row(
+        name=seen.name,
+        chosen=seen.chosen,
+        eligible=seen.refusal is None,
+        words=explanations.why(seen, reason=reason, at=at, zone=zone),
+        coefficient=seen.coefficient,
+        held=seen.held,
+        limit=seen.limit,
+        before=before / LEAD,
+        after=after / LEAD,
+    )
