@@ -37,7 +37,8 @@ class AdminSite(ThemeAdminSite):
 
 def dashboard(request: HttpRequest) -> dict[str, Any]:
     """Return what the first page shows; each sees what they may look into."""
-    current, at, context = roster.current(), clock.now(), {}
+    current, at = roster.current(), clock.now()
+    context: dict[str, Any] = {}
     if request.user.has_perm("routing.view_lead"):
         late = timedelta(seconds=max(settings.READY_SWEEP_SECONDS, settings.READY_WORKER_SECONDS))
         found = today(current, at=at, late=late)
