@@ -3,6 +3,7 @@
 #   make test    the tests, but those marked slow or browser; ARGS="-k offers" for some of them
 #   make check   lint, types, migrations in step, security, Django's check for production
 #   make bench   how fast it is
+#   make audit   known holes in the libraries
 
 PYTHON ?= python3
 ARGS ?=
@@ -12,7 +13,7 @@ CODE := accounts routing reports leadrouter tests benchmarks manage.py
 # Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
 PURE := $(wildcard accounts/schedules.py accounts/holidays.py routing/engine accounts/periods.py reports/rings.py reports/drawing.py reports/pictures.py)
 
-.PHONY: run test test-slow test-browser check bench shell clean lock .venv dev browser
+.PHONY: audit run test test-slow test-browser check bench shell clean lock .venv dev browser
 
 run: $(BIN)/.runs
 	@exec $(PY) -m leadrouter.devserver
@@ -68,3 +69,10 @@ $(BIN)/.tests: pyproject.toml $(BIN)/.runs
 
 browser: $(BIN)/.tests
 	@PYTHON="$(PYTHON)" .ci/venv browser
+
+# Are there known holes in what is installed? Needs the internet; says so when the list of them cannot be had.
+audit: $(BIN)/.tests
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade >/dev/null
+	@$(PY) -m pip_audit --version >/dev/null 2>&1 || $(PY) -m pip install --quiet pip-audit
+	@$(PY) -m pip_audit --requirement requirements.txt --disable-pip --no-deps --progress-spinner off \
+		|| { status=$$?; echo "pip-audit ended with $$status: holes above, or the list of known holes could not be reached."; exit $$status; }

@@ -45,13 +45,10 @@ class RequestId:
         clear_contextvars()
         bind_contextvars(request_id=name)
         started = time.perf_counter()
-        try:
-            response = self.get_response(request)
-            response.headers["X-Request-ID"] = name
-            self.tell(request, response, seconds=time.perf_counter() - started)
-            return response
-        finally:
-            clear_contextvars()
+        response = self.get_response(request)
+        response.headers["X-Request-ID"] = name
+        self.tell(request, response, seconds=time.perf_counter() - started)
+        return response  # the id stays bound: Django tells of a refusal after the last middleware
 
     def tell(self, request: HttpRequest, response: HttpResponseBase, *, seconds: float) -> None:
         """Write a line of the request where something is wrong with it, or of each with LOG_REQUESTS."""

@@ -19,9 +19,10 @@ def export_person(person: Person, *, at: datetime, by: User | None = None) -> di
     """Return everything that is kept of the person, by place; every column of each row."""
     places: dict[str, list[dict[str, Any]]] = {}
     for place in PLACES:
-        rows = places.setdefault(place.label, [])
-        known = {row["id"] for row in rows}
-        rows += [_readable(row) for row in place.rows(person).values(*_columns(place.model)) if row["id"] not in known]
+        rows, key = places.setdefault(place.label, []), place.model._meta.pk.attname
+        known = {row[key] for row in rows}
+        found = place.rows(person).values(*_columns(place.model))
+        rows += [_readable(row) for row in found if row[key] not in known]
     trail.note(AuditEntry.Action.EXPORTED, at=at, by=by, about=_about(person), contacts=len(person.contacts))
     return {"exported_at": at, "contacts": list(person.contacts), "places": places}
 
