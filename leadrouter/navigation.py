@@ -58,6 +58,7 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
             of_model(_("Decisions"), "gavel", "routing", "decision"),
             of_model(_("Offers"), "timer", "routing", "offer"),
             of_model(_("Adjustments"), "exposure", "routing", "adjustment"),
+            of_model(_("Hand-overs"), "move_group", "routing", "handover"),
         ],
     ),
     (

@@ -20,7 +20,7 @@ from leadrouter import admin_theme
 from .api.parsers import BadBody, parse_body
 from .api.serializers import read_lead
 from .engine import identity
-from .models import ApiKey, Company, Contact, Lead, Member, Source, Stage, Trigger
+from .models import ApiKey, Company, Contact, HandOver, Lead, Member, Source, Stage, Trigger
 
 
 class ChoicesField(forms.TypedMultipleChoiceField):
@@ -330,6 +330,50 @@ class MoveForm(ActionForm):
             "pipeline__position", "pipeline_id", "position", "id"
         )
         self.fields["stage"].queryset = stages  # type: ignore[attr-defined]
+
+
+class HandOverForm(forms.Form):
+    """Which leads of a manager go to others, and to whom."""
+
+    to = forms.ModelChoiceField(
+        Manager.objects.none(),
+        required=False,
+        label=_("To"),
+        empty_label=_("as the triggers decide"),
+        widget=admin_theme.Select,
+    )
+    stages = forms.ModelMultipleChoiceField(
+        Stage.objects.none(),
+        required=False,
+        label=_("Stages"),
+        help_text=_("None ticked: all active stages."),
+        widget=admin_theme.CheckboxSelectMultiple,
+    )
+    also = forms.MultipleChoiceField(
+        choices=HandOver.Along.choices,
+        required=False,
+        label=_("Along go, as far as they are the manager's"),
+        initial=HandOver.Along.values,
+        widget=admin_theme.CheckboxSelectMultiple,
+    )
+    reason = forms.CharField(required=False, max_length=500, label=_("Reason"), widget=admin_theme.TextInput)
+
+    def __init__(self, *args: Any, manager: Manager, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = Manager.objects.active().exclude(pk=manager.pk).select_related("user")
+        stages = Stage.objects.filter(kind__in=Stage.ACTIVE).select_related("pipeline")
+        self.fields["to"].queryset = others  # type: ignore[attr-defined]
+        self.fields["stages"].queryset = stages.order_by("pipeline__position", "pipeline_id", "position", "id")  # type: ignore[attr-defined]
+
+    def asked(self) -> dict[str, Any]:
+        """Return what the service takes."""
+        cleaned = self.cleaned_data
+        return {
+            "to": cleaned["to"].pk if cleaned["to"] else None,
+            "stages": [stage.pk for stage in cleaned["stages"]],
+            "also": cleaned["also"],
+            "reason": cleaned["reason"],
+        }
 
 
 class CreditBackForm(ActionForm):

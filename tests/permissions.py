@@ -158,7 +158,7 @@ class Cast:
     def _filled(self, text: str, route: str) -> str:
         """Put what the world has in place of the parameters of a route: `<lead_id>`, `<str:lead_id>`."""
         known = {"lead_id": self.lead_id, "manager_id": str(self.world.managers["ann"].pk), "email": "ann@example.com"}
-        known |= {"hand_over_id": self.hand_over_id, **PARAMETERS}
+        known |= {"hand_over_id": self.hand_over_id, "batch_id": self.hand_over_id, **PARAMETERS}
         if "<" in text and (match := re.match(r"admin/(\w+)/(\w+)/", route)):
             known["object_id"] = known["id"] = str(_first_of(*match.groups()))
 

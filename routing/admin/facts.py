@@ -15,7 +15,19 @@ from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, ReadOnlyAdmin
 
 from ..documents import decision_documents
 from ..engine.values import LEAD
-from ..models import Adjustment, Decision, Heartbeat, IntakeRequest, LeadEvent, Ledger, Lineup, Load, Offer, Setback
+from ..models import (
+    Adjustment,
+    Decision,
+    Heartbeat,
+    IntakeRequest,
+    LeadEvent,
+    Ledger,
+    Lineup,
+    Load,
+    Offer,
+    Setback,
+    Undertaking,
+)
 from ..services.setbacks import try_again
 
 
@@ -145,3 +157,8 @@ class SetbackAdmin(ModelAdmin):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("name", "at")
+
+
+@admin.register(Undertaking)
+class UndertakingAdmin(ReadOnlyAdmin):
+    list_display = ("id", "begun_at")

@@ -17,8 +17,8 @@ from structlog.contextvars import bind_contextvars
 from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
 from routing.documents import Document, decision_documents
-from routing.exceptions import InvalidLead, NotFound
-from routing.models import Decision, HandOver, Lead
+from routing.exceptions import InvalidLead, NotFound, OfferClosed
+from routing.models import Decision, HandOver, Lead, Offer
 from routing.roster import Roster, current
 from routing.services.assignment import credit_back, reassign
 from routing.services.hand_over import hand_over, preview_hand_over, undo_hand_over
@@ -211,7 +211,7 @@ class AcceptView(ApiView):
     @described.ACCEPT_LEAD
     def post(self, request: Request, lead_id: str) -> Response:
         caller = caller_of(request)
-        lead = read_id(caller, lead_id)
+        lead = offered_id(caller, lead_id)
         accept_offer(lead, at=caller.at, by=as_themselves(caller))
         return Response(result_of(caller, lead))
 
@@ -222,7 +222,7 @@ class DeclineView(ApiView):
     @described.DECLINE_LEAD
     def post(self, request: Request, lead_id: str) -> Response:
         caller = caller_of(request)
-        lead = read_id(caller, lead_id)
+        lead = offered_id(caller, lead_id)
         form = DECLINE_IN.run_validation(request.data)
         decline_offer(lead, at=caller.at, reason=form.get("reason") or "", by=as_themselves(caller))
         return Response(result_of(caller, lead))
@@ -387,6 +387,17 @@ def read_id(caller: Caller, text: str) -> uuid.UUID:
     if not UUID.fullmatch(text):
         raise NotFound("There is no such lead.")
     return visible_lead_id(caller, uuid.UUID(text))
+
+
+def offered_id(caller: Caller, text: str) -> uuid.UUID:
+    """Return the id of a lead whose offer the caller answers. Raises NotFound; OfferClosed to who had it, a moment ago."""
+    try:
+        return read_id(caller, text)
+    except NotFound:
+        known = caller.manager_id and UUID.fullmatch(text)
+        if known and Offer.objects.filter(lead=text, manager=caller.manager_id).exists():
+            raise OfferClosed("The offer to you is over; the lead went to somebody else.") from None
+        raise
 
 
 def read_hand_over(caller: Caller, text: str) -> HandOver:

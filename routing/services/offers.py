@@ -72,6 +72,8 @@ def _open_offer(lead: Lead, *, by: User | None) -> Offer:
     if offer is None:
         raise OfferClosed("This lead is not on offer.")
     if by is not None and by.pk != offer.manager.user_id:
+        if Offer.objects.filter(lead=lead, manager__user=by).exists():
+            raise OfferClosed("The offer to you is over; the lead went to somebody else.")
         raise NotAllowed("This lead is offered to somebody else.")
     return offer
 

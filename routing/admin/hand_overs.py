@@ -1,0 +1,146 @@
+"""Hand-overs: asked for on a manager's page, previewed, done, looked at, undone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from accounts import clock
+from accounts.models import Manager, User
+from leadrouter.admin_theme import AutocompleteFilter
+
+from ..exceptions import Refused
+from ..forms import HandOverForm
+from ..models import HandedLead, HandOver
+from ..roster import Roster, current
+from ..services.hand_over import Line, finish_hand_over, hand_over, preview_hand_over, undo_hand_over
+from .facts import BigReadOnlyAdmin
+
+MOST_SHOWN = 500
+
+
+@admin.register(HandOver)
+class HandOverAdmin(BigReadOnlyAdmin):
+    list_display = ("at", "manager", "to", "by", "reason", "finished_at", "undone_at")
+    list_filter = (("manager", AutocompleteFilter),)
+    list_select_related = ("manager__user", "to__user", "by")
+    fields = ("manager", "to", "by", "reason", "at", "finished_at", "undone_at", "undone_by")
+    change_form_template = "routing/hand_over_page.html"
+    ordering = ("-at",)
+
+    def get_urls(self) -> Any:
+        inside = self.admin_site.admin_view
+        return [
+            path("of/<int:manager_id>/", inside(self.ask), name="routing_handover_of"),
+            path("<uuid:batch_id>/undo/", inside(require_POST(self.undo)), name="routing_handover_undo"),
+            path("<uuid:batch_id>/finish/", inside(require_POST(self.finish)), name="routing_handover_finish"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        batch = self.get_object(request, object_id)
+        return super().change_view(request, object_id, form_url, _shown(batch, request) | (extra_context or {}))
+
+    def ask(self, request: HttpRequest, manager_id: int) -> HttpResponse:
+        """Ask what to hand over and to whom, show who would get what, and do it when that is confirmed."""
+        by = _who_may(request)
+        manager = get_object_or_404(Manager.objects.select_related("user"), pk=manager_id)
+        form = HandOverForm(request.POST or None, manager=manager)
+        lines: list[Line] | None = None
+        if request.method == "POST" and form.is_valid():
+            try:
+                if "confirmed" in request.POST:
+                    return self._do(request, manager, form.asked(), by)
+                wanted = {key: value for key, value in form.asked().items() if key in ("to", "stages")}
+                lines = preview_hand_over(manager.pk, at=clock.now(), **wanted)
+            except Refused as error:
+                form.add_error(None, error.detail)
+        context = self.admin_site.each_context(request) | {
+            "title": _("Hand over the leads of %(manager)s") % {"manager": manager},
+            "form": form,
+            "opts": self.opts,
+            "back": reverse("admin:accounts_manager_change", args=[manager.pk]),
+            **(_previewed(lines, current()) if lines is not None else {}),
+        }
+        return TemplateResponse(request, "routing/hand_over_ask.html", context)
+
+    def _do(self, request: HttpRequest, manager: Manager, asked: dict[str, Any], by: User) -> HttpResponse:
+        batch = hand_over(manager.pk, at=clock.now(), by=by, **asked)
+        self.log_change(request, manager, [{"changed": {"name": str(_("hand-over")), "object": str(batch)}}])
+        went = batch.lines.filter(to__isnull=False).count()
+        sentence = ngettext("%(count)d lead was handed over.", "%(count)d leads were handed over.", went)
+        messages.success(request, sentence % {"count": went})
+        return redirect("admin:routing_handover_change", batch.pk)
+
+    def undo(self, request: HttpRequest, batch_id: UUID) -> HttpResponse:
+        by = _who_may(request)
+        try:
+            batch = undo_hand_over(batch_id, at=clock.now(), by=by)
+        except Refused as error:
+            messages.error(request, error.detail)
+            return redirect("admin:routing_handover_change", batch_id)
+        self.log_change(request, batch, [{"changed": {"name": str(_("undone")), "object": str(batch)}}])
+        back, left = (batch.lines.filter(undone=undone).count() for undone in HandedLead.Undone.values)
+        sentence = _("Given back: %(back)d. Left, because they are no longer where the hand-over put them: %(left)d.")
+        messages.success(request, sentence % {"back": back, "left": left})
+        return redirect("admin:routing_handover_change", batch_id)
+
+    def finish(self, request: HttpRequest, batch_id: UUID) -> HttpResponse:
+        _who_may(request)
+        batch = get_object_or_404(HandOver, pk=batch_id)
+        if batch.finished_at is None and batch.undone_at is None:
+            finish_hand_over(batch.pk, at=clock.now())
+        return redirect("admin:routing_handover_change", batch_id)
+
+
+@admin.register(HandedLead)
+class HandedLeadAdmin(BigReadOnlyAdmin):
+    list_display = ("batch", "lead", "to", "why", "undone")
+    list_select_related = ("batch__manager__user", "lead__contact", "lead__company", "to__user")
+
+
+def _who_may(request: HttpRequest) -> User:
+    """Return who asks. Raises PermissionDenied for who may not change leads."""
+    if not isinstance(request.user, User) or not request.user.has_perm("routing.change_lead"):
+        raise PermissionDenied
+    return request.user
+
+
+def _shown(batch: HandOver | None, request: HttpRequest) -> dict[str, Any]:
+    if batch is None:
+        return {}
+    rows = batch.lines.select_related("lead__contact", "lead__company", "stage__pipeline", "to__user")
+    counts = Counter(batch.lines.values_list("to__user__name", flat=True))
+    changes = request.user.has_perm("routing.change_lead")
+    return {
+        "lines": [(x.lead_id, x.lead, x.stage, x.to, x.why, x.get_undone_display()) for x in rows[:MOST_SHOWN]],
+        "stayed": counts.pop(None, 0),
+        "counts": sorted(counts.items()),
+        "may_undo": changes and batch.may_be_undone(at=clock.now()),
+        "may_finish": changes and batch.finished_at is None and batch.undone_at is None,
+    }
+
+
+def _previewed(lines: list[Line], roster: Roster) -> dict[str, Any]:
+    names = {person.id: person.name or person.email for person in roster.people.values()}
+    counts = Counter(names[line.to] for line in lines if line.to)
+    shown = [(x.lead.pk, x.lead, roster.stages[x.lead.stage_id].path, names.get(x.to or 0), x.why, "") for x in lines]
+    return {
+        "preview": True,
+        "lines": shown[:MOST_SHOWN],
+        "counts": sorted(counts.items()),
+        "stayed": sum(line.to is None for line in lines),
+    }
