@@ -163,10 +163,13 @@ def decide_all(
     return verdicts
 
 
-def anybody(rule: Rule, roster: Roster, *, at: datetime) -> bool:
-    """Tell, without the lock, whether some member could take a lead that asks for nothing special."""
-    _, candidates = gather_candidates(rule, roster, at=at, lock=False)
-    return any(engine.refusal(c) is None for c in candidates) or bool(rule.responsible_check)
+def able(rule: Rule, roster: Roster, *, at: datetime) -> frozenset[int]:
+    """Return, without the lock, who could take a lead that asks for nothing special, or an old customer's."""
+    book, candidates = gather_candidates(rule, roster, at=at, lock=False)
+    takers = {c.manager for c in candidates if engine.refusal(c) is None}
+    if rule.responsible_check:
+        takers.update(id_ for id_ in roster.people if _may_be_given_back(id_, rule, roster, book, at=at))
+    return frozenset(takers)
 
 
 def _decide(
@@ -216,13 +219,17 @@ def _owner(case: Case, rule: Rule, roster: Roster, book: Book, *, at: datetime) 
     """Return who is responsible for the contact or company already, and may have the lead."""
     for kind in rule.responsible_check:
         owner = case.owners.get(kind)
-        if owner is None or owner in case.tried:
-            continue
-        person = roster.people[owner]
-        online = book.online is None or owner in book.online
-        if person.unavailable(at) is None and online if rule.responsible_available else person.active:
+        if owner is not None and owner not in case.tried and _may_be_given_back(owner, rule, roster, book, at=at):
             return owner
     return None
+
+
+def _may_be_given_back(owner: int, rule: Rule, roster: Roster, book: Book, *, at: datetime) -> bool:
+    """Tell whether an old customer may go to whose they are."""
+    person = roster.people[owner]
+    if not rule.responsible_available:
+        return person.active
+    return person.unavailable(at) is None and (book.online is None or owner in book.online)
 
 
 def _chosen(case: Case, rule: Rule, seen: list[Candidate], decision: Decision, *, turn: int, at: datetime) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from uuid import UUID
@@ -18,7 +18,7 @@ from routing.locks import Moved, in_transaction, lock_leads
 from routing.models import Heartbeat, Lead, Offer
 
 from .assignment import record
-from .distribution import anybody, cases_of, distribute
+from .distribution import able, cases_of, distribute
 from .imports import continue_imports
 from .offers import close_offers
 from .setbacks import carefully, is_fault_of_a_lead, suspect
@@ -73,14 +73,20 @@ def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
     """Assign what waits for the trigger, best score first, then oldest; leads that another sweep holds are passed by."""
     roster = rosters.current()
     rule = roster.rules[trigger_id]
-    assigned = 0
-    ids = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", flat=True)
-    batches = carefully(ids.iterator(), partial(_assign_batch, trigger_id=trigger_id, at=at), at=at)
+    assigned, judged = 0, set[UUID]()
+    who = able(rule, roster, at=at)
+    vain = _vain_for(trigger_id, (roster.version, who), at=at)
+    rows = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", flat=True)
+    ids = (id_ for id_ in rows.iterator() if id_ not in vain)
+    batches = carefully(ids, partial(_assign_batch, trigger_id=trigger_id, judged=judged, at=at), at=at)
     try:
-        while anybody(rule, roster, at=at):
+        while able(rule, roster, at=at):
             assigned += next(batches)
-    except (StopIteration, Busy, Moved):
-        pass  # of the last two the next sweep takes care
+    except StopIteration:
+        if not assigned and judged and able(rule, roster, at=at) == who:
+            _vain[trigger_id] = Vain((roster.version, who), vain | judged, at)
+    except (Busy, Moved):
+        pass  # the next sweep goes on
     except Exception as error:
         if not is_fault_of_a_lead(error):
             raise
@@ -88,13 +94,34 @@ def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
     return assigned
 
 
+@dataclass(frozen=True, slots=True)
+class Vain:
+    """Leads that those who are able could not take: they lack the skill, had it before, or it was offered enough."""
+
+    who: tuple[int, frozenset[int]]  # version of the configuration, and who was able to take leads
+    leads: frozenset[UUID] | set[UUID]
+    at: datetime
+
+
+VAIN_FOR = timedelta(minutes=1)  # then they are looked at again: a lead may have been edited
+_vain: dict[int, Vain] = {}  # by trigger; of this process, which only spares it work
+
+
+def _vain_for(trigger_id: int, who: tuple[int, frozenset[int]], *, at: datetime) -> frozenset[UUID] | set[UUID]:
+    """Return the leads that need no look: the last one was in vain, and nobody else has become able since."""
+    last = _vain.get(trigger_id)
+    fresh = last is not None and last.who == who and last.at <= at < last.at + VAIN_FOR
+    return last.leads if last is not None and fresh else frozenset()
+
+
 @in_transaction
-def _assign_batch(ids: Sequence[UUID], *, trigger_id: int, at: datetime) -> int:
+def _assign_batch(ids: Sequence[UUID], *, trigger_id: int, judged: set[UUID], at: datetime) -> int:
     roster = rosters.current()
     rule = roster.rules[trigger_id]
     cases = cases_of(lock_leads(ids, skip_locked=True), rule, waiting=True)
     if not cases:
         return 0
+    judged.update(case.id for case in cases)
     book, verdicts = distribute(sorted(cases, key=lambda c: c.best_first), rule, roster, at=at, first=True)
     record(verdicts, rule, book, at=at)
     return sum(verdict.manager is not None for verdict in verdicts)

@@ -2,8 +2,10 @@
 
 import pytest
 
+from accounts.models import Manager
 from accounts.services import pause_manager, resume_manager
 from routing.models import Decision, Heartbeat, Lead
+from routing.services import sweep as sweeping
 from routing.services.stages import move_lead
 from routing.services.sweep import Swept, sweep
 from tests.factories import (
@@ -27,6 +29,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
+SECOND = MINUTE / 60
 EARLY = MONDAY.replace(hour=7)
 OPENING = MONDAY.replace(hour=9)
 
@@ -195,3 +198,61 @@ def test_more_leads_than_one_transaction_holds_are_assigned_in_one_sweep():
     assert sweep(at=MONDAY).assigned == 601
     assert not Lead.objects.waiting().exists()
     assert sorted(Lead.objects.filter(responsible__user__name=name).count() for name in ("Ann", "Bob")) == [300, 301]
+
+
+def test_a_lead_that_asks_for_what_nobody_has_holds_up_no_other():
+    trigger = make_trigger(members=[make_manager("ann", skills={"language": ["es"]}, active=False)])
+    rare = [take(language="zh", at=EARLY) for _ in range(3)]
+    usual = [take(language="es", at=OPENING) for _ in range(2)]
+    Manager.objects.update(active=True)
+    assert sweep(at=MONDAY).assigned == 2
+    assert owners([*rare, *usual]) == "---AA"
+    late = make_lead(state="waiting", trigger=trigger, language="es", score=-5)
+    assert sweep(at=MONDAY).assigned == 1
+    assert owners([late]) == "A"
+
+
+def test_leads_that_nobody_able_can_take_are_not_looked_at_in_every_sweep(monkeypatch):
+    trigger = make_trigger(members=[make_manager("ann", skills={"language": ["es"]})])
+    for _ in range(5):
+        make_lead(state="waiting", trigger=trigger, language="zh")
+    looked_at = []
+    known = sweeping.distribute
+    monkeypatch.setattr(
+        sweeping, "distribute", lambda cases, *a, **k: looked_at.append(len(cases)) or known(cases, *a, **k)
+    )
+    for seconds in (0, 5, 10, 65):
+        sweep(at=MONDAY + seconds * SECOND)
+    assert looked_at == [5, 5]  # the first time, and after a minute
+    new = make_lead(state="waiting", trigger=trigger, language="es")
+    assert sweep(at=MONDAY + 70 * SECOND).assigned == 1
+    assert (owners([new]), looked_at[2:]) == ("A", [1])
+
+
+def test_a_waiting_lead_is_assigned_as_soon_as_somebody_else_becomes_able(ann_without_chinese):
+    trigger, lead = ann_without_chinese
+    assert sweep(at=MONDAY).assigned == 0
+    assert sweep(at=MONDAY).assigned == 0
+    mei = make_manager("mei", skills={"language": ["zh"]})
+    pause_manager(mei, at=MONDAY, minutes=10)
+    trigger.members.create(manager=mei, position=1)
+    assert sweep(at=MONDAY + MINUTE).assigned == 0
+    assert sweep(at=MONDAY + 10 * MINUTE).assigned == 1
+    assert owners([lead]) == "M"
+
+
+def test_room_under_a_limit_is_seen_whatever_was_in_vain_before():
+    ann = make_manager("ann")
+    trigger = make_trigger(members=[{"manager": ann, "limit": 1}])
+    held = take()
+    waiting = make_lead(state="waiting", trigger=trigger)
+    assert sweep(at=MONDAY).assigned == 0
+    move_lead(held.pk, stage("sales/won").pk, at=MONDAY)
+    assert sweep(at=MONDAY).assigned == 1
+    assert owners([waiting]) == "A"
+
+
+@pytest.fixture
+def ann_without_chinese():
+    trigger = make_trigger(members=[make_manager("ann", skills={"language": ["es"]})])
+    return trigger, make_lead(state="waiting", trigger=trigger, language="zh")

@@ -301,3 +301,12 @@ def test_a_strange_hand_over_changes_nothing(world: World, lead: str, body: dict
 
 def test_leads_are_not_handed_over_to_the_manager_who_has_them(world: World, lead: str) -> None:
     assert world.api().post("managers/ann@example.com/hand-over", {"to": "ann@example.com"}).status_code == 409
+
+
+def test_who_had_the_offer_a_moment_ago_is_told_that_it_is_over(world: World, lead: str) -> None:
+    world.api("ann").post(f"leads/{lead}/decline", {"reason": "busy"})
+    for verb in ("accept", "decline"):
+        answer = world.api("ann").post(f"leads/{lead}/{verb}", {})
+        assert (answer.status_code, answer.json()["code"]) == (409, "offer-closed")
+    assert world.api("ann").post(f"leads/{lead}/move", {"stage": "won"}).status_code == 404
+    assert world.api("bob").post(f"leads/{lead}/accept").json()["state"] == "assigned"
