@@ -185,6 +185,10 @@ class Lead(models.Model):
             models.Index(
                 fields=["arrived_at", "source"], condition=Q(arrived_unqualified=True), name="lead_arrived_unqualified"
             ),
+            # Reports read the leads of a range, and of them no more than stands here.
+            models.Index(
+                fields=["arrived_at"], include=["id", "source", "stage", "responsible"], name="lead_by_arrival"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -230,6 +234,15 @@ class LeadEvent(models.Model):
     class Meta:
         verbose_name = _("lead event")
         ordering = ["at", "id"]
+        indexes = [
+            # The report of response times: when leads were assigned other than by a decision.
+            models.Index(
+                fields=["at"],
+                include=["lead"],
+                condition=Q(kind__in=["reassigned", "handed_over"]),
+                name="leadevent_assigned_at",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"

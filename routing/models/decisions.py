@@ -69,6 +69,19 @@ class Decision(models.Model):
                 fields=["registry", "turn"], condition=Q(counted=True), name="decision_turn_once_per_registry"
             ),
         ]
+        indexes = [
+            # The fairness report: who received how many, and how everybody stood at an instant.
+            models.Index(
+                fields=["registry", "lineup", "at", "turn"],
+                include=["chosen", "method"],
+                condition=Q(counted=True),
+                name="decision_counted_by_lineup",
+            ),
+            # The reports of response times and workload: when leads were assigned.
+            models.Index(
+                fields=["at"], include=["lead", "chosen"], condition=Q(outcome="assigned"), name="decision_assigned_at"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.trigger}: {self.reason}"
@@ -127,6 +140,12 @@ class Offer(models.Model):
         indexes = [
             # The sweep asks every few seconds which open offers are overdue.
             models.Index(fields=["accept_by"], condition=Q(closed_at=None), name="offer_open_by_deadline"),
+            # Reports read the offers of a range, and of them no more than stands here.
+            models.Index(
+                fields=["offered_at"],
+                include=["lead", "manager", "trigger", "outcome", "closed_at"],
+                name="offer_by_time",
+            ),
         ]
 
     def __str__(self) -> str:
