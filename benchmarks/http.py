@@ -21,6 +21,7 @@ from accounts.models import Manager, User
 from routing import audit
 from routing.models import ApiKey, Decision, Lead, Lineup, Member, Pipeline, Registry, Source, Stage, Trigger
 
+from . import reports
 from .floor import TABLES
 from .harness import Load, Server, drop_database, load, make_database, median, serving
 
@@ -353,6 +354,20 @@ def memory(bench: Bench) -> Iterator[Row]:
     )
 
 
+def every_report(bench: Bench) -> Iterator[Row]:
+    """The pages of reports with a million leads of one year stored."""
+    make_database()
+    for page, seconds, busy in reports.measure(bench.rounds):
+        yield Row(
+            f"ms of the report: {page}",
+            1000 * seconds,
+            300,
+            1_000,
+            more_is_better=False,
+            besides=f"processor {1000 * busy:.0f} ms",
+        )
+
+
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "floor": against_the_floor,
     "registries": one_hot_registry,
@@ -361,6 +376,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "promises": promises,
     "memory": memory,
     "stored": stored_leads,
+    "reports": every_report,
 }
 
 
