@@ -32,3 +32,24 @@ def began_at(period: str, at: datetime, zone: ZoneInfo) -> datetime:
 def bounds(period: str, on: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the instants, in UTC, between which the period that holds the date runs: [start, end)."""
     return midnight(start_of(period, on), zone), midnight(end_of(period, on), zone)
+
+
+def offsets(start: datetime, end: datetime, zone: ZoneInfo) -> list[tuple[datetime, int]]:
+    """Return from when on the zone's clocks are how many seconds ahead of UTC: at the start, and at each change."""
+    found = [(start, _offset(start, zone))]
+    for hours in range(24, 24 * ((end - start).days + 2), 24):
+        if _offset(start + timedelta(hours=hours), zone) != found[-1][1]:
+            quarters = (start + timedelta(hours=hours - 24, minutes=15 * n) for n in range(1, 97))
+            whole = (_quarter(at) for at in quarters)
+            change = next(at for at in whole if _offset(at, zone) != found[-1][1])
+            found.append((change, _offset(change, zone)))
+    return found
+
+
+def _offset(at: datetime, zone: ZoneInfo) -> int:
+    return round((at.astimezone(zone).utcoffset() or timedelta()).total_seconds())
+
+
+def _quarter(at: datetime) -> datetime:
+    """Return the quarter of an hour, in UTC, that holds the instant: clocks change at one."""
+    return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)

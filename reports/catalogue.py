@@ -2,23 +2,97 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from .asked import Asked
+from .pages import conversion, fairness, redistribution, response, waiting, workload
+from .tables import Shown
 
-class Report(NamedTuple):
-    address: str  # name of its URL
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    code: str  # in its address
     permission: str
     title: str | Promise
     about: str | Promise
 
+    @property
+    def address(self) -> str:
+        """Return the name of its URL."""
+        return f"report-{self.code}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranged(Report):
+    """A report over a range of dates."""
+
+    shown: Callable[[Asked], Shown]
+    filters: tuple[str, ...]  # fields of AskedForm
+
 
 SOURCES = Report(
-    "report-sources",
-    "routing.view_unqualified",
-    _("Sources of leads"),
-    _("Where the leads came from that arrived as Unqualified."),
+    code="sources",
+    permission="routing.view_unqualified",
+    title=_("Sources of leads"),
+    about=_("Where the leads came from that arrived as Unqualified."),
 )
-ALL = [SOURCES]
+RANGED = [
+    Ranged(
+        code="fairness",
+        permission="reports.view_fairness",
+        title=_("Fairness"),
+        about=_("Leads received against leads due, by manager and registry, and how far apart they ever were."),
+        shown=fairness.shown,
+        filters=fairness.FILTERS,
+    ),
+    Ranged(
+        code="response",
+        permission="reports.view_response",
+        title=_("Response times"),
+        about=_("How long leads that arrived in the range took to be assigned and accepted."),
+        shown=response.shown,
+        filters=response.FILTERS,
+    ),
+    Ranged(
+        code="workload",
+        permission="reports.view_workload",
+        title=_("Workload"),
+        about=_(
+            "What managers hold at this moment against their limits, and how many leads they were given in the range."
+        ),
+        shown=workload.shown,
+        filters=workload.FILTERS,
+    ),
+    Ranged(
+        code="redistribution",
+        permission="reports.view_redistribution",
+        title=_("Redistribution"),
+        about=_("What became of the offers made in the range: how often leads went on, from whom, and why."),
+        shown=redistribution.shown,
+        filters=redistribution.FILTERS,
+    ),
+    Ranged(
+        code="conversion",
+        permission="reports.view_conversion",
+        title=_("Conversion"),
+        about=_(
+            "Where the leads stand today that arrived in the range. The thin line is where the truth may lie, 19 times "
+            "of 20: the fewer leads, the longer it is."
+        ),
+        shown=conversion.shown,
+        filters=conversion.FILTERS,
+    ),
+    Ranged(
+        code="waiting",
+        permission="reports.view_waiting",
+        title=_("Waiting leads"),
+        about=_("Leads that came in the range and wait at this moment, and why nobody can take them."),
+        shown=waiting.shown,
+        filters=waiting.FILTERS,
+    ),
+]
+ALL: list[Report] = [SOURCES, *RANGED]

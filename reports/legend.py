@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -17,6 +17,7 @@ from .drawing import Drawing
 from .pictures import Entry, Words
 from .queries import Sources
 from .rings import Arc
+from .tables import number, percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +65,12 @@ def spoken(report: Sources) -> str:
     return first if report.period == "day" else f"{first} – {last}"
 
 
-def number(value: float, digits: int = 0) -> str:
-    return number_format(round(value, digits), decimal_pos=digits, use_l10n=True, force_grouping=True)
-
-
 def _entry(arc: Arc, total: int) -> Entry:
-    share = 100 * arc.count / total if total else 0
     return Entry(
-        arc=arc, label=str(Source.Channel(arc.channel).label), leads=number(arc.count), share=f"{number(share, 1)} %"
+        arc=arc,
+        label=str(Source.Channel(arc.channel).label),
+        leads=number(arc.count),
+        share=percent(arc.count / total if total else 0),
     )
 
 

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import clock, schedules
 from accounts.models import Account
+from routing.spreadsheets.writing import csv_lines
 
 from . import catalogue, queries
+from .asked import AskedForm
 from .forms import FIRST_DAY, LAST_DAY, PERIODS, PeriodForm
 from .legend import Ring, ring_of
 from .png import png
+from .tables import Shown
 
+QUERY_CANCELED = "57014"  # PostgreSQL's word for a statement that ran into its time limit
 View = Callable[[HttpRequest], HttpResponse]
 
 
@@ -94,3 +103,66 @@ def _steps(ring: Ring) -> dict[str, str | None]:
 
 def _query(ring: Ring, **changed: str) -> str:
     return urlencode({"period": ring.report.period, "date": ring.report.first_day.isoformat(), **changed})
+
+
+# Reports over a range of dates
+
+
+def ranged_page(report: catalogue.Ranged) -> View:
+    """Return the page of the report."""
+
+    @page_of(report)
+    def page(request: HttpRequest) -> HttpResponse:
+        form, at, zone = _asked(request, report)
+        shown, status = _shown(report, form, at, zone)
+        context = {
+            "report": report,
+            "form": form,
+            "shown": shown,
+            "zone": zone.key,
+            "csv": reverse(f"{report.address}-csv"),
+            "query": request.GET.urlencode(),
+            "page": "reports",
+        }
+        return render(request, "reports/report.html", context, status=status)
+
+    return page
+
+
+def _shown(report: catalogue.Ranged, form: AskedForm, at: datetime, zone: ZoneInfo) -> tuple[Shown | None, int]:
+    """Return what the page shows, and its status; who asks too much is told to ask less."""
+    if not form.is_valid():
+        return None, 400
+    try:
+        return report.shown(form.asked(at=at, zone=zone)), 200
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", None) != QUERY_CANCELED:
+            raise
+        form.add_error(None, _("This took too long. Choose a shorter range, or one source or manager."))
+        return None, 503
+
+
+def ranged_csv(report: catalogue.Ranged) -> View:
+    """Return the tables of the report as CSV: the one that `table` names, or the first."""
+
+    @page_of(report)
+    def csv(request: HttpRequest) -> HttpResponse:
+        form, at, zone = _asked(request, report)
+        if not form.is_valid():
+            raise BadRequest("No such range.")
+        tables = report.shown(form.asked(at=at, zone=zone)).tables
+        code = request.GET.get("table", tables[0].code)
+        table = next((table for table in tables if table.code == code), None)
+        if table is None:
+            raise Http404
+        lines = csv_lines([column.heading for column in table.columns], table.rows)
+        response = HttpResponse(lines, content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{report.code}-{table.code}.csv"'
+        return response
+
+    return csv
+
+
+def _asked(request: HttpRequest, report: catalogue.Ranged) -> tuple[AskedForm, datetime, ZoneInfo]:
+    zone, at = schedules.zone(Account.get().time_zone), clock.now()
+    return AskedForm(request.GET, filters=report.filters, today=at.astimezone(zone).date()), at, zone

@@ -213,15 +213,9 @@ def test_with_the_unqualified_section_off_there_is_no_ring():
 # People
 
 
-@pytest.fixture
-def sue(client: Client) -> Client:
-    client.force_login(make_supervisor())
-    return client
-
-
 @pytest.mark.parametrize("path", ["/reports/", "/reports", "/reports/sources/", "/reports/sources"])
-def test_pages_answer_with_and_without_their_last_slash(sue, path):
-    assert sue.get(path).status_code == 200
+def test_pages_answer_with_and_without_their_last_slash(client, sue, path):
+    assert client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/reports/", "/reports/sources/", "/reports/sources.svg", "/reports/sources.png"])
@@ -231,11 +225,11 @@ def test_without_the_permission_there_is_nothing_to_see(client, path):
     assert client.get(path).status_code == 403
 
 
-def test_the_page_says_in_a_table_what_the_ring_shows(sue):
+def test_the_page_says_in_a_table_what_the_ring_shows(client, sue):
     arrive("phone", datetime(2026, 3, 2, 9, tzinfo=UTC), number=2)
     arrive("site", datetime(2026, 3, 2, 9, tzinfo=UTC))
     make_account(channel_mail=False)
-    page = sue.get("/reports/sources/?period=day&date=2026-03-02").content.decode()
+    page = client.get("/reports/sources/?period=day&date=2026-03-02").content.decode()
     table = [" ".join(ET.fromstring(row).itertext()).split() for row in rows_of(page)]
     assert table[1:] == [
         ["from", "site", "1", "33.3", "%"], ["phone", "2", "66.7", "%"], ["mail", "inactive"], ["API", "0", "0.0", "%"],
@@ -250,38 +244,38 @@ def rows_of(page: str) -> list[str]:
     return ["<tr>" + row.split("</tr>")[0] + "</tr>" for row in page.split("<tr>")[1:]]
 
 
-def test_one_goes_back_and_forth_by_periods_as_long_as_they_are(sue):
-    page = sue.get("/reports/sources/?period=month&date=2026-01-31").content.decode()
+def test_one_goes_back_and_forth_by_periods_as_long_as_they_are(client, sue):
+    page = client.get("/reports/sources/?period=month&date=2026-01-31").content.decode()
     assert "?period=month&amp;date=2025-12-31" in page
     assert "?period=month&amp;date=2026-02-01" in page
-    edge = sue.get("/reports/sources/?period=day&date=1970-01-01")
+    edge = client.get("/reports/sources/?period=day&date=1970-01-01")
     assert (edge.context["before"], edge.status_code) == (None, 200)
 
 
-def test_the_page_says_why_there_is_no_ring(sue):
-    assert "No leads arrived as Unqualified in this period." in sue.get("/reports/sources/").content.decode()
+def test_the_page_says_why_there_is_no_ring(client, sue):
+    assert "No leads arrived as Unqualified in this period." in client.get("/reports/sources/").content.decode()
     make_account(unqualified=False)
     arrive("phone", datetime(2026, 3, 2, 9, tzinfo=UTC))
-    page = sue.get("/reports/sources/?date=2026-03-02").content.decode()
+    page = client.get("/reports/sources/?date=2026-03-02").content.decode()
     assert "The Unqualified section is switched off." in page
     assert "<path" not in page
 
 
 @pytest.mark.parametrize("query", ["period=year", "date=yesterday", "date=1066-10-14", "date=9999-12-31"])
-def test_a_period_that_cannot_be_read_is_refused(sue, query):
-    assert sue.get(f"/reports/sources/?{query}").status_code == 400
-    assert sue.get(f"/reports/sources.svg?{query}").status_code == 400
-    assert sue.get(f"/reports/sources.png?{query}").status_code == 400
+def test_a_period_that_cannot_be_read_is_refused(client, sue, query):
+    assert client.get(f"/reports/sources/?{query}").status_code == 400
+    assert client.get(f"/reports/sources.svg?{query}").status_code == 400
+    assert client.get(f"/reports/sources.png?{query}").status_code == 400
 
 
-def test_the_svg_is_whole_by_itself_and_the_png_shows_the_same(sue):
+def test_the_svg_is_whole_by_itself_and_the_png_shows_the_same(client, sue):
     arrive("phone", datetime(2026, 3, 2, 9, tzinfo=UTC), number=2)
     arrive("site", datetime(2026, 3, 2, 9, tzinfo=UTC))
-    svg = sue.get("/reports/sources.svg?period=day&date=2026-03-02")
+    svg = client.get("/reports/sources.svg?period=day&date=2026-03-02")
     assert svg.headers["Content-Type"] == "image/svg+xml"
     strokes = [path.get("stroke") for path in ET.fromstring(svg.content).iter("{http://www.w3.org/2000/svg}path")]
     assert [stroke for stroke in strokes if stroke != "currentColor"] == [PALETTE["lilac"], PALETTE["blue"]]
-    png = sue.get("/reports/sources.png?period=day&date=2026-03-02")
+    png = client.get("/reports/sources.png?period=day&date=2026-03-02")
     assert png.headers["Content-Type"] == "image/png"
     picture = Image.open(BytesIO(png.content))
     assert picture.size == (1360, 760)
@@ -298,9 +292,9 @@ def colour(picture: Image.Image, x: float, y: float) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def test_numbers_of_a_drawing_are_written_as_svg_has_them_in_every_language(sue):
+def test_numbers_of_a_drawing_are_written_as_svg_has_them_in_every_language(client, sue):
     arrive("phone", datetime(2026, 3, 2, 9, tzinfo=UTC), number=2000)
-    svg = sue.get("/reports/sources.svg?date=2026-03-02", headers={"accept-language": "ru"}).content.decode()
+    svg = client.get("/reports/sources.svg?date=2026-03-02", headers={"accept-language": "ru"}).content.decode()
     assert 'stroke-opacity="0.1"' in svg
     assert "0,1" not in svg
 

@@ -1,0 +1,138 @@
+"""Fairness: the leads that managers received against those that were due to them. Pure.
+
+By fair share a decision credits the eligible and debits who gets the lead, so what was due in a period follows from the
+balances at its two ends: due = received + balance at the end − balance at the start − what was deliberately added.
+By totals everybody with a coefficient is due their part of each lead, present or not. Other methods aim at no share.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import NamedTuple
+
+LEAD = 1_000_000_000  # one lead in billionths, the unit of balances
+
+Place = tuple[int, int]  # registry, manager
+
+
+class Received(NamedTuple):
+    """Leads that counted in a registry, by how and to whom they went."""
+
+    registry: int
+    method: str
+    lineup: int
+    manager: int
+    bucket: int  # from 0
+    leads: int
+
+
+class Seen(NamedTuple):
+    """A balance, and the instant at which it stood so."""
+
+    at: datetime
+    balance: int  # billionths of a lead
+
+
+class Added(NamedTuple):
+    """What was deliberately added to a balance: a lead credited back, one given by hand."""
+
+    registry: int
+    manager: int
+    at: datetime
+    amount: int  # billionths of a lead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one manager fared in one registry."""
+
+    registry: int
+    manager: int
+    received: int  # leads
+    due: float | None  # leads; None: nothing aimed at a share
+    distances: Sequence[float]  # due − received since the start, at the end of each bucket, in leads
+    balance: float  # leads owed at the end
+
+    @property
+    def worst(self) -> float:
+        """Return the largest distance at the end of any bucket, with its sign."""
+        return max(self.distances, key=abs, default=0.0)
+
+
+def standings(
+    received: Iterable[Received],
+    lineups: Mapping[int, Mapping[int, int]],
+    balances: Mapping[Place, Sequence[Seen]],
+    added: Iterable[Added],
+    *,
+    buckets: int,
+) -> Iterator[Standing]:
+    """Yield where everybody stands, by registry and manager.
+
+    lineups: manager -> coefficient, by line-up. balances: as seen at the start and at the end of each bucket.
+    """
+    got, fair, totals, aimed = _counted(received, lineups, buckets)
+    extra: dict[Place, list[Added]] = defaultdict(list)
+    for change in added:
+        extra[change.registry, change.manager].append(change)
+    for place in sorted({*got, *totals, *(place for place, seen in balances.items() if _moved(seen))}):
+        owed = _credited(balances.get(place, ()), extra[place], buckets)
+        due = [f + o + t for f, o, t in zip(fair[place], owed, totals[place], strict=True)]
+        aims = place[0] in aimed
+        yield Standing(
+            registry=place[0],
+            manager=place[1],
+            received=sum(got[place]),
+            due=sum(due) if aims else None,
+            distances=list(_running(d - g for d, g in zip(due, got[place], strict=True))) if aims else (),
+            balance=balances[place][-1].balance / LEAD if place in balances else 0.0,
+        )
+
+
+Counts = dict[Place, list[int]]
+Parts = dict[Place, list[float]]
+
+
+def _counted(
+    received: Iterable[Received], lineups: Mapping[int, Mapping[int, int]], buckets: int
+) -> tuple[Counts, Counts, Parts, set[int]]:
+    """Return leads received; those that the receiver's balance paid for; what totals made due; registries with an aim."""
+    got: Counts = defaultdict(lambda: [0] * buckets)
+    fair: Counts = defaultdict(lambda: [0] * buckets)
+    due: Parts = defaultdict(lambda: [0.0] * buckets)
+    aimed = set()
+    for row in received:
+        got[row.registry, row.manager][row.bucket] += row.leads
+        if row.method == "fair_share":
+            fair[row.registry, row.manager][row.bucket] += row.leads
+        elif row.method == "totals":
+            whole = sum(lineups[row.lineup].values()) or 1
+            for manager, coefficient in lineups[row.lineup].items():
+                due[row.registry, manager][row.bucket] += row.leads * coefficient / whole
+        if row.method in ("fair_share", "totals"):
+            aimed.add(row.registry)
+    return got, fair, due, aimed
+
+
+def _moved(seen: Sequence[Seen]) -> bool:
+    return any(one.balance != seen[0].balance for one in seen)
+
+
+def _credited(seen: Sequence[Seen], added: Sequence[Added], buckets: int) -> list[float]:
+    """Return by how much the balance grew in each bucket, but for what was deliberately added."""
+    if not seen:
+        return [0.0] * buckets
+    grown = []
+    for before, after in pairwise(seen):
+        deliberate = sum(change.amount for change in added if before.at <= change.at < after.at)
+        grown.append((after.balance - before.balance - deliberate) / LEAD)
+    return grown
+
+
+def _running(values: Iterable[float]) -> Iterator[float]:
+    total = 0.0
+    for value in values:
+        total += value
+        yield total

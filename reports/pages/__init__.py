@@ -1,0 +1,1 @@
+"""One module a report: a question in, tables and charts out."""

@@ -1,0 +1,145 @@
+"""Fairness: leads received against leads due, by registry and manager, over time."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from accounts import periods
+from reports import charts, names, queries
+from reports.asked import Asked
+from reports.charts import HUES, Axis, Bar, Series
+from reports.drawing import Drawing
+from reports.fairness import Standing, standings
+from reports.tables import Column, Shown, Table, number, signed
+
+FILTERS = ("registry", "manager")
+MOST_BARS = 20
+MOST_DAYS, MOST_WEEKS = 31, 27  # points of the lines; a longer range goes by weeks, then by months
+
+
+def shown(asked: Asked) -> Shown:
+    days = _days(asked)
+    bounds = [periods.midnight(day, asked.zone) for day in days]
+    found = [s for s in _standings(asked, bounds) if asked.manager in (None, s.manager)]
+    found.sort(key=lambda s: (s.registry, -s.received, s.manager))
+    managers, registries = names.managers(), names.registries()
+    worst = max((abs(s.worst) for s in found if s.due is not None), default=None)
+    called = {(s.registry, s.manager): f"{managers[s.manager]} · {registries[s.registry]}" for s in found}
+    return Shown(
+        facts=[
+            (_("Leads that counted"), number(sum(s.received for s in found))),
+            (_("Worst distance, leads"), pgettext("report", "no data") if worst is None else number(worst, 2)),
+        ],
+        charts=[_bars(found, called), *_lines(found, called, days)] if found else [],
+        tables=[_table(found, managers, registries), _over_time(found, called, days)],
+    )
+
+
+def _standings(asked: Asked, bounds: Sequence[datetime.datetime]) -> list[Standing]:
+    received = queries.received(bounds, registry=asked.registry)
+    return list(
+        standings(
+            received,
+            queries.lineups({row.lineup for row in received}),
+            queries.balances(bounds, registry=asked.registry, at=asked.at),
+            queries.added(bounds[0], registry=asked.registry),
+            buckets=len(bounds) - 1,
+        )
+    )
+
+
+def _days(asked: Asked) -> list[datetime.date]:
+    """Return the first days of the buckets of the range, and the day after it."""
+    end = asked.last_day + datetime.timedelta(days=1)
+    length = (end - asked.first_day).days
+    period = "day" if length <= MOST_DAYS else "week" if length <= 7 * MOST_WEEKS else "month"
+    days = [asked.first_day]
+    while (following := periods.end_of(period, days[-1])) < end:
+        days.append(following)
+    return [*days, end]
+
+
+def _table(found: Sequence[Standing], managers: dict[int, str], registries: dict[int, str]) -> Table:
+    return Table(
+        code="managers",
+        caption=_("Received against due"),
+        columns=[
+            Column(heading=pgettext("column", "Manager")),
+            Column(heading=pgettext("column", "Registry")),
+            Column(heading=_("Received"), kind="count"),
+            Column(heading=_("Due"), kind="leads"),
+            Column(heading=_("Due less received"), kind="signed"),
+            Column(heading=_("Worst distance"), kind="signed"),
+            Column(heading=_("Balance at the end"), kind="signed"),
+        ],
+        rows=[
+            (
+                managers[s.manager],
+                registries[s.registry],
+                s.received,
+                s.due,
+                None if s.due is None else s.due - s.received,
+                None if s.due is None else s.worst,
+                s.balance,
+            )
+            for s in found
+        ],
+    )
+
+
+def _over_time(found: Sequence[Standing], called: dict[tuple[int, int], str], days: Sequence[datetime.date]) -> Table:
+    aimed = [s for s in found if s.due is not None]
+    return Table(
+        code="time",
+        caption=_("Due less received since the start, at the end of each day, week or month"),
+        columns=[
+            Column(heading=pgettext("column", "Manager")),
+            *(Column(heading=_short(day - datetime.timedelta(days=1)), kind="signed") for day in days[1:]),
+        ],
+        rows=[(called[s.registry, s.manager], *s.distances) for s in aimed],
+    )
+
+
+def _bars(found: Sequence[Standing], called: dict[tuple[int, int], str]) -> Drawing:
+    bars = [
+        Bar(
+            name=called[s.registry, s.manager],
+            parts=[("blue", s.received)],
+            said=number(s.received) if s.due is None else f"{number(s.received)} / {number(s.due, 1)}",
+            mark=s.due,
+        )
+        for s in found[:MOST_BARS]
+    ]
+    return charts.bars(bars, title=_("Leads received; the line is what was due"))
+
+
+def _lines(
+    found: Sequence[Standing], called: dict[tuple[int, int], str], days: Sequence[datetime.date]
+) -> list[Drawing]:
+    """Return the distances over time of those who were furthest away."""
+    furthest = sorted((s for s in found if s.due is not None), key=lambda s: -abs(s.worst))[: len(HUES)]
+    if not furthest:
+        return []
+    values = [value for s in furthest for value in s.distances]
+    series = [
+        Series(name=called[s.registry, s.manager], color=hue, values=s.distances)
+        for s, hue in zip(furthest, HUES, strict=False)
+    ]
+    ends = [_short(day - datetime.timedelta(days=1)) for day in days[1:]]
+    return [
+        charts.lines(
+            series,
+            along=Axis(names=ends, every=max(1, len(ends) // 8)),
+            steps=[(level, signed(level) if level else "0") for level in charts.levels(min(values), max(values))],
+            title=_("Due less received over time, of those who were furthest away"),
+        )
+    ]
+
+
+def _short(day: datetime.date) -> str:
+    return date_format(day, "MONTH_DAY_FORMAT")

@@ -1,0 +1,97 @@
+"""Response times: from arrival to assignment to acceptance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from reports import charts, names, queries
+from reports.asked import MEASURES, Asked
+from reports.charts import Axis
+from reports.drawing import Drawing
+from reports.queries import Times
+from reports.tables import Column, Shown, Table, duration, percent
+from routing.roster import current
+
+FILTERS = ("measure", "clock", "target", "source", "manager")
+HOURS = Axis(names=[str(hour) for hour in range(24)], every=3)
+
+
+def shown(asked: Asked) -> Shown:
+    found = queries.responses(
+        start=asked.start,
+        end=asked.end,
+        zone=asked.zone,
+        measure=asked.measure,
+        target=asked.target * 60,
+        source=asked.source,
+        manager=asked.manager,
+        duties=_duties(asked) if asked.clock == "working" else None,
+    )
+    whole = found.whole[asked.measure]
+    return Shown(
+        facts=[
+            (_("Leads that arrived"), str(found.arrived)),
+            (pgettext("figure", "Median"), _said(whole.median)),
+            (pgettext("figure", "90th percentile"), _said(whole.p90)),
+            (_("Within the target"), percent(whole.within / whole.leads) if whole.leads else _nothing()),
+        ],
+        charts=[_heat(found.by_hour)] if found.by_hour else [],
+        tables=[
+            _table("steps", _("By step"), pgettext("column", "Step"), {str(n): found.whole[c] for c, n in MEASURES}),
+            _table("sources", _("By source"), pgettext("column", "Source"), _named(found.by_source, names.sources())),
+            _table(
+                "managers", _("By manager"), pgettext("column", "Manager"), _named(found.by_manager, names.managers())
+            ),
+            _table("hours", _("By weekday and hour of arrival"), pgettext("column", "Hour"), _hours(found.by_hour)),
+        ],
+    )
+
+
+def _duties(asked: Asked) -> dict[int, queries.Stretches]:
+    people = current().people.values()
+    return {person.id: person.duty.stretches(asked.start, asked.end + queries.WATCHED) for person in people}
+
+
+def _table(code: str, caption: str, first: str, lines: Mapping[str, Times]) -> Table:
+    return Table(
+        code=code,
+        caption=caption,
+        columns=[
+            Column(heading=first),
+            Column(heading=pgettext("column", "Leads"), kind="count"),
+            Column(heading=pgettext("figure", "Median"), kind="duration"),
+            Column(heading=pgettext("figure", "90th percentile"), kind="duration"),
+            Column(heading=_("Within the target"), kind="percent"),
+        ],
+        rows=[(name, t.leads, t.median, t.p90, t.within / t.leads if t.leads else None) for name, t in lines.items()],
+    )
+
+
+def _named(times: Mapping[int, Times], called: Mapping[int, str]) -> dict[str, Times]:
+    most_first = sorted(times.items(), key=lambda item: -item[1].leads)
+    return {called.get(key, _("nobody")): value for key, value in most_first}
+
+
+def _hours(times: Mapping[tuple[int, int], Times]) -> dict[str, Times]:
+    return {f"{WEEKDAYS[day]} {hour:02}:00": value for (day, hour), value in sorted(times.items())}
+
+
+def _heat(times: Mapping[tuple[int, int], Times]) -> Drawing:
+    cells = {
+        (day, hour): (t.median or 0.0, f"{WEEKDAYS[day]} {hour:02}:00 – {_said(t.median)} ({t.leads})")
+        for (day, hour), t in times.items()
+    }
+    title = _("Median by weekday and hour of arrival: the deeper, the longer")
+    return charts.heat(cells, down=[str(WEEKDAYS[day]) for day in range(7)], across=HOURS, title=title)
+
+
+def _said(seconds: float | None) -> str:
+    return _nothing() if seconds is None else duration(seconds)
+
+
+def _nothing() -> str:
+    return pgettext("report", "no data")

@@ -1,0 +1,73 @@
+"""Waiting leads: how many, for how long, and why nobody can take them."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from reports import charts, names, queries
+from reports.asked import Asked
+from reports.charts import Bar
+from reports.drawing import Drawing
+from reports.tables import Column, Shown, Table, ago, duration, local, number
+
+FILTERS = ()
+REASONS = {
+    "inactive": gettext_lazy("not active"),
+    "paused": gettext_lazy("on a pause"),
+    "off_duty": gettext_lazy("off duty"),
+    "offline": gettext_lazy("not online"),
+    "coefficient_zero": gettext_lazy("coefficient zero"),
+    "no_match": gettext_lazy("has not the skills"),
+    "at_limit": gettext_lazy("at the limit"),
+    "already_tried": gettext_lazy("had the lead in this round"),
+    "in_line": gettext_lazy("behind others that wait"),
+    "keep": gettext_lazy("offered often enough"),
+    "undecided": gettext_lazy("not decided yet"),
+}
+
+
+def shown(asked: Asked) -> Shown:
+    found = queries.waiting(start=asked.start, end=asked.end)
+    reasons = queries.waiting_reasons(start=asked.start, end=asked.end) if found else []
+    triggers = names.triggers()
+    oldest = min((row.oldest for row in found), default=None)
+    said = [(str(REASONS.get(reason, reason)), leads, times) for reason, leads, times in reasons]
+    return Shown(
+        facts=[
+            (_("Leads that wait now"), number(sum(row.leads for row in found))),
+            (_("Longest wait"), duration(ago(oldest, asked.at)) if oldest else pgettext("report", "no data")),
+        ],
+        charts=[_chart(said)] if said else [],
+        tables=[
+            Table(
+                code="reasons",
+                caption=_("Why they wait"),
+                columns=[
+                    Column(heading=pgettext("column", "Reason")),
+                    Column(heading=pgettext("column", "Leads"), kind="count"),
+                    Column(heading=_("Candidates who had it"), kind="count"),
+                ],
+                rows=said,
+            ),
+            Table(
+                code="triggers",
+                caption=_("By trigger"),
+                columns=[
+                    Column(heading=pgettext("column", "Trigger")),
+                    Column(heading=pgettext("column", "Leads"), kind="count"),
+                    Column(heading=_("Oldest since")),
+                    Column(heading=_("Longest wait"), kind="duration"),
+                ],
+                rows=[
+                    (triggers[row.trigger], row.leads, local(row.oldest, asked.zone), ago(row.oldest, asked.at))
+                    for row in found
+                ],
+            ),
+        ],
+    )
+
+
+def _chart(reasons: list[tuple[str, int, int]]) -> Drawing:
+    bars = [Bar(name=name, parts=[("yellow", leads)], said=number(leads)) for name, leads, _times in reasons]
+    return charts.bars(bars, title=_("Waiting leads by reason: a lead counts once for each reason a candidate had"))

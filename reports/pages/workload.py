@@ -1,0 +1,88 @@
+"""Workload: what managers hold now against their limits, and what they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from reports import charts, names, queries
+from reports.asked import Asked
+from reports.charts import Bar
+from reports.drawing import Drawing
+from reports.tables import Column, Shown, Table, number
+from routing.roster import current
+
+FILTERS = ("manager", "trigger")
+MOST_BARS = 20
+
+
+class Place(NamedTuple):
+    """A manager as a member of a trigger."""
+
+    manager: int
+    trigger: str
+    held: int  # leads in the stages that the trigger's limit counts
+    limit: int | None
+
+    @property
+    def used(self) -> float | None:
+        return None if self.limit is None else self.held / self.limit if self.limit else 1.0
+
+
+def shown(asked: Asked) -> Shown:
+    places = sorted(_places(asked), key=lambda place: (-(place.used or 0), -place.held, place.manager))
+    limited = [place for place in places if place.limit is not None]
+    given = queries.assigned(start=asked.start, end=asked.end)
+    called = names.managers()
+    return Shown(
+        facts=[
+            (_("Held now, with a limit"), number(sum(place.held for place in limited))),
+            (_("Room under the limits"), number(sum(max((p.limit or 0) - p.held, 0) for p in limited))),
+            (_("Places at their limit"), number(sum(place.held >= (place.limit or 0) for place in limited))),
+        ],
+        charts=[_chart(places, called)] if places else [],
+        tables=[
+            Table(
+                code="limits",
+                caption=_("Held now, by manager and trigger"),
+                columns=[
+                    Column(heading=pgettext("column", "Manager")),
+                    Column(heading=pgettext("column", "Trigger")),
+                    Column(heading=_("Held"), kind="count"),
+                    Column(heading=_("Limit"), kind="count"),
+                    Column(heading=_("Used"), kind="percent"),
+                    Column(heading=_("Given in the range"), kind="count"),
+                ],
+                rows=[(called[p.manager], p.trigger, p.held, p.limit, p.used, given.get(p.manager, 0)) for p in places],
+            )
+        ],
+    )
+
+
+def _places(asked: Asked) -> Iterator[Place]:
+    """Yield the members of the triggers, as the engine sees them at this moment."""
+    held = queries.loads()
+    for rule in current().rules.values():
+        if asked.trigger not in (None, rule.id):
+            continue
+        stages = set(rule.limit_stages)
+        for member in rule.members:
+            if asked.manager in (None, member.manager):
+                holds = sum(leads for stage, leads in held.get(member.manager, {}).items() if stage in stages)
+                yield Place(member.manager, rule.code, holds, member.limit)
+
+
+def _chart(places: list[Place], called: dict[int, str]) -> Drawing:
+    bars = [
+        Bar(
+            name=f"{called[place.manager]} · {place.trigger}",
+            parts=[("red" if (place.used or 0) >= 1 else "yellow" if (place.used or 0) >= 0.8 else "blue", place.held)],
+            said=f"{number(place.held)} / {'∞' if place.limit is None else number(place.limit)}",
+            mark=place.limit,
+        )
+        for place in places[:MOST_BARS]
+    ]
+    return charts.bars(bars, title=_("Leads held; the line is the limit"))

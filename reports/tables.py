@@ -1,0 +1,100 @@
+"""Tables as the reports show them: raw values for programs, words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from .drawing import Drawing
+
+MOST_ROWS = 30  # of a table that stands open
+
+
+def number(value: float, digits: int = 0) -> str:
+    return number_format(round(value, digits), decimal_pos=digits, use_l10n=True, force_grouping=True)
+
+
+def percent(value: float) -> str:
+    """Return a share, from 0 to 1, in per cent."""
+    return f"{number(100 * value, 1)} %"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the two largest units that say something."""
+    days, rest = divmod(round(seconds), 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, seconds = divmod(rest, 60)
+    if days:
+        return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours}
+    if hours:
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+    if minutes:
+        return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": seconds}
+    return _("%(seconds)d s") % {"seconds": seconds}
+
+
+def signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{number(value, 2)}"
+
+
+KINDS: dict[str, Callable[[Any], str]] = {
+    "text": str,
+    "count": number,
+    "leads": lambda value: number(value, 2),
+    "signed": signed,
+    "percent": percent,
+    "duration": duration,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    heading: str
+    kind: str = "text"  # of KINDS
+
+    def said(self, value: object) -> str:
+        return pgettext("report", "no data") if value is None else KINDS[self.kind](value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows under headings; in each row one value a column, None where there is no data."""
+
+    code: str  # in the address of its CSV
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Any]]
+
+    @property
+    def long(self) -> bool:
+        """Tell whether it is opened only for who asks."""
+        return len(self.rows) > MOST_ROWS
+
+    @property
+    def said(self) -> list[list[str]]:
+        return [[c.said(value) for c, value in zip(self.columns, row, strict=True)] for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a report's page shows."""
+
+    tables: Sequence[Table]
+    charts: Sequence[Drawing] = ()
+    facts: Sequence[tuple[str, str]] = field(default=())  # name and figure, above all
+
+
+def local(at: datetime, zone: ZoneInfo) -> str:
+    """Return the instant as it stands on the clocks of the zone."""
+    return date_format(at.astimezone(zone), "SHORT_DATETIME_FORMAT")
+
+
+def ago(at: datetime, now: datetime) -> float:
+    return max(now - at, timedelta()).total_seconds()

@@ -1,0 +1,30 @@
+"""Ask a report without its page."""
+
+from __future__ import annotations
+
+from datetime import date
+from types import ModuleType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reports.asked import Asked
+from tests.factories import DAY, MONDAY
+
+
+def asked(first: str, last: str, *, zone: str = "UTC", **facts: Any) -> Asked:
+    return Asked(
+        at=facts.pop("at", MONDAY + DAY),
+        zone=ZoneInfo(zone),
+        first_day=date.fromisoformat(first),
+        last_day=date.fromisoformat(last),
+        **facts,
+    )
+
+
+def tables(report: ModuleType, question: Asked) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of each of the report's tables."""
+    return {one.code: [tuple(row) for row in one.rows] for one in report.shown(question).tables}
+
+
+def table(report: ModuleType, code: str, question: Asked) -> list[tuple[Any, ...]]:
+    return tables(report, question)[code]

@@ -1,0 +1,160 @@
+"""Reports over a range: who may see them, what they are asked, what can be taken home; workload and waiting leads."""
+
+from __future__ import annotations
+
+import csv
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Permission
+
+from accounts.services import pause_manager
+from reports import catalogue
+from reports.charts import levels
+from reports.pages import waiting, workload
+from tests.factories import (
+    DAY,
+    HOUR,
+    MONDAY,
+    asking_acceptance,
+    hold,
+    make_account,
+    make_manager,
+    make_schedule,
+    make_trigger,
+    take,
+    take_some,
+)
+from tests.reports.asking import asked, table
+
+pytestmark = pytest.mark.django_db
+
+RANGED = pytest.mark.parametrize("report", catalogue.RANGED, ids=lambda report: report.code)
+
+
+@RANGED
+def test_each_report_has_its_own_permission(client, report):
+    ann = make_manager().user
+    client.force_login(ann)
+    for path in (f"/reports/{report.code}/", f"/reports/{report.code}", f"/reports/{report.code}.csv"):
+        assert client.get(path).status_code == 403
+    ann.user_permissions.add(Permission.objects.get(codename=report.permission.split(".")[1]))
+    for path in (f"/reports/{report.code}/", f"/reports/{report.code}", f"/reports/{report.code}.csv"):
+        assert client.get(path).status_code == 200
+    index = client.get("/reports/").content.decode()
+    assert [other.code for other in catalogue.ALL if f'href="/reports/{other.code}"' in index] == [report.code]
+
+
+@RANGED
+def test_an_empty_installation_has_reports_that_say_so(client, sue, report):
+    page = client.get(f"/reports/{report.code}/")
+    assert page.status_code == 200
+    assert "There is nothing to show for this range." in page.content.decode()
+
+
+@RANGED
+def test_each_report_is_shown_and_taken_home_in_few_statements(client, sue, report, django_assert_max_num_queries):
+    make_trigger(members=[make_manager(), make_manager("bob")], **asking_acceptance())
+    take_some(3)
+    query = "first=2026-03-01&last=2026-03-03"
+    client.get(f"/reports/{report.code}/")  # the configuration is kept from now on
+    with django_assert_max_num_queries(25):
+        page = client.get(f"/reports/{report.code}/?{query}")
+    assert page.status_code == 200
+    for one in page.context["shown"].tables:
+        answer = client.get(f"/reports/{report.code}.csv?{query}&table={one.code}")
+        rows = list(csv.reader(StringIO(answer.content.decode("utf-8-sig"))))
+        assert rows[0] == [column.heading for column in one.columns]
+        assert len(rows) == len(one.rows) + 1
+        assert f'filename="{report.code}-{one.code}.csv"' in answer.headers["Content-Disposition"]
+
+
+def test_a_table_that_a_report_has_not_is_not_found(client, sue):
+    assert client.get("/reports/fairness.csv?table=passwords").status_code == 404
+
+
+def test_names_in_a_csv_are_never_formulas(client, sue):
+    ann = make_manager()
+    ann.user.name = "=HYPERLINK(1)"
+    ann.user.save()
+    make_trigger(members=[ann])
+    assert '"\'=HYPERLINK(1)"' in client.get("/reports/workload.csv").content.decode()
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["first=2026-03-02&last=2026-03-01", "first=2024-01-01&last=2026-03-01", "first=yesterday", "last=9999-12-31",
+     "manager=x", "manager=999", "target=0", "measure=luck", "clock=cuckoo"],
+)  # fmt: skip
+def test_a_question_that_cannot_be_read_is_refused(client, sue, query):
+    page = client.get(f"/reports/response/?{query}")
+    assert page.status_code == 400
+    assert 'class="errors"' in page.content.decode()
+    assert client.get(f"/reports/response.csv?{query}").status_code == 400
+
+
+def test_without_a_range_it_is_the_last_thirty_days_of_the_account(client, sue):
+    make_account(time_zone="Pacific/Kiritimati")
+    form = client.get("/reports/waiting/").context["form"]
+    first, last = form.cleaned_data["first"], form.cleaned_data["last"]
+    assert (last - first).days == 29
+
+
+# Workload
+
+
+def test_workload_is_what_the_limits_count():
+    ann, bob = make_manager(), make_manager("bob")
+    make_trigger(members=[{"manager": ann, "limit": 4}, bob], limit=10, limit_stages=["sales/new"])
+    hold(ann, 4)
+    hold(ann, 5, in_stage="sales/accepted")
+    hold(bob, 1)
+    take(at=MONDAY)  # Bob's: Ann is at her limit
+    rows = table(workload, "limits", asked("2026-03-02", "2026-03-02"))
+    assert rows == [("Ann", "new-leads", 4, 4, 1.0, 0), ("Bob", "new-leads", 2, 10, 0.2, 1)]
+
+
+def test_workload_without_a_limit_has_none():
+    ann = make_manager()
+    make_trigger(members=[ann])
+    hold(ann, 3)
+    assert table(workload, "limits", asked("2026-03-02", "2026-03-02")) == [("Ann", "new-leads", 3, None, None, 0)]
+
+
+# Waiting leads
+
+
+def test_leads_wait_for_every_reason_that_a_candidate_had():
+    ann = make_manager()
+    bob = make_manager("bob", schedule=make_schedule(weekly={}))
+    make_trigger(members=[ann, bob])
+    pause_manager(ann, at=MONDAY)
+    take(at=MONDAY)
+    take(at=MONDAY + HOUR)
+    question = asked("2026-03-02", "2026-03-02", at=MONDAY + 2 * HOUR)
+    reasons = {row[0]: row[1:] for row in table(waiting, "reasons", question)}
+    assert reasons["on a pause"][0] >= 1
+    assert reasons["off duty"][0] >= 1
+    [row] = table(waiting, "triggers", question)
+    assert (row[0], row[1], row[3]) == ("new-leads", 2, timedelta(hours=2).total_seconds())
+
+
+def test_leads_that_came_on_other_days_are_left_out():
+    make_trigger(members=[{"manager": make_manager(), "limit": 0}])
+    take(at=MONDAY)
+    take(at=MONDAY + DAY)
+    [row] = table(waiting, "triggers", asked("2026-03-03", "2026-03-03", at=MONDAY + 2 * DAY))
+    assert row[1] == 1
+
+
+# Charts
+
+
+@pytest.mark.parametrize(("lowest", "highest"), [(0, 0), (-0.4, 0.6), (0, 17), (-3, -1), (2, 900), (-12.5, 0.001)])
+def test_the_levels_of_a_chart_hold_all_values_and_zero(lowest, highest):
+    found = levels(lowest, highest)
+    assert 0 in found
+    assert found[0] <= lowest
+    assert found[-1] >= highest
+    assert 2 <= len(found) <= 8

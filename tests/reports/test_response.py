@@ -1,0 +1,142 @@
+"""Response times, against figures worked out by hand from the calls of a bank."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import statistics
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reports.pages import response
+from routing.services.assignment import reassign
+from routing.services.offers import accept_offer
+from tests.data import data_path
+from tests.factories import (
+    DAY,
+    HOUR,
+    MINUTE,
+    MONDAY,
+    asking_acceptance,
+    make_account,
+    make_lead,
+    make_manager,
+    make_schedule,
+    make_source,
+    make_trigger,
+    stage,
+    take,
+)
+from tests.reports.asking import asked, table, tables
+from tests.reports.history import History, quantile
+
+pytestmark = pytest.mark.django_db
+
+JERUSALEM = ZoneInfo("Asia/Jerusalem")
+
+
+def moment(day: str, clock: str) -> datetime:
+    return datetime.strptime(f"{day} {clock}", "%y%m%d %H:%M:%S").replace(tzinfo=JERUSALEM).astimezone(UTC)
+
+
+def test_the_bank_answers_its_prospects_as_fast_as_its_log_says():
+    """Arrival: the voice menu; assignment: its end; acceptance: an operator speaks."""
+    history = History(trigger=make_trigger(), stage=stage())
+    source, servers = make_source(channel="phone"), {}
+    waits, by_server, by_hour = [], defaultdict(list), defaultdict(list)
+    with gzip.open(data_path("bank_call_centre/calls_1999_02_01_17.csv.gz"), "rt", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["type"] != "NW" or row["outcome"] != "AGENT" or row["server"] == "NO_SERVER":
+                continue
+            if row["server"] not in servers:
+                servers[row["server"]] = make_manager(f"s{len(servers)}")
+            server = servers[row["server"]]
+            arrived, assigned, accepted = (moment(row["date"], row[k]) for k in ("vru_entry", "vru_exit", "ser_start"))
+            accepted = max(accepted, assigned)  # a second apart, now and then
+            lead = history.lead(source, arrived, responsible=server)
+            history.offer(lead, server, assigned, accepted, "accepted")
+            seconds, local = (accepted - arrived).total_seconds(), arrived.astimezone(JERUSALEM)
+            waits.append(seconds)
+            by_server[server.user.name].append(seconds)
+            by_hour[local.weekday(), local.hour].append(seconds)
+    history.write()
+    question = asked("1999-02-01", "1999-02-17", zone="Asia/Jerusalem", target=1)
+    assert len(waits) > 3_000
+    found = tables(response, question)
+    [whole] = [row for row in found["steps"] if row[0] == "arrival to acceptance"]
+    within = sum(seconds <= 60 for seconds in waits) / len(waits)
+    assert whole[1:] == (len(waits), statistics.median(waits), pytest.approx(quantile(waits, 0.9)), within)
+    for name, count, median, p90, share in found["managers"]:
+        expected = by_server[name]
+        assert (count, median, p90) == (
+            len(expected),
+            statistics.median(expected),
+            pytest.approx(quantile(expected, 0.9)),
+        )
+        assert share == sum(seconds <= 60 for seconds in expected) / len(expected)
+    assert [row[1:3] for row in found["hours"]] == [(len(v), statistics.median(v)) for _, v in sorted(by_hour.items())]
+
+
+def test_the_hours_are_those_of_the_account_on_both_sides_of_a_change_of_clocks():
+    for at in (datetime(2026, 10, 24, 9, 30, tzinfo=UTC), datetime(2026, 10, 26, 9, 30, tzinfo=UTC)):
+        history = History(trigger=make_trigger(f"t{at.day}"), stage=stage())
+        ann = make_manager(f"ann{at.day}")
+        history.offer(history.lead(make_source(), at, responsible=ann), ann, at, at + MINUTE, "accepted")
+        history.write()
+    rows = table(response, "hours", asked("2026-10-20", "2026-10-31", zone="Europe/Madrid"))
+    assert [row[0] for row in rows] == ["Monday 10:00", "Saturday 11:00"]
+
+
+def test_working_time_leaves_out_what_is_not_on_duty():
+    office = make_schedule()  # 9 to 18
+    ann, bob = make_manager(schedule=office), make_manager("bob")
+    make_account(time_zone="UTC")
+    history = History(trigger=make_trigger(), stage=stage())
+    evening = MONDAY.replace(hour=17, minute=30)
+    for manager in (ann, bob):
+        lead = history.lead(make_source(), evening, responsible=manager)
+        history.offer(lead, manager, evening + MINUTE, evening + 16 * HOUR, "accepted")  # at 9:30 on Tuesday
+    history.write()
+    rows = table(response, "managers", asked("2026-03-02", "2026-03-02", clock="working"))
+    assert {row[0]: row[2] for row in rows} == {"Ann": 3_600, "Bob": 16 * 3_600}
+    rows = table(response, "managers", asked("2026-03-02", "2026-03-02", clock="wall"))
+    assert {row[2] for row in rows} == {16 * 3_600}
+
+
+def test_the_first_assignment_and_the_first_acceptance_count_whoever_decided():
+    ann, bob = make_manager(), make_manager("bob")
+    make_trigger(members=[ann, bob], **asking_acceptance())
+    lead = take(at=MONDAY)
+    reassign(make_lead(arrived_at=MONDAY).pk, bob.pk, at=MONDAY + HOUR)
+    accept_offer(lead.pk, at=MONDAY + 4 * MINUTE)
+    reassign(lead.pk, bob.pk, at=MONDAY + 2 * HOUR)
+    rows = {row[0]: row[1:3] for row in table(response, "steps", asked("2026-03-02", "2026-03-02"))}
+    assert rows == {
+        "arrival to acceptance": (1, 240),
+        "arrival to assignment": (2, 1_800),  # at once, and an hour later by hand
+        "assignment to acceptance": (1, 240),
+    }
+    [row] = table(response, "managers", asked("2026-03-02", "2026-03-02"))
+    assert row[0] == "Ann"  # who accepted it, not who has it now
+
+
+def test_leads_that_nobody_accepted_are_no_data():
+    make_lead(arrived_at=MONDAY)
+    rows = table(response, "steps", asked("2026-03-02", "2026-03-02"))
+    assert {row[1:] for row in rows} == {(0, None, None, None)}
+
+
+def test_leads_of_other_days_sources_and_managers_are_left_out():
+    ann, bob = make_manager(), make_manager("bob")
+    history = History(trigger=make_trigger(), stage=stage())
+    phone = make_source("phone", channel="phone")
+    for source, manager, at in ((phone, ann, MONDAY), (make_source(), bob, MONDAY), (phone, bob, MONDAY - DAY)):
+        history.offer(history.lead(source, at, responsible=manager), manager, at, at + timedelta(seconds=9), "accepted")
+    history.write()
+    whole = {code: table(response, "steps", asked("2026-03-02", "2026-03-02", **facts))[0][1]
+             for code, facts in (("all", {}), ("source", {"source": phone.pk}), ("manager", {"manager": bob.pk}),
+                                 ("both", {"source": phone.pk, "manager": bob.pk}))}  # fmt: skip
+    assert whole == {"all": 2, "source": 1, "manager": 1, "both": 0}
