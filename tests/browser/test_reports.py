@@ -28,13 +28,11 @@ from tests.factories import (
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-LOOKS = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-WIDTHS = pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+LOOKS = pytest.mark.parametrize(("phone", "dark"), [(False, False), (True, True)], ids=["desktop-light", "phone-dark"])
 COUNTS = {"site": 13, "phone": 8, "mail": 4, "api": 10, "chat": 8}
 
 
 @LOOKS
-@WIDTHS
 def test_the_ring_of_sources_is_well_made(visit, phone, dark):
     make_account(time_zone="Europe/Madrid")
     for channel, count in COUNTS.items():
@@ -82,7 +80,6 @@ def _an_hour(at: datetime, source: Source, number: int) -> None:
 
 
 @LOOKS
-@WIDTHS
 def test_each_report_over_a_range_is_well_made(visit, busy_week, phone, dark):
     visitor = visit(user=make_supervisor(), phone=phone, dark=dark)
     for report in catalogue.RANGED:
