@@ -3,12 +3,8 @@
 Every pair of deeds runs from a barrier, and again with every interleaving of one switch: the first deed stops before its
 n-th statement that locks or writes, the second goes as far as locks let it, then the first goes on.
 
-Each guard was taken away once, to see what turns red:
-* the lock of the lead (`lock_leads` without FOR UPDATE): a decline that comes after a time-out distributes the lead anew,
-  `offer_one_open_per_lead` refuses it, and IntegrityError is nobody's answer;
-* the claim by condition (`Offer.objects.open()` in `_open_offer`): an accepted lead is declined as well;
-* the comparison of the version in `gather_candidates`: a lead goes to whose limit is 0 by then;
-* `OfferClosed` to who had the offer: the loser is told "not allowed", as if the lead had never been theirs.
+Seen red with the lock of the lead taken away (`lock_leads` without FOR UPDATE): a decline is told that it is done while a
+hand-over has given the lead away and withdrawn the offer.
 """
 
 from __future__ import annotations
