@@ -6,6 +6,7 @@ whose own clock is wrong neither hurries nor stops the schedule.
 """
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,8 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 from accounts import clock
 
 logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0  # while the database is away
 
 CLAIM = """
     UPDATE django_celery_beat_periodictask
@@ -59,9 +62,34 @@ class ClaimingScheduler(DatabaseScheduler):
 
     Entry = ClaimedEntry
 
+    def setup_schedule(self) -> None:
+        """Write the schedule of the settings into the database, as soon as there is one."""
+        while not self.database_answers():
+            time.sleep(RETRY_SECONDS)
+        super().setup_schedule()
+
+    def database_answers(self) -> bool:
+        try:
+            self.measure_skew()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("beat waits for the database: %s", error, extra={"action": "beat_waits"})
+            connection.close()
+            return False
+        return True
+
     def all_as_schedule(self) -> dict[str, ClaimedEntry]:
         self.measure_skew()
         return super().all_as_schedule()
+
+    def schedule_changed(self) -> bool:
+        """Tell whether to read the schedule again; not now, where the database is about to go away."""
+        before = self._last_timestamp
+        if not super().schedule_changed():
+            return False
+        if self.database_answers():
+            return True
+        self._last_timestamp = before
+        return False
 
     def measure_skew(self) -> None:
         ClaimedEntry.skew = clock.now() - datetime.now(UTC)

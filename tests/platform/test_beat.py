@@ -121,6 +121,21 @@ def test_a_database_that_fails_during_a_claim_does_not_end_the_beat(task, sent, 
     assert sent == ["sweep"]
 
 
+def test_a_beat_that_starts_before_the_database_waits_for_it(db, sent, monkeypatch):
+    real, answers = beat.clock.now, iter([DatabaseError("starting up"), DatabaseError("starting up")])
+
+    def now() -> datetime:
+        for error in answers:
+            raise error
+        return real()
+
+    monkeypatch.setattr(beat.connection, "close", lambda: None)
+    monkeypatch.setattr(beat.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(beat.clock, "now", now)
+    beat.ClaimingScheduler(app=app)
+    assert PeriodicTask.objects.filter(name="sweep").exists()
+
+
 def test_a_disabled_task_is_not_sent(task, sent):
     scheduler = new_beat()
     PeriodicTask.objects.filter(pk=task.pk).update(enabled=False)
