@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, Error, transaction
 
 from .exceptions import Busy
 from .models import Lead
@@ -72,7 +72,7 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
     return again
 
 
-def sqlstate(error: DatabaseError) -> str | None:
+def sqlstate(error: Error) -> str | None:
     return getattr(error.__cause__, "pgcode", None)
 
 

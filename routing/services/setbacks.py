@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 from django.db.models import F
 
 from routing.exceptions import Busy
-from routing.locks import Moved
+from routing.locks import Moved, sqlstate
 from routing.models import Lead, Setback, Undertaking
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,9 @@ Work = Callable[[Sequence[UUID]], int]  # on leads that may have changed since; 
 BATCH = 500  # leads in one transaction
 PAUSES = tuple(map(timedelta, (0, 0, 0, 0), (5, 30, 120, 600)))  # days, seconds after each try that failed
 MOST_TRIES = len(PAUSES) + 1
+# Classes of SQLSTATE: the connection, resources, an operator's intervention (but not a statement's time limit), a crash,
+# a serialisation failure, a lock. A connection that broke has no code.
+NOBODYS = ("08", "53", "57P", "58", "40", "55P")
 LONGEST_BATCH = timedelta(minutes=2)  # an undertaking older than this has no sweep any more
 
 
@@ -98,10 +101,11 @@ def _count(lead: UUID, *, at: datetime) -> Setback:
 
 
 def is_fault_of_a_lead(error: Exception) -> bool:
-    """Tell whether to look for one lead that is to blame; not where a lock or the database was not to be had."""
-    if isinstance(error, Busy | Moved):
-        return False
-    return not isinstance(error, DatabaseError | InterfaceError) or connection.is_usable()
+    """Tell whether to look for one lead that is to blame: not where a lock or the database was not to be had."""
+    if isinstance(error, DatabaseError | InterfaceError):
+        code = sqlstate(error)
+        return code is not None and not code.startswith(NOBODYS)
+    return not isinstance(error, Busy | Moved)
 
 
 def suspect(*, at: datetime) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
+from django.db import DatabaseError
 from django.test import Client
 
 from leadrouter.health import metrics
@@ -141,14 +143,16 @@ def test_a_lead_that_kills_its_worker_is_counted_found_and_set_aside(team, monke
     assert not Undertaking.objects.exists()
 
 
-def test_a_busy_registry_is_nobodys_fault(team, monkeypatch):
+@pytest.mark.parametrize("error", [Busy(), DatabaseError("server closed the connection unexpectedly")])
+def test_a_busy_registry_or_a_lost_connection_is_nobodys_fault(team, monkeypatch, error):
     [lead] = waiting()
 
-    def busy(*_, **__):
-        raise Busy
+    def fail(*_, **__):
+        raise error
 
-    monkeypatch.setattr(sweep, "distribute", busy)
-    sweep.sweep(at=MONDAY)
+    monkeypatch.setattr(sweep, "distribute", fail)
+    with suppress(DatabaseError):
+        sweep.sweep(at=MONDAY)
     assert not Setback.objects.exists()
     assert not Undertaking.objects.exists()
     assert fresh(lead).state == "waiting"
