@@ -4,16 +4,20 @@
 #   make check   lint, types, migrations in step, security, Django's check for production
 #   make bench   how fast it is
 #   make audit   known holes in the libraries
+#   make chaos   a real installation killed, stopped and cut off all the time; CONTROL=no-lock breaks it on purpose
+#   make soak    a steady load for MINUTES=30
 
 PYTHON ?= python3
 ARGS ?=
+CONTROL ?= none
+MINUTES ?= 30
 BIN := .venv/bin
 PY := $(BIN)/python
 CODE := accounts routing reports leadrouter tests benchmarks manage.py
 # Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
 PURE := $(wildcard accounts/schedules.py accounts/holidays.py routing/engine accounts/periods.py reports/rings.py reports/drawing.py reports/pictures.py reports/charts.py reports/fairness.py reports/statistics.py)
 
-.PHONY: audit run test test-slow test-browser check bench shell clean lock .venv dev browser
+.PHONY: audit run test test-slow test-browser chaos chaos-short soak check bench shell clean lock .venv dev browser
 
 run: $(BIN)/.runs
 	@exec $(PY) -m leadrouter.devserver
@@ -22,13 +26,24 @@ run: $(BIN)/.runs
 .venv dev: $(BIN)/.tests
 
 test: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser" $(ARGS)
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser and not chaos" $(ARGS)
 
 test-slow: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -m "slow and not browser" $(ARGS)
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -m "slow and not browser and not chaos" $(ARGS)
 
 test-browser: $(BIN)/.tests
 	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -m browser $(ARGS)
+
+# Faults of every kind in a real installation: a short run in some minutes, a long one in a quarter of an hour or more.
+chaos-short: $(BIN)/.tests
+	@$(PY) -m pytest -m chaos -p no:cacheprovider $(ARGS)
+
+chaos: $(BIN)/.tests
+	@$(PY) -m tests.chaos --control $(CONTROL) $(ARGS)
+
+# A day of leads in half an hour: memory, connections, dead rows and answer times must stay as they are.
+soak: $(BIN)/.tests
+	@$(PY) -m tests.chaos.soak --minutes $(MINUTES) $(ARGS)
 
 check: $(BIN)/.tests
 	$(BIN)/ruff check $(wildcard $(CODE))

@@ -18,7 +18,7 @@ from .journal import Journal
 from .nemesis import Nemesis
 
 WEBS, WORKERS, BEATS = 3, 2, 2
-SENDERS, MANAGERS = 16, 6
+SENDERS, MANAGERS = 16, 8
 LONGEST_BETWEEN_HITS = 6.0  # seconds
 SETTLE_SECONDS = 30  # a few sweeps
 
@@ -32,6 +32,7 @@ class Outcome:
     unexpected: dict[str, int] = field(default_factory=dict)  # parts that died by themselves
     starts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    acknowledged: int = 0
     errors: dict[str, int] = field(default_factory=dict)  # of the logs
 
     def lines(self) -> list[str]:
@@ -81,9 +82,14 @@ def chaos(
         if logs:
             shutil.copytree(installation.home.var / "logs", logs, dirs_exist_ok=True)
         parts = installation.parts.values()
-        unexpected = {part.name: part.unexpected for part in parts if part.unexpected}
         return Outcome(
-            verdict, dict(nemesis.table), unexpected, {p.name: p.starts for p in parts}, taken, errors(installation)
+            verdict=verdict,
+            hits=dict(nemesis.table),
+            unexpected={part.name: part.unexpected for part in parts if part.unexpected},
+            starts={part.name: part.starts for part in parts},
+            seconds=taken,
+            acknowledged=journal.acknowledged,
+            errors=errors(installation),
         )
 
 

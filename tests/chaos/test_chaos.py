@@ -1,0 +1,27 @@
+"""The short chaos run: a real installation under fire keeps every promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .run import chaos
+
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"),
+]
+
+LEADS, HITS, SECONDS, LONGEST = 5_000, 60, 170, 420  # a slow machine sends fewer leads rather than for longer
+
+
+def test_a_tormented_installation_loses_nothing_and_does_nothing_twice():
+    outcome = chaos(leads=LEADS, hits=HITS, seconds=SECONDS, longest=LONGEST, seed=20)
+    print("\n" + "\n".join(outcome.lines()))
+    assert outcome.verdict.green
+    assert sum(outcome.hits.values()) >= HITS
+    assert {target for target, _ in outcome.hits} == {"web", "worker", "beat", "redis", "postgresql"}
+    assert outcome.acknowledged > LEADS / 10
+    assert not outcome.unexpected  # nothing ended that nobody had ended
