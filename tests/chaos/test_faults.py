@@ -104,7 +104,7 @@ def test_leads_are_taken_and_assigned_while_redis_is_away_flushed_or_full(instal
     full = some(installation, 30)
     installation.redis().config_set("maxmemory", "0")
     settled(installation)
-    assert starts(installation) == begun  # nothing had to be started again
+    assert starts(installation) == begun, installation.logs()  # nothing had to be started again
     medians = [round(seconds[15] * 1000) for seconds in (before, away, flushed, full)]
     print(f"\nintake, median ms: before {medians[0]}, Redis away {medians[1]}, flushed {medians[2]}, full {medians[3]}")
     assert max(medians[1:]) - medians[0] <= 50 * SLOW_MACHINE
@@ -143,7 +143,7 @@ def test_connections_heal_by_themselves(installation, how):
     print(
         f"\nPostgreSQL {how}: both webs took leads {web:.1f} s after it was up, the sweep {time.monotonic() - up:.1f} s"
     )
-    assert starts(installation) == begun
+    assert starts(installation) == begun, installation.logs()
 
 
 def answers(api: Api) -> bool:
