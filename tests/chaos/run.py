@@ -96,7 +96,7 @@ def chaos(
 def errors(installation: Installation) -> dict[str, int]:
     """Return what the program's logs call an error, with the last line of its traceback, and how often."""
     found: Counter[str] = Counter()
-    for part in installation.parts.values():
+    for part in filter(lambda part: part.log.exists(), installation.parts.values()):
         for line in part.log.read_text(errors="replace").splitlines():
             if '"level": "error"' in line or '"level": "critical"' in line:
                 entry = json.loads(line)

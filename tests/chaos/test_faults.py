@@ -36,6 +36,22 @@ def installation() -> Iterator[Installation]:
         yield installation
 
 
+_clients: list[Api] = []
+
+
+def client(installation: Installation, *ports: int) -> Api:
+    """Return a client of these webs, of all without any; it is closed after the test."""
+    _clients.append(Api(list(ports) or installation.ports, installation.key, seed=len(_clients), timeout=60))
+    return _clients[-1]
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while _clients:
+        _clients.pop().close()
+
+
 @pytest.fixture(autouse=True)
 def well(installation: Installation) -> None:
     """Begin with everything running, nobody paused and nobody full."""
@@ -59,9 +75,8 @@ def take(api: Api, pipeline: str = "service") -> tuple[int, float, dict[str, obj
 
 def some(installation: Installation, number: int, pipeline: str = "service") -> list[float]:
     """Take some leads, one after the other; return how long each took."""
-    api = Api(installation.ports, installation.key, seed=1, timeout=30)
+    api = client(installation)
     taken = [take(api, pipeline) for _ in range(number)]
-    api.close()
     assert [status for status, *_ in taken] == [201] * number
     assert {answer["state"] for *_, answer in taken} <= {"assigned", "offered"}
     return sorted(seconds for _, seconds, _ in taken)
@@ -89,11 +104,11 @@ def settled(installation: Installation, *, seconds: float = 60) -> None:
 # Redis
 
 
-def test_leads_are_taken_and_assigned_while_redis_is_away_flushed_or_full(installation, record_property):
+def test_leads_are_taken_and_assigned_while_redis_is_away_flushed_or_full(installation):
     before, begun = some(installation, 30), starts(installation)
     with installation.without("redis"):
         away = some(installation, 30)
-        api = Api(installation.ports, installation.key, seed=2, timeout=30)
+        api = client(installation)
         started = time.monotonic()
         assert api.call("POST", "managers/m08@example.com/pause", {"minutes": 1})[0] == 200
         pause = time.monotonic() - started
@@ -136,7 +151,7 @@ def test_connections_heal_by_themselves(installation, how):
     assert until(installation.database_answers, seconds=60)
     up = time.monotonic()
     for port in installation.ports:
-        api = Api([port], installation.key, seed=3, timeout=30)
+        api = client(installation, port)
         assert until(lambda api=api: answers(api), seconds=5 * SLOW_MACHINE), installation.logs()
     web = time.monotonic() - up
     settled(installation, seconds=15)
@@ -157,7 +172,7 @@ def answers(api: Api) -> bool:
 
 
 def test_what_waited_while_nobody_worked_is_assigned_by_the_first_sweep(installation):
-    api = Api(installation.ports, installation.key, seed=4, timeout=60)
+    api = client(installation)
     people = ["m07@example.com", "m08@example.com"]
     with installation.without("worker", "beat"):
         for person in people:
@@ -252,7 +267,7 @@ def restart(installation: Installation, part: Part) -> float:
     assert until(lambda: part.alive and part.process is not process, seconds=60)
     if part.kind == "web":
         port = installation.ports[int(part.name[3:]) - 1]
-        api = Api([port], installation.key, seed=5, timeout=30)
+        api = client(installation, port)
         assert until(lambda: answers(api), seconds=60)
     return ended
 
