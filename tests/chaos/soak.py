@@ -27,7 +27,11 @@ MEASURES = {  # name -> what the last quarter may be of the second, at most
     "intake p99, ms": 1.10,
     "oldest overdue offer, s": 1.20,
 }
-UNTOUCHED = {"dead rows of hot tables, %": 20.0, "oldest overdue offer, s": 15.0}  # below this its growth says nothing
+UNTOUCHED = {
+    "connections to PostgreSQL": 14.0,
+    "dead rows of hot tables, %": 20.0,
+    "oldest overdue offer, s": 15.0,
+}  # below this its growth says nothing
 DEAD = """
 SELECT coalesce(100.0 * sum(n_dead_tup) / nullif(sum(n_live_tup + n_dead_tup), 0), 0) FROM pg_stat_user_tables
 WHERE relname IN ('routing_lead', 'routing_offer', 'routing_contact', 'routing_decision')

@@ -18,10 +18,11 @@ from django.db.models import F
 from accounts import clock
 from leadrouter.celery import app
 from routing import audit, tasks
-from routing.models import Decision, Heartbeat, ImportRow, Lead, Ledger, Offer, Setback, Undertaking
+from routing.models import Decision, Heartbeat, ImportRow, IntakeRequest, Lead, Ledger, Offer, Setback, Undertaking
 from routing.services.imports import keep_table, start_import
 from routing.spreadsheets.reading import read_table
 from tests.factories import (
+    DAY,
     HOUR,
     asking_acceptance,
     make_lead,
@@ -80,9 +81,18 @@ def imported() -> object:
     )
 
 
+def rows_to_prune() -> tuple[Any, ...]:
+    for number, days in enumerate((1, 3_000, 4_000)):
+        IntakeRequest.objects.create(
+            owner="account", route="lead", key=f"key-{number}", fingerprint="f", created_at=clock.now() - days * DAY
+        )
+    return ()
+
+
 CASES = {
     "routing.tasks.sweep": Case(leads_to_sweep, swept),
     "routing.tasks.run_import": Case(a_table_to_import, imported),
+    "routing.tasks.prune": Case(rows_to_prune, lambda: list(IntakeRequest.objects.values_list("key", flat=True))),
     "leadrouter.worker_heartbeat": Case(lambda: (), lambda: list(Heartbeat.objects.values_list("name"))),
 }
 
