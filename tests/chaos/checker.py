@@ -255,7 +255,7 @@ def bad_offers(installation: Installation) -> Iterator[str]:
         "closed without an outcome, or open with one": "(closed_at IS NULL) <> (outcome = '')",
         "ended before its time": "outcome = 'timed_out' AND closed_at < accept_by",
         "accepted after its time": "outcome = 'accepted' AND closed_at >= accept_by",
-        "overdue for over 60 s": "outcome = 'timed_out' AND closed_at > accept_by + interval '60 seconds'",
+        "overdue for over 3 minutes": "outcome = 'timed_out' AND closed_at > accept_by + interval '3 minutes'",
         "overdue though all is calm": "closed_at IS NULL AND accept_by < clock_timestamp() - interval '20 seconds'",
     }
     for fault, condition in faults.items():

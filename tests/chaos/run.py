@@ -78,6 +78,7 @@ def chaos(
         torment(nemesis, crowd, hits=hits, until_=started + (longest or 3 * seconds))
         taken = time.monotonic() - started
         settle(installation, crowd, journal)
+        journal.close()
         verdict = checker.check(installation, journal)
         if logs:
             shutil.copytree(installation.home.var / "logs", logs, dirs_exist_ok=True)

@@ -120,6 +120,7 @@ def main() -> int:
             time.sleep(EVERY)
             soak.look()
         crowd.finish()
+        journal.close()
         print(*table(soak), sep="\n")
         print(f"{journal.acknowledged} leads in {options.minutes:g} min; answers: {dict(journal.statuses)}", flush=True)
     failed = [name for name, quarters in soak.quarters().items() if grew(name, quarters)]
