@@ -19,6 +19,7 @@ class Control:
 
 
 def answer_before_disk(installation: Installation) -> None:
+    installation.page = "healthz"  # /readyz sees the weakness, and says so
     part = installation.parts["postgresql"]
     part.command += ["-c", "synchronous_commit=off", "-c", "wal_writer_delay=10s"]
 

@@ -150,6 +150,7 @@ class Installation:
         for number in range(1, beats + 1):
             self._add(f"beat{number}", [sys.executable, "-m", *BEAT.split()])
         self.key = ""
+        self.page = ""  # that says all is well; "": as the parts that are wanted allow
         self._over = threading.Event()
         # A child dies with the thread that started it, so one thread starts all, and lives as long as they may.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
@@ -207,11 +208,8 @@ class Installation:
 
     def wait_until_ready(self, *, seconds: float = READY_SECONDS) -> None:
         """Wait until each web says that all is well, or answers at least where nobody sweeps."""
-        page = (
-            "readyz"
-            if all(any(p.kind == kind and p.wanted for p in self.parts.values()) for kind in ("worker", "beat"))
-            else "healthz"
-        )
+        wanted = {part.kind for part in self.parts.values() if part.wanted}
+        page = self.page or ("readyz" if {"worker", "beat"} <= wanted else "healthz")
         for port in self.ports:
             address = f"http://127.0.0.1:{port}/{page}"
             assert until(lambda a=address: status(a) == 200, seconds=seconds), self.logs()
