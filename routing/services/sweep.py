@@ -74,12 +74,12 @@ def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
     roster = rosters.current()
     rule = roster.rules[trigger_id]
     assigned, judged = 0, set[UUID]()
-    who = able(rule, roster, at=at)
-    vain = _vain_for(trigger_id, (roster.version, who), at=at)
-    rows = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", flat=True)
-    ids = (id_ for id_ in rows.iterator() if id_ not in vain)
-    batches = carefully(ids, partial(_assign_batch, trigger_id=trigger_id, judged=judged, at=at), at=at)
     try:
+        who = able(rule, roster, at=at)
+        vain = _vain_for(trigger_id, (roster.version, who), at=at)
+        rows = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", flat=True)
+        ids = (id_ for id_ in rows.iterator() if id_ not in vain)
+        batches = carefully(ids, partial(_assign_batch, trigger_id=trigger_id, judged=judged, at=at), at=at)
         while able(rule, roster, at=at):
             assigned += next(batches)
     except StopIteration:
