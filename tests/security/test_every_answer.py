@@ -40,11 +40,10 @@ def addresses() -> list[Row]:
 WRONG = ("nowhere/", "api/v1/nowhere", "admin/nowhere/", "static/nowhere.css", "me/%00/")
 
 
-@pytest.mark.parametrize("actor", ["anonymous", "ann", "root", "account"])
+@pytest.mark.parametrize("actor", ["anonymous", "account", pytest.param("root", marks=pytest.mark.slow)])
 def test_every_answer_tells_browsers_to_do_no_more_than_a_page_needs(cast, actor):
     errors = [Row(method="GET", route=route, sends="", scope="", answers={}) for route in WRONG]
-    posted = [row for row in rows() if row.method == "POST"]
-    for row in [*rows(), *errors, *posted]:
+    for row in [*rows(), *errors]:
         answer = cast.send(actor, row)
         where = f"{row} → {answer.status_code}"
         for name, value in HEADERS.items():
@@ -81,7 +80,10 @@ def snapshot() -> dict[str, str]:
     return digests
 
 
-@pytest.mark.parametrize("actor", ["anonymous", "ann", "sue", "root"])
+STAFF = [pytest.param(name, marks=pytest.mark.slow) for name in ("sue", "root")]  # they open every page of the admin
+
+
+@pytest.mark.parametrize("actor", ["anonymous", "ann", *STAFF])
 def test_looking_at_every_address_changes_nothing(cast, actor):
     cast.clients[actor].get("/")  # what a first look writes once, such as the account itself
     before = snapshot()
