@@ -24,7 +24,10 @@ class BackupFailed(RuntimeError):
 
 
 def back_up(target: Path, *, database: Mapping[str, Any]) -> int:
-    """Write all of the database into the file, and return its size; an unfinished file never bears the name."""
+    """Write all of the database into the file, and return its size; an unfinished file never bears the name.
+
+    database: how Django connects to it (`connection.get_connection_params()`).
+    """
     unfinished = target.with_name(f"{target.name}.part")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds everybody's data
     os.close(descriptor)
@@ -39,9 +42,9 @@ def back_up(target: Path, *, database: Mapping[str, Any]) -> int:
 def restore(source: Path, *, database: Mapping[str, Any]) -> None:
     """Fill an empty database from the file, all or nothing. Raises BackupFailed, also for one that is not empty."""
     if _run("psql", ["--no-align", "--tuples-only", f"--command={TABLES}"], database).strip() != "0":
-        raise BackupFailed(f'The database "{database["NAME"]}" is not empty. Make another one: createdb …')
+        raise BackupFailed(f'The database "{database["dbname"]}" is not empty. Make another one: createdb …')
     options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
-    _run("pg_restore", [*options, f"--dbname={database['NAME']}", str(source)], database)
+    _run("pg_restore", [*options, f"--dbname={database['dbname']}", str(source)], database)
     _run("psql", ["--command=ANALYZE"], database)
 
 
@@ -57,10 +60,9 @@ def program(name: str) -> str:
 
 def environment(database: Mapping[str, Any]) -> dict[str, str]:
     """Return what tells PostgreSQL's programs of the database; a password is seen by no other user of the machine."""
-    names = {"NAME": "PGDATABASE", "USER": "PGUSER", "PASSWORD": "PGPASSWORD", "HOST": "PGHOST", "PORT": "PGPORT"}
-    facts = {ours: str(database[name]) for name, ours in names.items() if database.get(name)}
-    tls = {name: str(value) for name, value in (database.get("OPTIONS") or {}).items() if name.startswith("ssl")}
-    return {**os.environ, **facts, **{f"PG{name.upper()}": value for name, value in tls.items()}, "PGOPTIONS": ""}
+    names = {"dbname": "PGDATABASE", **{name: f"PG{name.upper()}" for name in ("user", "password", "host", "port")}}
+    names |= {name: f"PG{name.upper()}" for name in database if name.startswith("ssl")}
+    return os.environ | {ours: str(database[name]) for name, ours in names.items() if database.get(name)}
 
 
 def _run(name: str, arguments: Sequence[str], database: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg2
 import pytest
@@ -24,27 +25,29 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 def server(statement: str) -> None:
     """Run a statement on the server, outside any transaction."""
-    facts = connection.settings_dict
-    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
-    other = psycopg2.connect(dbname="postgres", **{name: facts[key] for name, key in names.items() if facts[key]})
+    other = psycopg2.connect(**reached(), dbname="postgres")
     other.autocommit = True
     with other.cursor() as cursor:
         cursor.execute(statement)
     other.close()
 
 
+def reached() -> dict[str, Any]:
+    """Return how the server of the tests is reached."""
+    facts = connection.get_connection_params()
+    return {name: facts[name] for name in ("host", "port", "user", "password") if facts.get(name)}
+
+
 @pytest.fixture
-def empty() -> Iterator[dict[str, Any]]:
+def empty() -> Iterator[str]:
     name = f"restored_{os.getpid()}"
     server(f"CREATE DATABASE {name}")
-    yield {**connection.settings_dict, "NAME": name}
+    yield name
     server(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def manage(*arguments: str, database: str) -> subprocess.CompletedProcess[str]:
-    facts = connection.settings_dict
-    host = facts["HOST"] or "localhost"
-    address = f"postgres://{facts['USER']}:{facts['PASSWORD'] or ''}@/{database}?host={host}"
+    address = f"postgres:///{database}?{urlencode(reached())}"
     environment = os.environ | {"DATABASE_URL": address, "SECRET_KEY": settings.SECRET_KEY}
     if settings.PRIVATE:  # the programs of the private server are not in PATH
         folder = Path(backups.program("pg_dump")).parent
@@ -63,15 +66,15 @@ def test_what_was_backed_up_is_restored_whole_and_every_promise_is_kept_in_it(tm
     made = manage("backup", str(dump), database=name)
     assert made.returncode == 0, made.stderr
     assert dump.stat().st_mode & 0o077 == 0, "it holds everybody's data"
-    restored = manage("restore", str(dump), database=empty["NAME"])
+    restored = manage("restore", str(dump), database=empty)
     assert restored.returncode == 0, restored.stderr
     assert "Restored" in restored.stdout
     counted = (
         "from routing.models import *; print(Lead.objects.count(), Contact.objects.count(), Decision.objects.count())"
     )
-    told = manage("shell", "--no-imports", "-c", counted, database=empty["NAME"])
+    told = manage("shell", "--no-imports", "-c", counted, database=empty)
     assert told.stdout.split()[-3:] == [str(Lead.objects.count()), str(Contact.objects.count()), "50"], told.stderr
-    again = manage("restore", str(dump), database=empty["NAME"])
+    again = manage("restore", str(dump), database=empty)
     assert again.returncode == 1
     assert "not empty" in again.stderr
 
@@ -81,8 +84,8 @@ def test_a_broken_promise_in_a_backup_is_told(tmp_path, empty):
     take_some(3)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE routing_load SET leads = 9")
-    backups.back_up(tmp_path / "bad.dump", database=connection.settings_dict)
-    restored = manage("restore", str(tmp_path / "bad.dump"), database=empty["NAME"])
+    backups.back_up(tmp_path / "bad.dump", database=connection.get_connection_params())
+    restored = manage("restore", str(tmp_path / "bad.dump"), database=empty)
     assert restored.returncode == 1
     assert "a load that is not the number of leads held" in restored.stderr
 
@@ -90,5 +93,5 @@ def test_a_broken_promise_in_a_backup_is_told(tmp_path, empty):
 def test_a_backup_that_fails_leaves_no_file_of_its_name(tmp_path):
     target = tmp_path / "x.dump"
     with pytest.raises(backups.BackupFailed):
-        backups.back_up(target, database={**connection.settings_dict, "NAME": "no_such_database"})
+        backups.back_up(target, database={**connection.get_connection_params(), "dbname": "no_such_database"})
     assert list(tmp_path.iterdir()) == []

@@ -55,11 +55,11 @@ with connection.cursor() as cursor:
 @pytest.fixture
 def pooler(tmp_path: Path) -> Iterator[int]:
     """Run PgBouncer with two connections to the server, in transaction mode."""
-    facts, port = connection.settings_dict, free_port()
-    (tmp_path / "users").write_text(f'"{facts["USER"]}" "{facts["PASSWORD"] or ""}"\n')
+    facts, port = connection.get_connection_params(), free_port()
+    (tmp_path / "users").write_text(f'"{facts["user"]}" "{facts.get("password", "")}"\n')
     (tmp_path / "pgbouncer.ini").write_text(
         f"""[databases]
-{facts["NAME"]} = host={facts["HOST"] or "localhost"} port={facts["PORT"] or 5432} dbname={facts["NAME"]}
+{facts["dbname"]} = host={facts.get("host", "localhost")} port={facts.get("port", 5432)} dbname={facts["dbname"]} user={facts["user"]}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
@@ -87,12 +87,12 @@ logfile = {tmp_path / "log"}
 
 
 def test_leads_are_taken_and_swept_through_pgbouncer_in_transaction_mode(pooler):
-    facts = connection.settings_dict
+    facts = connection.get_connection_params()
     make_trigger(members=[make_manager("ann"), make_manager("bob")], **asking_acceptance())
     make_source()
     with connection.cursor() as cursor:  # as docs/operations.md tells: the pooler sends no options
-        cursor.execute(f"ALTER ROLE {facts['USER']} IN DATABASE {facts['NAME']} SET lock_timeout = '1234ms'")
-    address = f"postgres://{facts['USER']}:x@127.0.0.1:{pooler}/{facts['NAME']}"
+        cursor.execute(f"ALTER ROLE {facts['user']} IN DATABASE {facts['dbname']} SET lock_timeout = '1234ms'")
+    address = f"postgres://{facts['user']}:x@127.0.0.1:{pooler}/{facts['dbname']}"
     environment = os.environ | {
         "DATABASE_URL": address, "DATABASE_PGBOUNCER": "true", "SECRET_KEY": settings.SECRET_KEY,
         "DJANGO_SETTINGS_MODULE": "leadrouter.settings",
@@ -102,7 +102,7 @@ def test_leads_are_taken_and_swept_through_pgbouncer_in_transaction_mode(pooler)
         check=False,
     )  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER ROLE {facts['USER']} IN DATABASE {facts['NAME']} RESET lock_timeout")
+        cursor.execute(f"ALTER ROLE {facts['user']} IN DATABASE {facts['dbname']} RESET lock_timeout")
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split()[-2:] == ["1234ms", "[]"]
     assert Lead.objects.filter(state="offered").count() == 90

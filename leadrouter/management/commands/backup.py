@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         trail.note(AuditEntry.Action.BACKED_UP, at=clock.now())  # before it, so that the backup tells of itself
         try:
-            size = back_up(options["file"], database=connection.settings_dict)
+            size = back_up(options["file"], database=connection.get_connection_params())
         except (BackupFailed, OSError) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"{options['file']}: {size:,} bytes")

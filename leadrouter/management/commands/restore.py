@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         connection.ensure_connection()  # the private server starts when it is needed
         try:
-            restore(options["file"], database=connection.settings_dict)
+            restore(options["file"], database=connection.get_connection_params())
         except (BackupFailed, OSError) as error:
             raise CommandError(str(error)) from None
         broken = [] if options["unchecked"] else list(audit.violations())
