@@ -6,6 +6,7 @@
 #   make audit   known holes in the libraries
 #   make chaos   a real installation killed, stopped and cut off all the time; CONTROL=no-lock breaks it on purpose
 #   make soak    a steady load for MINUTES=30
+#   make messages  catalogues of translations in step with the texts, and compiled
 
 PYTHON ?= python3
 ARGS ?=
@@ -17,7 +18,7 @@ CODE := accounts routing reports leadrouter tests benchmarks manage.py
 # Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
 PURE := $(wildcard accounts/schedules.py accounts/holidays.py routing/engine accounts/periods.py reports/rings.py reports/drawing.py reports/pictures.py reports/charts.py reports/fairness.py reports/statistics.py)
 
-.PHONY: audit run test test-slow test-browser chaos chaos-short soak check bench shell clean lock .venv dev browser
+.PHONY: audit run test test-slow test-browser chaos chaos-short soak check bench shell clean lock .venv dev browser messages
 
 run: $(BIN)/.runs
 	@exec $(PY) -m leadrouter.devserver
@@ -59,6 +60,9 @@ check: $(BIN)/.tests
 
 bench: $(BIN)/.runs
 	@$(PY) -m leadrouter.devserver up -- $(PY) -m benchmarks $(ARGS)
+
+messages: $(BIN)/.tests
+	@env DJANGO_SETTINGS_MODULE=leadrouter.settings $(PY) -m leadrouter.catalogues
 
 shell: $(BIN)/.runs
 	@$(PY) manage.py shell

@@ -1,0 +1,61 @@
+"""The catalogues of translations: in step with the texts, complete, compiled."""
+
+import re
+
+import pytest
+
+from leadrouter import catalogues
+
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return catalogues.template()
+
+
+def begun(language: str):
+    """Return the catalogue of the language; a language that nobody has begun is left out, and its pages are English."""
+    catalogue = catalogues.stored(language)
+    if not any(catalogues.is_translated(message) for message in catalogue if message.id):
+        pytest.skip(f"nobody has begun to translate into {language}")
+    return catalogue
+
+
+def keys(catalogue):
+    return {(message.context, message.id) for message in catalogue if message.id}
+
+
+def test_texts_are_found_in_code_templates_and_the_theme(texts):
+    found = keys(texts)
+    assert (None, "Needs attention") in found  # a template of ours
+    assert ("how leads are shared", "by coefficient") in found  # code, with a context
+    assert (None, ("%(count)d manager", "%(count)d managers")) in found  # a plural
+    assert (None, "Type to search") in found  # the theme's
+    assert len(found) > 500
+
+
+@pytest.mark.parametrize("language", catalogues.languages())
+def test_a_catalogue_has_the_texts_there_are(texts, language):
+    kept = keys(begun(language))
+    assert not keys(texts) - kept, "run make messages, and translate what is new"
+    assert not kept - keys(texts), "run make messages: these texts are gone"
+
+
+@pytest.mark.parametrize("language", catalogues.languages())
+def test_a_catalogue_is_complete_and_keeps_the_placeholders(language):
+    for message in begun(language):
+        if not message.id:
+            continue
+        translations = message.string if isinstance(message.string, tuple | list) else [message.string]
+        assert all(translations), f"{message.id} has no translation"
+        assert not message.fuzzy, f"{message.id} is fuzzy"
+        wanted = set(PLACEHOLDER.findall(message.id if isinstance(message.id, str) else message.id[-1]))
+        for translation in translations:
+            assert set(PLACEHOLDER.findall(translation)) <= wanted, f"{message.id}: other placeholders"
+
+
+@pytest.mark.parametrize("language", catalogues.languages())
+def test_what_is_compiled_is_what_is_written(language):
+    catalogue = begun(language)
+    assert catalogues.path_of(language).with_suffix(".mo").read_bytes() == catalogues.compiled(catalogue)
