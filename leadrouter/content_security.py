@@ -43,7 +43,7 @@ BY_PREFIX: dict[str, Policy] = {
 UNUSED = (
     "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation",
     "gyroscope", "hid", "identity-credentials-get", "magnetometer", "microphone", "midi", "payment",
-    "picture-in-picture", "serial", "usb", "web-share", "xr-spatial-tracking",
+    "picture-in-picture", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip
 
 
