@@ -25,7 +25,7 @@ from . import engine, explanations, sentences
 from .candidates import look
 from .engine import Candidate, Reason
 from .explanations import Seen
-from .histories import Explained, explained, name_of, why_not
+from .histories import EXPLAINED, Explained, explained, name_of, why_not
 from .models import Decision, Lead, Load, Offer, Stage
 from .roster import Roster, Rule
 
@@ -344,7 +344,7 @@ def _concerns(manager: Manager, rules: Sequence[Rule], roster: Roster, zone: Zon
     mine = Q(trigger__in=[rule.id for rule in rules]) | Q(chosen=manager)
     rows = (
         Decision.objects.filter(mine, pk__in=latest)
-        .select_related("lead__contact", "lead__company", "lineup", "registry__trigger")
+        .select_related(*EXPLAINED, "lead__contact", "lead__company")
         .order_by("-id")[:most]
     )
     decisions = list(rows)

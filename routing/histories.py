@@ -23,6 +23,7 @@ from .models import Decision, Lead, LeadEvent, Offer
 from .roster import Roster
 from .services.distribution import needs_of
 
+EXPLAINED = ("lead", "lineup", "registry__trigger")  # what a decision is joined with to be explained
 MOST_TOLD = 100  # candidates of one decision that are told one by one
 
 
@@ -48,10 +49,12 @@ class Explained:
 
     id: int
     lead: UUID
+    title: str  # of the lead
     at: datetime
     trigger: str
     registry: str
     method: str
+    reason: str
     attempt: int
     assigned: bool
     chosen: int | None
@@ -67,7 +70,7 @@ class Explained:
 def explained(
     decisions: Iterable[Decision], roster: Roster, *, zone: ZoneInfo, of: int | None = None
 ) -> list[Explained]:
-    """Explain decisions, each joined with its lead, line-up, registry and the registry's trigger.
+    """Explain decisions, each joined as EXPLAINED says.
 
     of: tell no more than what concerns this manager.
     """
@@ -115,10 +118,12 @@ def _explained(row: Decision, roster: Roster, pauses: Pauses, zone: ZoneInfo, of
     return Explained(
         id=row.pk,
         lead=row.lead_id,
+        title=row.lead.name or str(row.lead_id),
         at=row.at,
         trigger=rule.code,
         registry=row.registry.label,
         method=row.method,
+        reason=row.reason,
         attempt=row.attempt,
         assigned=row.chosen_id is not None,
         chosen=row.chosen_id,
@@ -231,9 +236,7 @@ def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> 
 
     lead: joined with its source.
     """
-    decisions = (
-        Decision.objects.filter(lead=lead).select_related("lead", "lineup", "registry__trigger").order_by("-id")[:most]
-    )
+    decisions = Decision.objects.filter(lead=lead).select_related(*EXPLAINED).order_by("-id")[:most]
     closed = Offer.objects.filter(lead=lead, closed_at__isnull=False).order_by("-id")[:most]
     events = LeadEvent.objects.filter(lead=lead).select_related("by").order_by("-id")[:most]
     came = gettext("Came in from %(source)s.") % {"source": lead.source.title or lead.source.code}

@@ -22,8 +22,12 @@ from .. import roster, sentences, soundness, trial
 from ..desk import told_of
 from ..engine.values import LEAD
 from ..forms import MemberForm, MemberFormSet, TrialForm, TriggerForm
-from ..models import Ledger, Member, Pipeline, Registry, Stage, Trigger
+from ..histories import EXPLAINED
+from ..models import Adjustment, Decision, Ledger, Member, Pipeline, Registry, Stage, Trigger
 from . import file
+from .facts import shown
+
+LATEST = 20  # decisions on a registry's page
 
 
 class StageInline(TabularInline):
@@ -78,24 +82,36 @@ class StandingsMixin:
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         registry = self.get_object(request, object_id)  # type: ignore[attr-defined]
-        context = {"standings": standings(registry.pk) if registry else []} | (extra_context or {})
+        context = (standings(registry) if registry else {}) | (extra_context or {})
         return super().change_view(request, object_id, form_url, context)  # type: ignore[misc]
 
 
-def standings(registry_id: int) -> list[dict[str, Any]]:
-    """Return who stands where in a registry, best first."""
-    ledger = Ledger.objects.filter(pk=registry_id).first()
+def standings(registry: Registry) -> dict[str, Any]:
+    """Return who stands where in a registry, best first, and the last decisions that counted in it."""
+    ledger = Ledger.objects.filter(pk=registry.pk).first()
     rows = ledger.standings if ledger else {}
     managers = Manager.objects.filter(pk__in=rows).select_related("user").in_bulk()
-    return [
-        {
-            "manager": managers.get(pk),
-            "balance": standing.balance / LEAD,
-            "received": standing.received,
-            "turn": standing.last_turn,
-        }
-        for pk, standing in sorted(rows.items(), key=lambda row: -row[1].balance)
-    ]
+    adjusted = dict(
+        Adjustment.objects.filter(registry=registry).values_list("manager").annotate(n=Sum("amount")).order_by()
+    )
+    latest = Decision.objects.filter(registry=registry, counted=True).select_related(*EXPLAINED).order_by("-turn")
+    by_share = registry.accounting == Registry.Accounting.FAIR_SHARE
+    return {
+        "standings": [
+            {
+                "manager": managers.get(pk),
+                "balance": standing.balance / LEAD,
+                "received": standing.received,
+                # What they got and what they are still owed is what was due to them, to the billionth: by hand and
+                # credited back, both change by the same.
+                "due": (standing.balance + standing.received * LEAD) / LEAD if by_share else None,
+                "adjusted": adjusted.get(pk, 0) / LEAD,
+                "turn": standing.last_turn,
+            }
+            for pk, standing in sorted(rows.items(), key=lambda row: -row[1].balance)
+        ],
+        "latest": shown(latest[:LATEST]),
+    }
 
 
 @admin.register(Registry)
@@ -238,7 +254,7 @@ class TriggerAdmin(CarefulAdmin):
         context: dict[str, Any] = {}
         if trigger is not None:
             registry = trigger.registry or trigger.own_registry
-            context = {"registry": registry, "standings": standings(registry.pk)} | told(trigger)
+            context = {"registry": registry} | standings(registry) | told(trigger)
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def try_view(self, request: HttpRequest, object_id: int) -> HttpResponse:

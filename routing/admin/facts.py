@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import clock
 from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, ReadOnlyAdmin, UncountedPaginator, action, display
 
-from ..documents import decision_documents
 from ..engine.values import LEAD
+from ..histories import EXPLAINED, Explained, explained
 from ..models import (
     Adjustment,
     Decision,
@@ -28,6 +31,7 @@ from ..models import (
     Setback,
     Undertaking,
 )
+from ..roster import current
 from ..services.setbacks import try_again
 
 
@@ -61,8 +65,8 @@ class DecisionAdmin(BigReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
-        decision = self.get_object(request, object_id)
-        context = {"decisions": shown([decision])} if decision else {}
+        decision = Decision.objects.filter(pk=object_id).select_related(*EXPLAINED) if object_id.isdigit() else []
+        context = {"decisions": shown(decision)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
@@ -73,15 +77,9 @@ class DecisionAdmin(BigReadOnlyAdmin):
         return decision.outcome
 
 
-def shown(decisions: list[Decision]) -> list[dict[str, Any]]:
-    """Return decisions as people read them: instants in their zone, balances in leads."""
-    documents = decision_documents(decisions)
-    for decision, document in zip(decisions, documents, strict=True):
-        document["at"] = decision.at
-        for candidate in document["candidates"]:
-            for name in ("balance_before", "balance_after"):
-                candidate[name] = candidate[name] / LEAD
-    return documents
+def shown(decisions: Iterable[Decision]) -> list[Explained]:
+    """Return decisions as people read them, in their zone. decisions: joined as EXPLAINED says."""
+    return explained(decisions, current(), zone=ZoneInfo(timezone.get_current_timezone_name()))
 
 
 @admin.register(Offer)

@@ -25,7 +25,9 @@ from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPagi
 
 from ..exceptions import Refused
 from ..forms import ActionForm, CreditBackForm, LeadForm, MoveForm, ReassignForm
+from ..histories import EXPLAINED, Explained, why_not
 from ..models import Company, Decision, Lead, LeadEvent, Offer, Source
+from ..roster import current
 from ..services.assignment import credit_back, reassign
 from ..services.stages import move_lead
 from .facts import shown
@@ -171,6 +173,8 @@ class LeadAdmin(ModelAdmin):
     ) -> HttpResponse:
         lead = self.get_object(request, object_id)
         context = history(lead) if lead and request.method == "GET" else {}
+        if context:
+            context |= why_not_them(request, context["decisions"])
         if lead and self.has_change_permission(request, lead):
             context["lead_actions"] = [
                 (reverse("admin:routing_lead_action", args=[lead.pk, name]), a.verb) for name, a in ACTIONS.items()
@@ -275,15 +279,25 @@ class LeadAdmin(ModelAdmin):
 
 def history(lead: Lead) -> dict[str, Any]:
     """Return what happened to a lead, in a fixed number of queries: oldest first, the latest where there are many."""
-    decisions = (
-        Decision.objects.filter(lead=lead).select_related("trigger", "registry__trigger").order_by("-id")[:MOST_SHOWN]
-    )
+    decisions = Decision.objects.filter(lead=lead).select_related(*EXPLAINED).order_by("-id")[:MOST_SHOWN]
     offers = Offer.objects.filter(lead=lead).select_related("manager__user").order_by("-id")[:MOST_SHOWN]
     events = LeadEvent.objects.filter(lead=lead).select_related("by").order_by("-id")[:MOST_SHOWN]
     return {
         "decisions": shown(list(decisions)[::-1]),
         "offers": list(offers)[::-1],
         "events": list(events)[::-1],
+    }
+
+
+def why_not_them(request: HttpRequest, decisions: Sequence[Explained]) -> dict[str, Any]:
+    """Return the question "Why not …?" with everybody to choose from, and its answer for the manager who was chosen."""
+    people = sorted(current().people.values(), key=lambda person: person.name.casefold())
+    asked = request.GET.get("why", "")
+    answers = [(each, why_not(each, int(asked))) for each in decisions] if asked.isdecimal() and len(asked) < 19 else []
+    return {
+        "people": [(str(person.id), person.name or person.email) for person in people],
+        "asked": asked,
+        "answers": answers,
     }
 
 

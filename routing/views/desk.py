@@ -24,7 +24,7 @@ from accounts.services import pause_manager, resume_manager
 
 from ..desk import card, desk_of, leads_of, title_of, zone_of
 from ..exceptions import Busy, OfferClosed, Refused
-from ..histories import explained, timeline, why_not
+from ..histories import EXPLAINED, explained, timeline, why_not
 from ..models import Decision, Lead, Stage
 from ..roster import current
 from ..services.offers import accept_offer, decline_offer, give_back_offers
@@ -35,7 +35,7 @@ from .live import answer, by_htmx, signed_in
 UUID_IN_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LEADS, DECISIONS, MOST = 30, 8, 500  # shown at first, and at most
 
-PAUSE_MINUTES = (15, 30, 60, 120)  # offered beside a number of one's own, and until resumed
+PAUSE_MINUTES = (15, 30, 45, 60)  # offered beside a number of one's own, and until resumed
 WHY_DECLINE = (
     gettext_lazy("On the road"),
     gettext_lazy("Not my field"),
@@ -111,9 +111,7 @@ def why_not_me(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("lead", "").strip()
     found = UUID_IN_TEXT.search(asked)
     decisions = (
-        Decision.objects.filter(lead=UUID(found[0]))
-        .select_related("lead", "lineup", "registry__trigger")
-        .order_by("-id")[:20]
+        Decision.objects.filter(lead=UUID(found[0])).select_related(*EXPLAINED).order_by("-id")[:20]
         if found
         else Decision.objects.none()
     )
