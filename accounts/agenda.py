@@ -39,7 +39,8 @@ class Day:
 
 
 def days_of(manager: Manager, duty: Duty, zone: ZoneInfo, *, at: datetime, weeks: int = 2) -> list[Day]:
-    """Return the days of this week and those after it. manager: joined with their schedule."""
+    """Return the days of this week and those after it, now to ten minutes. manager: joined with their schedule."""
+    at = at.replace(minute=at.minute // 10 * 10, second=0, microsecond=0)  # what is drawn does not change all the time
     today = at.astimezone(zone).date()
     first = periods.start_of("week", today)
     days = [first + timedelta(days=n) for n in range(7 * weeks)]

@@ -166,7 +166,7 @@ def _today(roster: Roster, *, at: datetime) -> dict[str, dict[int, int]]:
     """Return what each manager holds, got today, and what became of the offers of today."""
     began_at = periods.began_at("day", at, roster.zone)
     held = Load.objects.filter(stage__in=roster.active_stages).values_list("manager").annotate(n=Sum("leads"))
-    got = Decision.objects.filter(at__gte=began_at, chosen__isnull=False).values_list("chosen")
+    got = Decision.objects.filter(at__gte=began_at, outcome=Decision.Outcome.ASSIGNED).values_list("chosen")
     offered = Offer.objects.filter(offered_at__gte=began_at).values_list("manager")
     missed = Q(outcome__in=[Offer.Outcome.DECLINED, Offer.Outcome.TIMED_OUT])
     answers = offered.annotate(

@@ -125,7 +125,7 @@
   });
 
   const [loaded] = performance.getEntriesByType("navigation");
-  heard(live()?.dataset.now, performance.timeOrigin + (loaded?.responseStart || 0));
+  heard(document.querySelector("[data-now]")?.dataset.now, Date.now() - performance.now() + (loaded?.responseStart || 0));
   badge();
   tick();
   setInterval(tick, 500);
