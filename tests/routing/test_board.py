@@ -21,7 +21,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 19
+MOST_QUERIES = 24  # of one request, whatever stands before the page included
 
 
 @pytest.fixture
@@ -153,18 +153,20 @@ def test_the_board_is_for_supervisors(client):
     assert not Pause.objects.exists()
 
 
-def test_the_number_of_queries_grows_with_neither_leads_nor_managers(client, ann, django_assert_num_queries):
+def test_the_number_of_queries_grows_with_neither_leads_nor_managers(
+    client, ann, django_assert_max_num_queries, django_assert_num_queries
+):
     make_trigger(limit=200, **asking_acceptance(10))
     take_some(3, at=clock.now())
     live = {"headers": {"HX-Request": "true"}}
     client.get("/board/", **live)
-    with django_assert_num_queries(QUERIES):
+    with django_assert_max_num_queries(MOST_QUERIES) as before:
         client.get("/board/", **live)
     for name in ("bob", "cid", "dot"):
         make_manager(name)
     take_some(120, at=clock.now())
     client.get("/board/", **live)
-    with django_assert_num_queries(QUERIES):
+    with django_assert_num_queries(len(before)):
         client.get("/board/", **live)
 
 

@@ -31,7 +31,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 17
+MOST_QUERIES = 22  # of one request, whatever stands before the page included
 
 NADIA = {
     "name": "CRM for twelve",
@@ -280,15 +280,17 @@ def test_pages_are_kept_by_nobody(client, offered):
         assert "no-store" in client.get(address)["Cache-Control"], address
 
 
-def test_the_number_of_queries_does_not_grow_with_the_leads(client, ann, bob, django_assert_num_queries):
+def test_the_number_of_queries_does_not_grow_with_the_leads(
+    client, ann, bob, django_assert_max_num_queries, django_assert_num_queries
+):
     make_trigger(members=[ann, bob], **asking_acceptance(10))
     take_some(3, at=clock.now())
     live(client)  # the roster is read, and the manager was seen
-    with django_assert_num_queries(QUERIES):
+    with django_assert_max_num_queries(MOST_QUERIES) as before:
         live(client)
     take_some(40, at=clock.now())
     hold(ann, 60)
-    with django_assert_num_queries(QUERIES):
+    with django_assert_num_queries(len(before)):
         live(client)
 
 
