@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group
 
+from accounts.models import User
 from routing.models import Lead, Pipeline, RefusedIntake
 from routing.services.offers import decline_offer
 from tests.factories import make_task, make_user
@@ -42,7 +43,8 @@ def fill_the_house():
     decline_offer(found.pk, at=found.created_at, reason=TRAP, by=found.responsible.user)
     make_task(found, title=TRAP)
     Pipeline.objects.update(title=TRAP[:200])
-    root = make_user("root", is_staff=True, is_superuser=True, name=TRAP[:200])
+    root = make_user("root", is_staff=True, is_superuser=True)
+    User.objects.filter(pk=root.pk).update(name=TRAP[:200])
     root.groups.add(Group.objects.get(name="Supervisors"))
     return world, root, found
 
