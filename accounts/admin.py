@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -32,6 +33,7 @@ from leadrouter.admin_theme import (
 )
 
 from . import clock, second_factor
+from .calendars import Plan
 from .careful_admin import CarefulAdmin
 from .changes import told
 from .forms import (
@@ -56,6 +58,8 @@ from .models import (
     WorkSchedule,
 )
 from .roles import may_edit_roles, may_edit_user
+from .schedule_admin import Copied, SixWeeks, copy_of, plans_of_manager, plans_of_schedule, presets, today
+from .schedules import DayException
 from .services import resume_manager
 
 
@@ -257,8 +261,9 @@ class ExceptionInline(TabularInline):
 
 
 @admin.register(WorkSchedule)
-class WorkScheduleAdmin(CarefulAdmin):
+class WorkScheduleAdmin(SixWeeks, Copied, CarefulAdmin):
     form = WorkScheduleForm
+    change_form_template = "accounts/schedule_page.html"
     list_display = ("title", "code", "kind", "managers_counted", "holiday_country")
     list_filter = ("kind",)
     search_fields = ("code__startswith", "title__istartswith")
@@ -272,6 +277,23 @@ class WorkScheduleAdmin(CarefulAdmin):
         (_("Public holidays"), {"fields": ("holiday_country", "holiday_subdivision")}),
     )
     inlines = (ExceptionInline,)
+    actions = ("copy_selected",)
+
+    def plans(self, obj: WorkSchedule, exceptions: Sequence[DayException]) -> list[tuple[str, str, Plan]]:
+        return plans_of_schedule(obj, exceptions)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        return super().render_change_form(request, context | {"presets": presets(today())}, *args, **kwargs)
+
+    @action(description=_("Copy"), permissions=["add"])
+    def copy_selected(self, request: HttpRequest, queryset: QuerySet[WorkSchedule]) -> None:
+        copies = [copy_of(schedule) for schedule in WorkSchedule.objects.filter(pk__in=queryset.values("pk"))]
+        for copy in copies:
+            self.log_addition(request, copy, [{"added": {}}])
+        messages.success(
+            request,
+            ngettext("%(count)d schedule copied.", "%(count)d schedules copied.", len(copies)) % {"count": len(copies)},
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkSchedule]:
         return super().get_queryset(request).annotate(managers_counted=models.Count("managers"))
@@ -304,8 +326,9 @@ class ScheduleExceptionAdmin(CarefulAdmin):
 
 
 @admin.register(Manager)
-class ManagerAdmin(CarefulAdmin):
+class ManagerAdmin(SixWeeks, CarefulAdmin):
     form = ManagerForm
+    change_form_template = "accounts/manager_page.html"
     list_display = ("name", "email", "active", "schedule", "is_paused", "last_seen_at")
     list_filter = ("active", "schedule")
     list_select_related = ("user", "schedule")
@@ -341,6 +364,9 @@ class ManagerAdmin(CarefulAdmin):
         if isinstance(obj, Manager):
             invite(request, obj.user)
         return super().response_add(request, obj, post_url_continue)
+
+    def plans(self, obj: Manager, exceptions: Sequence[DayException]) -> list[tuple[str, str, Plan]]:
+        return plans_of_manager(obj, exceptions)
 
     @display(description=_("name"), ordering="user__name")
     def name(self, manager: Manager) -> str:

@@ -54,8 +54,8 @@ def days_of(manager: Manager, duty: Duty, zone: ZoneInfo, *, at: datetime, weeks
             today=day == today,
             hours=tuple(map(hours, duty.shifts_on(day))),
             remarks=tuple(_remarks(day, manager, exceptions)),
-            work=_pieces(work, start, end),
-            pauses=_pieces(pauses, start, end),
+            work=pieces(work, start, end),
+            pauses=pieces(pauses, start, end),
             now=_share(at, start, end) if day == today else None,
         )
         for day, start, end in zip(days, edges, edges[1:], strict=False)
@@ -100,7 +100,7 @@ def _remark(exception: ScheduleException) -> str:
     return words if exception.manager_id else gettext("%(what)s, for everybody") % {"what": words}
 
 
-def _pieces(stretches: Sequence[Stretch], start: datetime, end: datetime) -> tuple[Piece, ...]:
+def pieces(stretches: Sequence[Stretch], start: datetime, end: datetime) -> tuple[Piece, ...]:
     """Return the parts of the stretches that lie within [start, end), drawn."""
     clipped = [(max(first, start), min(last, end)) for first, last in stretches]
     return tuple(

@@ -83,11 +83,12 @@ class Duties:
             offset=manager.offset,
             schedule_exceptions=tuple(self.of_schedule[schedule.pk]) if schedule else (),
             manager_exceptions=tuple(self.of_manager[manager.pk]),
-            holidays=_holidays(schedule) if schedule else None,
+            holidays=holidays_of(schedule) if schedule else None,
         )
 
 
-def _holidays(schedule: WorkSchedule) -> Callable[[int], frozenset[date]] | None:
+def holidays_of(schedule: WorkSchedule) -> Callable[[int], frozenset[date]] | None:
+    """Return the holidays that the schedule follows, by year."""
     if not schedule.holiday_country:
         return None
     return partial(holidays.public_holidays, schedule.holiday_country, schedule.holiday_subdivision or None)

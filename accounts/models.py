@@ -272,6 +272,9 @@ class Manager(models.Model):
         help_text=_('{"language": ["es", "en"], "region": ["ES"]}'),
     )
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    calendar_number = models.PositiveIntegerField(
+        default=0, editable=False, help_text=_("Of the address of their calendar; a new number ends the one before.")
+    )
 
     objects = ManagerQuerySet.as_manager()
 

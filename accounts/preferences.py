@@ -28,6 +28,7 @@ class Zones:
 
     own: ZoneInfo
     account: ZoneInfo
+    unqualified: bool = True  # there is an Unqualified section; read along, since every page of the admin asks
 
     @property
     def differ(self) -> bool:
@@ -37,9 +38,9 @@ class Zones:
 def zones_of(user: Any) -> Zones:
     """Return the zones of a user: a manager's own where they have one, else the account's."""
     mine = Manager.objects.filter(user_id=user.pk).values("time_zone")[:1]
-    found = Account.objects.filter(pk=1).values_list("time_zone", Subquery(mine)).first()
-    account, own = found or ("UTC", "")
-    return Zones(schedules.zone(own or account), schedules.zone(account))
+    found = Account.objects.filter(pk=1).values_list("time_zone", Subquery(mine), "unqualified").first()
+    account, own, unqualified = found or ("UTC", "", True)
+    return Zones(schedules.zone(own or account), schedules.zone(account), unqualified)
 
 
 class OwnLanguageAndTime:

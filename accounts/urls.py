@@ -2,9 +2,10 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from . import preferences, views
+from . import feeds, preferences, views
 
 urlpatterns = [
+    path("calendar/<str:token>.ics", feeds.calendar, name="calendar"),
     path("", views.SignIn.as_view(), name="sign-in"),
     path(
         "admin", RedirectView.as_view(pattern_name="admin:index", http_method_names=["get", "head"])

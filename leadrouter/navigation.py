@@ -22,6 +22,7 @@ class Entry:
     address: str  # name of the URL
     permission: str = ""
     technical: bool = False  # of the works inside: for administrators alone
+    unqualified: bool = False  # where there is an Unqualified section
 
 
 def of_model(title: Any, icon: str, app: str, model: str, *, technical: bool = False) -> Entry:
@@ -41,7 +42,13 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
         pgettext_lazy("navigation", "Leads"),
         [
             of_model(_("All leads"), "contact_mail", "routing", "lead"),
-            Entry(_("Unqualified"), "inbox", "admin:routing_lead_unqualified", "routing.view_unqualified"),
+            Entry(
+                _("Unqualified"),
+                "inbox",
+                "admin:routing_unqualifiedlead_changelist",
+                "routing.view_unqualified",
+                unqualified=True,
+            ),
             of_model(_("Contacts"), "person", "routing", "contact"),
             of_model(_("Companies"), "apartment", "routing", "company"),
             of_model(_("Tasks"), "task_alt", "routing", "task"),
@@ -65,6 +72,7 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
         pgettext_lazy("navigation", "People"),
         [
             of_model(_("Managers"), "group", "accounts", "manager"),
+            Entry(_("Team calendar"), "calendar_view_week", "admin:team-calendar", "accounts.view_manager"),
             of_model(_("Work schedules"), "calendar_month", "accounts", "workschedule"),
             of_model(_("Days off and other hours"), "event_busy", "accounts", "scheduleexception"),
             of_model(_("Pauses"), "pause_circle", "accounts", "pause"),
@@ -120,7 +128,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def may(request: HttpRequest, entry: Entry) -> bool:
     """Tell whether the user may open the page."""
     allowed = not entry.permission or request.user.has_perm(entry.permission)
-    return allowed and (not entry.technical or may_edit_roles(request.user))
+    allowed = allowed and (not entry.technical or may_edit_roles(request.user))
+    return allowed and (not entry.unqualified or request.zones.unqualified)  # type: ignore[attr-defined]
 
 
 def _item(entry: Entry) -> dict[str, Any] | None:

@@ -326,10 +326,50 @@ class MoveForm(ActionForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        stages = Stage.objects.select_related("pipeline").order_by(
-            "pipeline__position", "pipeline_id", "position", "id"
-        )
+        self.fields["stage"].queryset = stages_in_order()  # type: ignore[attr-defined]
+
+
+def stages_in_order() -> Any:
+    return Stage.objects.select_related("pipeline").order_by("pipeline__position", "pipeline_id", "position", "id")
+
+
+class QualifyForm(ActionForm):
+    """Where an unqualified lead goes, and to whom."""
+
+    stage = forms.ModelChoiceField(Stage.objects.none(), label=_("To stage"), widget=admin_theme.Select)
+    manager = forms.ModelChoiceField(
+        Manager.objects.none(),
+        required=False,
+        label=_("To"),
+        widget=admin_theme.Select,
+        empty_label=_("whom the stage's trigger chooses"),
+        help_text=_("A lead that is given by hand costs nobody a turn."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stages = stages_in_order().filter(kind__in=[Stage.Kind.OPEN, Stage.Kind.WON])
         self.fields["stage"].queryset = stages  # type: ignore[attr-defined]
+        self.fields["stage"].initial = stages.first()
+        self.fields["manager"].queryset = Manager.objects.active().select_related("user")  # type: ignore[attr-defined]
+
+
+class DeclineUnqualifiedForm(ActionForm):
+    """Why a lead is none."""
+
+    stage = forms.ModelChoiceField(Stage.objects.none(), label=_("To stage"), widget=admin_theme.Select)
+    reason = forms.CharField(
+        max_length=500,
+        label=_("Reason"),
+        widget=admin_theme.TextInput,
+        help_text=_("Junk, a duplicate, a wrong number, …"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stages = stages_in_order().filter(kind=Stage.Kind.LOST)
+        self.fields["stage"].queryset = stages  # type: ignore[attr-defined]
+        self.fields["stage"].initial = stages.first()
 
 
 class HandOverForm(forms.Form):

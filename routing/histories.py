@@ -19,7 +19,7 @@ from accounts.models import Pause
 from . import documents, engine, explanations
 from .engine import LEAD, Candidate, Reason
 from .explanations import Seen
-from .models import Decision, Lead, LeadEvent, Offer
+from .models import Adjustment, Decision, Lead, LeadEvent, Offer
 from .roster import Roster
 from .services.distribution import needs_of
 
@@ -239,6 +239,10 @@ def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> 
     decisions = Decision.objects.filter(lead=lead).select_related(*EXPLAINED).order_by("-id")[:most]
     closed = Offer.objects.filter(lead=lead, closed_at__isnull=False).order_by("-id")[:most]
     events = LeadEvent.objects.filter(lead=lead).select_related("by").order_by("-id")[:most]
+    # A credit back is an event of the lead already.
+    adjusted = (
+        Adjustment.objects.filter(lead=lead).exclude(kind=Adjustment.Kind.CREDIT_BACK).select_related("by")[:most]
+    )
     came = gettext("Came in from %(source)s.") % {"source": lead.source.title or lead.source.code}
     moments = [Moment(at=lead.created_at, kind="arrived", words=came)]
     moments += [
@@ -246,6 +250,7 @@ def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> 
     ]
     moments += [_answer(offer, roster) for offer in closed]
     moments += [_event(event, roster) for event in events]
+    moments += [_adjustment(adjustment, roster) for adjustment in adjusted]
     return sorted(moments, key=lambda moment: (moment.at, KINDS.index(moment.kind)))
 
 
@@ -264,6 +269,15 @@ def _answer(offer: Offer, roster: Roster) -> Moment:
     told = words % {"name": name_of(offer.manager_id, roster), "reason": offer.reason}
     assert offer.closed_at is not None  # nosec B101  # closed offers only
     return Moment(at=offer.closed_at, kind="offer", words=told)
+
+
+def _adjustment(adjustment: Adjustment, roster: Roster) -> Moment:
+    words = {
+        Adjustment.Kind.BY_HAND: gettext("It cost %(name)s a turn, though it was given by hand."),
+        Adjustment.Kind.REFUND: gettext("%(name)s got the turn back: the registry does not count what was let go."),
+    }.get(Adjustment.Kind(adjustment.kind), gettext("%(name)s: a turn was corrected (%(kind)s)."))
+    told = words % {"name": name_of(adjustment.manager_id, roster), "kind": adjustment.get_kind_display()}
+    return Moment(at=adjustment.at, kind="event", words=told, by=str(adjustment.by or ""))
 
 
 def _event(event: LeadEvent, roster: Roster) -> Moment:

@@ -171,6 +171,7 @@ class Cast:
 
 PARAMETERS = {  # what stands in addresses besides leads and managers
     "name": "reassign",
+    "kind": "csv",
     "uidb64": "MQ",
     "token": "none",
     "url": "nowhere",

@@ -22,7 +22,18 @@ ROOMS = [
     {"engine", "sentences", "explanations"},
 ]
 # The ladder of services: each file imports only those below it.
-SERVICES = ["sweep", "setbacks", "imports", "intake", "hand_over", "stages", "offers", "assignment", "distribution"]
+SERVICES = [
+    "sweep",
+    "setbacks",
+    "imports",
+    "off_boarding",
+    "intake",
+    "hand_over",
+    "stages",
+    "offers",
+    "assignment",
+    "distribution",
+]
 # Arithmetic: the standard library, and what is named here.
 PURE = {
     "routing/engine": {"phonenumbers"},

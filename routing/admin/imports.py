@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,7 +20,7 @@ from leadrouter.admin_theme import CheckboxInput, ReadOnlyAdmin, Select, display
 
 from ..exceptions import Refused
 from ..models import ImportRow, LeadExport, LeadImport, Source, Stage
-from ..services.imports import keep_table, preview, start_import, stop_import
+from ..services.imports import counts_of, keep_table, preview, start_import, stop_import
 from ..spreadsheets.leads import CHOICES, TEMPLATE_HEADER, TEMPLATE_ROW, faults_of_columns
 from ..spreadsheets.reading import DELIMITERS, MOST_BYTES, MOST_ROWS, BadTable, Table, read_table
 from ..spreadsheets.writing import csv_lines
@@ -129,13 +128,6 @@ class LeadImportAdmin(ReadOnlyAdmin):
         may = request.user.has_perm("routing.delete_leadimport")
         return may and not (isinstance(obj, LeadImport) and obj.is_running)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        counts = {
-            f"{outcome}_rows": Count("rows", filter=Q(rows__outcome=outcome))
-            for outcome in ("created", "known", "refused")
-        }
-        return super().get_queryset(request).annotate(**counts)
-
     @display(
         description=pgettext_lazy("of an import", "state"),
         label={"running": "info", "finished": "success", "stopped": "warning", "to check": "default"},
@@ -144,16 +136,16 @@ class LeadImportAdmin(ReadOnlyAdmin):
         return state_of(batch)
 
     @display(description=_("new leads"))
-    def created(self, batch: Any) -> int:
-        return batch.created_rows
+    def created(self, batch: LeadImport) -> int:
+        return batch.counts.get("created", 0)
 
     @display(description=_("known leads"))
-    def known(self, batch: Any) -> int:
-        return batch.known_rows
+    def known(self, batch: LeadImport) -> int:
+        return batch.counts.get("known", 0)
 
     @display(description=_("refused"))
-    def refused(self, batch: Any) -> int:
-        return batch.refused_rows
+    def refused(self, batch: LeadImport) -> int:
+        return batch.counts.get("refused", 0)
 
     def get_urls(self) -> Any:
         wrap = self.admin_site.admin_view
@@ -253,7 +245,7 @@ class LeadImportAdmin(ReadOnlyAdmin):
         return batch
 
     def _standing(self, batch: LeadImport) -> dict[str, Any]:
-        counts = dict(batch.rows.order_by().values_list("outcome").annotate(rows=Count("pk")))
+        counts = counts_of(batch)
         total = sum(counts.values())
         done = total - counts.get("", 0)
         return self._about(batch) | {

@@ -10,26 +10,39 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path, re_path, reverse
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts import clock
 from accounts.models import User
 from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action, display
 
 from ..exceptions import Refused
-from ..forms import ActionForm, CreditBackForm, LeadForm, MoveForm, ReassignForm
-from ..histories import EXPLAINED, Explained, why_not
-from ..models import Company, Decision, Lead, LeadEvent, Offer, Source
+from ..forms import (
+    ActionForm,
+    CreditBackForm,
+    DeclineUnqualifiedForm,
+    LeadForm,
+    MoveForm,
+    QualifyForm,
+    ReassignForm,
+)
+from ..histories import EXPLAINED, Explained, timeline, why_not
+from ..models import Company, Decision, Lead, Source, Stage, UnqualifiedLead
 from ..roster import current
 from ..services.assignment import credit_back, reassign
-from ..services.stages import move_lead
+from ..services.stages import move_lead, qualify_lead
+from .exports import exported
 from .facts import shown
 from .people import MOST_FOUND, contacts_found
 
@@ -46,6 +59,7 @@ class LeadAction:
     form: type[ActionForm]
     run: Callable[[UUID, dict[str, Any], datetime, User], object]
     done: Any  # with %(count)d
+    unqualified: bool = False  # for leads of the Unqualified section, and who sees it
 
 
 ACTIONS: dict[str, LeadAction] = {
@@ -72,7 +86,30 @@ ACTIONS: dict[str, LeadAction] = {
         run=lambda lead, asked, at, by: credit_back(lead, at=at, by=by, reason=asked["reason"]),
         done=_("Credited back: %(count)d."),
     ),
+    "accept": LeadAction(
+        title=_("Accept: into a stage"),
+        verb=pgettext_lazy("unqualified lead", "Accept"),
+        form=QualifyForm,
+        run=lambda lead, asked, at, by: qualify_lead(
+            lead, asked["stage"].pk, manager_id=asked["manager"] and asked["manager"].pk, at=at, by=by
+        ),
+        done=_("Accepted: %(count)d."),
+        unqualified=True,
+    ),
+    "decline": LeadAction(
+        title=_("Decline: this is no lead"),
+        verb=pgettext_lazy("unqualified lead", "Decline"),
+        form=DeclineUnqualifiedForm,
+        run=lambda lead, asked, at, by: move_lead(lead, asked["stage"].pk, at=at, by=by, reason=asked["reason"]),
+        done=_("Declined: %(count)d."),
+        unqualified=True,
+    ),
 }
+
+
+def sees_unqualified(request: HttpRequest) -> bool:
+    """Tell whether there is an Unqualified section, and the user may see it."""
+    return request.user.has_perm("routing.view_unqualified") and request.zones.unqualified  # type: ignore[attr-defined]
 
 
 @admin.register(Lead)
@@ -95,6 +132,7 @@ class LeadAdmin(ModelAdmin):
     ordering = ("-created_at", "-pk")
     sortable_by = ("score", "created_at")
     change_form_template = "routing/lead_page.html"
+    change_list_template = "routing/lead_list.html"
     actions = ("reassign_selected", "move_selected", "credit_back_selected")
     readonly_fields = (
         "id", "state", "stage", "responsible", "source", "external_id", "score", "contact", "company", "arrived_at",
@@ -175,9 +213,13 @@ class LeadAdmin(ModelAdmin):
         context = history(lead) if lead and request.method == "GET" else {}
         if context:
             context |= why_not_them(request, context["decisions"])
+            context["timeline"] = timeline(lead, current(), zone=request.zones.own, most=MOST_SHOWN)  # type: ignore[attr-defined, union-attr]
         if lead and self.has_change_permission(request, lead):
+            section = lead.stage.kind == Stage.Kind.UNQUALIFIED and sees_unqualified(request)
             context["lead_actions"] = [
-                (reverse("admin:routing_lead_action", args=[lead.pk, name]), a.verb) for name, a in ACTIONS.items()
+                (reverse("admin:routing_lead_action", args=[lead.pk, name]), a.verb)
+                for name, a in ACTIONS.items()
+                if section or not a.unqualified
             ]
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
@@ -209,6 +251,7 @@ class LeadAdmin(ModelAdmin):
         return [
             path("<uuid:object_id>/act/<str:name>/", view, name="routing_lead_action"),
             path("act/<str:name>/", many, name="routing_lead_action_on_many"),
+            re_path("^export.(?P<kind>csv|xlsx)$", self.admin_site.admin_view(self.export), name="routing_lead_export"),
             *super().get_urls(),
         ]
 
@@ -226,6 +269,8 @@ class LeadAdmin(ModelAdmin):
             return redirect("admin:routing_lead_changelist")
         if not self.has_change_permission(request):
             raise PermissionDenied
+        if ACTIONS[name].unqualified and not sees_unqualified(request):
+            raise PermissionDenied
         if request.method != "POST":
             return self._ask(request, name, leads) or redirect("admin:routing_lead_changelist")
         form = ACTIONS[name].form(request.POST)
@@ -234,9 +279,9 @@ class LeadAdmin(ModelAdmin):
         done = self._run(request, name, leads, form.cleaned_data)
         if done:
             messages.success(request, ACTIONS[name].done % {"count": done})
-        if len(leads) == 1:
+        if len(leads) == 1 and not ACTIONS[name].unqualified:
             return redirect("admin:routing_lead_change", leads[0].pk)
-        return redirect("admin:routing_lead_changelist")
+        return redirect(list_of(name))
 
     def _run(self, request: HttpRequest, name: str, leads: Sequence[Lead], asked: dict[str, Any]) -> int:
         at, done = clock.now(), 0
@@ -270,22 +315,98 @@ class LeadAdmin(ModelAdmin):
             "address": reverse("admin:routing_lead_action", args=[leads[0].pk, name])
             if one
             else reverse("admin:routing_lead_action_on_many", args=[name]),
-            "back": reverse("admin:routing_lead_change", args=[leads[0].pk])
-            if one
-            else reverse("admin:routing_lead_changelist"),
+            "back": reverse("admin:routing_lead_change", args=[leads[0].pk]) if one else reverse(list_of(name)),
         }
         return TemplateResponse(request, "routing/action_page.html", context)
 
+    # Exports
+
+    def export(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """Answer with the leads of the list, by its filters and search, as a file; it is written down who took them."""
+        if not self.has_view_permission(request) or not request.user.has_perm("routing.export_lead"):
+            raise PermissionDenied
+        try:
+            leads = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return redirect("admin:routing_lead_changelist")
+        filters = {name: values for name, values in request.GET.lists() if name not in ("p", "o")}
+        return exported(leads, kind, filters=filters, by=request.user, at=clock.now())  # type: ignore[arg-type]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        links = []
+        if request.user.has_perm("routing.add_leadimport"):
+            links.append((reverse("admin:routing_leadimport_add"), _("Import…")))
+        if request.user.has_perm("routing.export_lead"):
+            asked = f"?{request.GET.urlencode()}" if request.GET else ""
+            links += [
+                (reverse("admin:routing_lead_export", args=[kind]) + asked, label)
+                for kind, label in (("csv", _("Export as CSV")), ("xlsx", _("Export as XLSX")))
+            ]
+        return super().changelist_view(request, {"list_links": links} | (extra_context or {}))
+
+
+def list_of(name: str) -> str:
+    """Return the list on which an action of many leads is."""
+    unqualified = ACTIONS[name].unqualified
+    return "admin:routing_unqualifiedlead_changelist" if unqualified else "admin:routing_lead_changelist"
+
+
+@admin.register(UnqualifiedLead)
+class UnqualifiedLeadAdmin(LeadAdmin):
+    """The Unqualified section: who wrote, and whether they become a lead."""
+
+    list_display = ("__str__", "email", "phone", "company", "source", "comment_begins", "created_at")
+    list_filter = ("source", ("stage", AutocompleteFilter))
+    actions = ("accept_selected", "decline_selected")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lead]:
+        return super().get_queryset(request).filter(stage__kind=Stage.Kind.UNQUALIFIED)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("routing.view_lead") and sees_unqualified(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("routing.change_lead") and sees_unqualified(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def get_urls(self) -> Any:
+        return super(LeadAdmin, self).get_urls()  # the actions have their addresses already
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show a lead on the one page that leads have."""
+        return redirect("admin:routing_lead_change", object_id)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"list_links": []} | (extra_context or {}))
+
+    @display(description=_("e-mail"))
+    def email(self, lead: Lead) -> str:
+        return lead.contact.email if lead.contact else ""
+
+    @display(description=_("phone"))
+    def phone(self, lead: Lead) -> str:
+        return lead.contact.phone if lead.contact else ""
+
+    @display(description=_("comment"))
+    def comment_begins(self, lead: Lead) -> str:
+        return Truncator(lead.comment).chars(80)
+
+    @action(description=_("Accept…"), permissions=["change"])
+    def accept_selected(self, request: HttpRequest, queryset: QuerySet[Lead]) -> HttpResponse | None:
+        return self._ask(request, "accept", list(queryset[: MOST_AT_ONCE + 1]))
+
+    @action(description=_("Decline…"), permissions=["change"])
+    def decline_selected(self, request: HttpRequest, queryset: QuerySet[Lead]) -> HttpResponse | None:
+        return self._ask(request, "decline", list(queryset[: MOST_AT_ONCE + 1]))
+
 
 def history(lead: Lead) -> dict[str, Any]:
-    """Return what happened to a lead, in a fixed number of queries: oldest first, the latest where there are many."""
+    """Return the decisions on a lead, oldest first; the latest where there are many."""
     decisions = Decision.objects.filter(lead=lead).select_related(*EXPLAINED).order_by("-id")[:MOST_SHOWN]
-    offers = Offer.objects.filter(lead=lead).select_related("manager__user").order_by("-id")[:MOST_SHOWN]
-    events = LeadEvent.objects.filter(lead=lead).select_related("by").order_by("-id")[:MOST_SHOWN]
     return {
         "decisions": shown(list(decisions)[::-1]),
-        "offers": list(offers)[::-1],
-        "events": list(events)[::-1],
     }
 
 

@@ -1,6 +1,6 @@
 """Tables, in the order of a lead's way."""
 
-from .crm import Company, Contact, Lead, LeadEvent, Load, Task
+from .crm import Company, Contact, Lead, LeadEvent, Load, Task, UnqualifiedLead
 from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, Undertaking
 from .handovers import HandedLead, HandOver
 from .identifiers import new_id
@@ -40,5 +40,6 @@ __all__ = [
     "Task",
     "Trigger",
     "Undertaking",
+    "UnqualifiedLead",
     "new_id",
 ]

@@ -195,6 +195,14 @@ class Lead(models.Model):
         return self.name or str(self.contact or self.company or self.pk)
 
 
+class UnqualifiedLead(Lead):
+    """A lead in the Unqualified section, for the page that lists them."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("unqualified lead")
+
+
 class Load(models.Model):
     """How many leads a manager holds in a stage. A trigger of the database keeps it (migration 0002), never the code."""
 

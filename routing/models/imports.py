@@ -48,6 +48,9 @@ class LeadImport(models.Model):
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     cancelled_at = models.DateTimeField(_("stopped"), null=True)
+    counts = models.JSONField(
+        default=dict, help_text=_("Rows by outcome, once it has ended: a list does not count thousands of rows.")
+    )
 
     objects = LeadImportQuerySet.as_manager()
 

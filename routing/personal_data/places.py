@@ -295,7 +295,7 @@ IMPERSONAL: dict[type[Model], set[str]] = {
     Lineup: {"digest"},
     Decision: {"method", "reason", "refusals"},
     HandedLead: {"why", "along"},
-    LeadImport: {"file_name", "digest", "encoding", "delimiter", "header", "columns", "language"},
+    LeadImport: {"file_name", "digest", "counts", "encoding", "delimiter", "header", "columns", "language"},
     LeadExport: {"kind"},
     LogEntry: {"object_id"},
 }

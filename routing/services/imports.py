@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DataError, transaction
+from django.db.models import Count
 from django.utils import translation
 
 from accounts.models import User
@@ -68,7 +69,13 @@ def start_import(batch: LeadImport, *, source: Source, stage: Stage, at: datetim
 
 def stop_import(batch: LeadImport, *, at: datetime) -> bool:
     """Leave the rows that were not taken yet; tell whether there was something to stop."""
-    return bool(LeadImport.objects.filter(pk=batch.pk, finished_at=None, cancelled_at=None).update(cancelled_at=at))
+    going = LeadImport.objects.filter(pk=batch.pk, finished_at=None, cancelled_at=None)
+    return bool(going.update(cancelled_at=at, counts=counts_of(batch)))
+
+
+def counts_of(batch: LeadImport) -> dict[str, int]:
+    """Return how many rows came out how."""
+    return dict(batch.rows.order_by().values_list("outcome").annotate(rows=Count("pk")))
 
 
 def continue_imports(*, at: datetime, blocks: int) -> None:
@@ -85,7 +92,7 @@ def continue_import(batch_id: int, *, at: datetime) -> bool:
         return False
     block = batch.rows.filter(outcome="").order_by("block").values_list("block", flat=True).first()
     if block is None:
-        LeadImport.objects.filter(pk=batch_id, finished_at=None).update(finished_at=at)
+        LeadImport.objects.filter(pk=batch_id, finished_at=None).update(finished_at=at, counts=counts_of(batch))
         return False
     rows = list(batch.rows.filter(block=block))  # all of it, taken or not, so that a repetition is the same request
     try:

@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from accounts.models import User
-from routing.exceptions import NotFound, OfferClosed
+from routing.exceptions import Conflict, NotFound, OfferClosed
 from routing.locks import in_transaction
-from routing.models import Lead, LeadEvent, Offer
+from routing.models import Lead, LeadEvent, Offer, Stage
 from routing.roster import Roster, Rule, current
 
 from .assignment import locked_lead, record
@@ -23,11 +23,50 @@ def move_lead(lead_id: UUID, stage_id: int, *, at: datetime, by: User | None = N
     Raises NotFound; OfferClosed when the manager's time to accept is over.
     """
     roster = current()
+    lead = _locked(lead_id, stage_id, roster)
+    if lead.stage_id != stage_id:
+        _enter(lead, stage_id, roster, at=at, by=by, reason=reason)
+        rule = roster.rules_on.get((stage_id, "moved"))
+        if rule is not None:
+            _fire(rule, lead, roster, at=at)
+    return Lead.objects.get(pk=lead.pk)
+
+
+@in_transaction
+def qualify_lead(
+    lead_id: UUID, stage_id: int, *, at: datetime, manager_id: int | None = None, by: User | None = None
+) -> Lead:
+    """Take a lead out of the Unqualified section into a stage: to this manager, else to whom the stage's trigger chooses.
+
+    Raises NotFound; Conflict when the lead is not unqualified any more, or the manager is not active.
+    """
+    roster = current()
+    lead = _locked(lead_id, stage_id, roster)
+    if roster.stages[lead.stage_id].kind != Stage.Kind.UNQUALIFIED:
+        raise Conflict("This lead is not unqualified any more.")
+    if manager_id is not None and not (manager_id in roster.people and roster.people[manager_id].active):
+        raise Conflict("The manager is not active.")
+    before = lead.responsible_id
+    _enter(lead, stage_id, roster, at=at, by=by)
+    rule = roster.rules_on.get((stage_id, "moved"))
+    if manager_id is not None:
+        lead.responsible_id, lead.state = manager_id, Lead.State.ASSIGNED
+        lead.save(update_fields=["responsible", "state"])
+        data = {"from": before, "to": manager_id, "counted": False, "reason": ""}
+        LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.REASSIGNED, by=by, data=data)
+    elif rule is not None:
+        _fire(rule, lead, roster, at=at)
+    return Lead.objects.get(pk=lead.pk)
+
+
+def _locked(lead_id: UUID, stage_id: int, roster: Roster) -> Lead:
     if stage_id not in roster.stages:
         raise NotFound("No such stage.")
-    lead = locked_lead(lead_id)
-    if lead.stage_id == stage_id:
-        return lead
+    return locked_lead(lead_id)
+
+
+def _enter(lead: Lead, stage_id: int, roster: Roster, *, at: datetime, by: User | None, reason: str = "") -> None:
+    """Put the lead into the stage, and write it down; nobody is chosen."""
     _accept_by_moving(lead, at=at, by=by)
     data = {"from": roster.stages[lead.stage_id].path, "to": roster.stages[stage_id].path, "reason": reason}
     lead.stage_id = stage_id
@@ -35,10 +74,6 @@ def move_lead(lead_id: UUID, stage_id: int, *, at: datetime, by: User | None = N
         lead.state = Lead.State.ASSIGNED if lead.responsible_id else Lead.State.IDLE
     lead.save(update_fields=["stage", "state"])
     LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.MOVED, by=by, data=data)
-    rule = roster.rules_on.get((stage_id, "moved"))
-    if rule is not None:
-        _fire(rule, lead, roster, at=at)
-    return Lead.objects.get(pk=lead.pk)
 
 
 def _accept_by_moving(lead: Lead, *, at: datetime, by: User | None) -> None:

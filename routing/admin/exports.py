@@ -1,0 +1,82 @@
+"""Leads as a file: what the list shows, in a form that no spreadsheet runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+from django.http import FileResponse, StreamingHttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import Account, User
+
+from ..models import Lead, LeadExport
+from ..spreadsheets.writing import csv_lines, xlsx_file
+
+MOST_EXPORTED = 100_000
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+COLUMNS = {  # column of the table → its title
+    "pk": gettext_lazy("Id"),
+    "external_id": gettext_lazy("External id"),
+    "name": gettext_lazy("Lead"),
+    "contact__name": gettext_lazy("Contact"),
+    "contact__email": gettext_lazy("E-mail"),
+    "contact__phone": gettext_lazy("Phone"),
+    "contact__chat": gettext_lazy("Chat"),
+    "company__name": gettext_lazy("Company"),
+    "company__domain": gettext_lazy("Domain"),
+    "source__code": gettext_lazy("Source"),
+    "stage__pipeline__code": gettext_lazy("Pipeline"),
+    "stage__code": gettext_lazy("Stage"),
+    "state": gettext_lazy("State"),
+    "responsible__user__email": gettext_lazy("Responsible"),
+    "score": gettext_lazy("Score"),
+    "budget": gettext_lazy("Budget"),
+    "currency": gettext_lazy("Currency"),
+    "language": gettext_lazy("Language"),
+    "country": gettext_lazy("Country"),
+    "region": gettext_lazy("Region"),
+    "postal_code": gettext_lazy("Postal code"),
+    "product": gettext_lazy("Product"),
+    "tags": gettext_lazy("Tags"),
+    "comment": gettext_lazy("Comment"),
+    "arrived_at": gettext_lazy("Arrived at"),
+    "created_at": gettext_lazy("Created at"),
+}
+
+logger = logging.getLogger(__name__)
+
+
+def exported(
+    leads: QuerySet[Lead], kind: str, *, filters: dict[str, Any], by: User, at: datetime
+) -> StreamingHttpResponse | FileResponse:
+    """Return the leads as a file of this kind, the newest first, after writing down who takes them."""
+    number = leads.order_by()[:MOST_EXPORTED].count()
+    export = LeadExport.objects.create(at=at, by=by, kind=kind, filters=filters, leads=number)
+    logger.info("user %s exports %s leads", by.pk, number, extra={"action": "leads_exported", "export": export.pk})
+    header, rows = list(map(str, COLUMNS.values())), _rows(leads)
+    name = f"leads-{at:%Y-%m-%d}.{kind}"
+    if kind == "xlsx":
+        return FileResponse(
+            xlsx_file(header, rows, title=_("Leads")), as_attachment=True, filename=name, content_type=XLSX
+        )
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingHttpResponse(csv_lines(header, rows), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _rows(leads: QuerySet[Lead]) -> Iterator[list[object]]:
+    zone = ZoneInfo(Account.get().time_zone)
+    rows = leads.order_by("-created_at", "-pk").values_list(*COLUMNS)[:MOST_EXPORTED]
+    for row in rows.iterator(chunk_size=1000):
+        yield [_cell(value, zone) for value in row]
+
+
+def _cell(value: object, zone: ZoneInfo) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(zone).isoformat(" ", "seconds")
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

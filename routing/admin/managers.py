@@ -1,0 +1,417 @@
+"""Managers as those who distribute see them: state at a glance, the team's calendar, and the end of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, path, reverse
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, pgettext_lazy
+
+from accounts import agenda, calendars, clock, feeds, periods
+from accounts.admin import ManagerAdmin as AccountsManagerAdmin
+from accounts.models import Manager
+from accounts.roles import may_edit_user
+from accounts.templatetags.moments import duration, shown
+from leadrouter.admin_theme import AutocompleteFilter, CheckboxInput, Select, UncountedPaginator, display
+
+from ..api.duty import manager_documents
+from ..engine import LEAD
+from ..exceptions import Refused
+from ..models import Trigger
+from ..roster import MemberFacts, Roster, current
+from ..services.off_boarding import Farewell, off_board, places_of
+from ..tasks import hurry
+
+MOST_BALANCES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What the list says of a manager."""
+
+    reason: str | None  # why not available
+    words: str
+    seen: str
+    held: str
+    balances: Sequence[tuple[str, float]]
+
+
+def glances(managers: Sequence[Manager], *, at: datetime, zone: Any) -> dict[int, Glance]:
+    """Return what there is to see of each, in a fixed number of queries."""
+    roster = current()
+    documents = manager_documents([m.user.email for m in managers], roster, at=None, now=at)
+    by_email = {document["email"]: document for document in documents}
+    limits: dict[int, set[int]] = {}
+    for rule in roster.rules.values():
+        for member in rule.members:
+            if member.limit is not None:
+                limits.setdefault(member.manager, set()).add(member.limit)
+    return {
+        m.pk: _glance(m, by_email[m.user.email], limits.get(m.pk, set()), at=at, zone=zone)
+        for m in managers
+        if m.user.email in by_email
+    }
+
+
+def _glance(manager: Manager, document: dict[str, Any], limits: set[int], *, at: datetime, zone: Any) -> Glance:
+    reason = document["reason"]
+    until = {"paused": document["paused_until"], "off_duty": document["next_start"]}.get(reason or "")
+    words = {
+        None: _now("available"),
+        "inactive": _now("inactive"),
+        "paused": _now("paused"),
+        "off_duty": _now("off duty"),
+    }.get(reason, reason)
+    if until:
+        then = shown(datetime.fromisoformat(until), zone, "SHORT_DATETIME_FORMAT")
+        words = _now("%(state)s until %(instant)s") % {"state": words, "instant": then}
+    return Glance(
+        reason=reason,
+        words=words,
+        seen=duration(at - manager.last_seen_at) if manager.last_seen_at else "",
+        held=f"{document['held']} / {'–'.join(map(str, sorted({min(limits), max(limits)})))}"
+        if limits
+        else str(document["held"]),
+        balances=sorted(
+            ((label, b / LEAD) for label, b in document["balances"].items()), key=lambda pair: -abs(pair[1])
+        ),
+    )
+
+
+admin.site.unregister(Manager)
+
+
+@admin.register(Manager)
+class ManagerAdmin(AccountsManagerAdmin):
+    change_form_template = "routing/manager_page.html"
+    change_list_template = "routing/lead_list.html"
+    list_display = ("name", "email", "state", "seen", "held", "balances", "schedule")
+    list_filter = ("active", ("schedule", AutocompleteFilter))
+    paginator = UncountedPaginator
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        parent = super().get_changelist(request, **kwargs)
+        zone = request.zones.own  # type: ignore[attr-defined]
+
+        class WithGlances(parent):  # type: ignore[misc, valid-type]
+            """Looks at all managers of the page at once."""
+
+            def get_results(self, request: HttpRequest) -> None:
+                super().get_results(request)
+                rows = list(self.result_list)
+                found = glances(rows, at=clock.now(), zone=zone)
+                for row in rows:
+                    row.glance = found.get(row.pk)
+                self.result_list = rows
+
+        return WithGlances
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        links = [(reverse("admin:team-calendar"), _("Team calendar"))]
+        return super().changelist_view(request, {"list_links": links} | (extra_context or {}))
+
+    @display(
+        description=pgettext_lazy("of a manager", "state"),
+        label={"available": "success", "paused": "warning", "off_duty": "default", "inactive": "danger"},
+    )
+    def state(self, manager: Any) -> tuple[str, str]:
+        return (manager.glance.reason or "available", manager.glance.words) if manager.glance else ("", "–")
+
+    @display(description=_("seen"))
+    def seen(self, manager: Any) -> str:
+        seen = manager.glance.seen if manager.glance else ""
+        return _now("%(time)s ago") % {"time": seen} if seen else _now("never")
+
+    @display(description=_("holds / limit"))
+    def held(self, manager: Any) -> str:
+        return manager.glance.held if manager.glance else ""
+
+    @display(description=_("balances"))
+    def balances(self, manager: Any) -> str:
+        found = manager.glance.balances if manager.glance else []
+        more = (
+            _now(", and %(number)d more") % {"number": len(found) - MOST_BALANCES} if len(found) > MOST_BALANCES else ""
+        )
+        return ", ".join(f"{label} {balance:+.2f}" for label, balance in found[:MOST_BALANCES]) + more
+
+    def get_urls(self) -> Any:
+        wrap = self.admin_site.admin_view
+        return [
+            path("calendar/", wrap(self.calendar), name="team-calendar"),
+            path("<int:object_id>/off-board/", wrap(self.off_board), name="accounts_manager_off_board"),
+            path("<int:object_id>/new-calendar/", wrap(self.new_calendar), name="accounts_manager_new_calendar"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        manager = self.get_object(request, object_id)
+        context: dict[str, Any] = {}
+        if manager is not None and request.method == "GET":
+            found = glances([manager], at=clock.now(), zone=request.zones.own)  # type: ignore[attr-defined]
+            context = {"glance": found.get(manager.pk), "limits": limits_of(manager)}
+            if self.has_change_permission(request, manager):
+                context["feed"] = request.build_absolute_uri(feeds.feed_path(manager))
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def new_calendar(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Give the manager's calendar a new address."""
+        manager = self.get_object(request, str(object_id))
+        if manager is None:
+            raise Http404
+        if request.method != "POST" or not self.has_change_permission(request, manager):
+            raise PermissionDenied
+        feeds.renew_feed(manager)
+        messages.success(
+            request, _("The calendar has a new address. Who subscribed to the old one sees nothing any more.")
+        )
+        return redirect("admin:accounts_manager_change", manager.pk)
+
+    # The team's calendar
+
+    def calendar(self, request: HttpRequest) -> HttpResponse:
+        """Show a week of everybody, of a trigger's members or of a stage's, and when nobody is on duty."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        roster, at = current(), clock.now()
+        today = at.astimezone(roster.zone).date()
+        monday = periods.start_of("week", asked_date(request.GET.get("week", "")) or today)
+        duties, chosen = duties_of(request.GET.get("of", ""), roster)
+        context = self.admin_site.each_context(request) | {
+            "title": _("Team calendar"),
+            "opts": self.opts,
+            "of": chosen,
+            "choices": calendar_choices(roster),
+            "week": monday,
+            "before": monday - timedelta(days=7),
+            "after": monday + timedelta(days=7),
+            "today": today,
+            "zone": roster.account.time_zone,
+            **week_of(duties, roster, monday),
+        }
+        return TemplateResponse(request, "routing/team_calendar.html", context)
+
+    # Off-boarding
+
+    def off_board(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Show every place a manager is used, and end what is chosen."""
+        manager = self.get_object(request, str(object_id))
+        if manager is None:
+            raise Http404
+        if not self.has_change_permission(request, manager):
+            raise PermissionDenied
+        form = FarewellForm(
+            request.POST or None, manager=manager, may_end_access=may_edit_user(request.user, manager.user)
+        )
+        if request.method == "POST" and form.is_valid() and self._off_board(request, manager, form):
+            return redirect("admin:accounts_manager_off_board", manager.pk)
+        context = self.admin_site.each_context(request) | {
+            "title": _now("%(manager)s leaves") % {"manager": manager},
+            "opts": self.opts,
+            "original": manager,
+            "form": form,
+            "places": places_of(manager, at=clock.now()),
+            "hand_over": hand_over_address(manager),
+        }
+        return TemplateResponse(request, "routing/off_board.html", context)
+
+    def _off_board(self, request: HttpRequest, manager: Manager, form: FarewellForm) -> bool:
+        try:
+            done = off_board(manager, form.farewell(), at=clock.now(), by=request.user)  # type: ignore[arg-type]
+        except Refused as error:
+            form.add_error(None, error.detail)
+            return False
+        hurry()
+        self.log_change(request, manager, [{"changed": {"name": "off-boarding", "object": "; ".join(done)}}])
+        messages.success(
+            request, ngettext("Done: %(count)d change.", "Done: %(count)d changes.", len(done)) % {"count": len(done)}
+        )
+        return True
+
+
+def limits_of(manager: Manager) -> list[tuple[str, int]]:
+    """Return in which triggers the manager has which limit."""
+    rules = current().rules.values()
+    found = [(rule.code, member.limit) for rule in rules for member in rule.members if member.manager == manager.pk]
+    return sorted((code, limit) for code, limit in found if limit is not None)
+
+
+def hand_over_address(manager: Manager) -> str | None:
+    """Return where the leads of a manager are handed over, where there is such a page."""
+    try:
+        return reverse("admin:routing_handover_of", args=[manager.pk])
+    except NoReverseMatch:
+        return None
+
+
+class FarewellForm(forms.Form):
+    """What to do in the places where a manager is used."""
+
+    successor = forms.ModelChoiceField(
+        Manager.objects.none(), required=False, label=_("Who takes their place"), widget=Select, empty_label=_("nobody")
+    )
+    members = forms.ChoiceField(
+        choices=[
+            ("keep", _("stay as they are; an inactive member gets no leads")),
+            ("remove", _("end")),
+            ("replace", _("go to who takes their place, with coefficient and limit")),
+        ],
+        label=_("Memberships in triggers"),
+        widget=Select,
+    )
+    duties = forms.BooleanField(
+        required=False, label=_("Who takes their place is on duty where they were"), widget=CheckboxInput
+    )
+    related = forms.ChoiceField(
+        choices=[
+            ("keep", _("stay theirs")),
+            ("release", _("belong to nobody")),
+            ("replace", _("go to who takes their place")),
+        ],
+        label=_("Contacts, companies and open tasks"),
+        widget=Select,
+    )
+    revoke_keys = forms.BooleanField(
+        required=False, initial=True, label=_("Revoke their API keys"), widget=CheckboxInput
+    )
+    deactivate = forms.BooleanField(
+        required=False,
+        initial=True,
+        label=_("Inactive: no more leads"),
+        widget=CheckboxInput,
+        help_text=_("Leads on offer to them go to others at once."),
+    )
+    end_access = forms.BooleanField(
+        required=False,
+        initial=True,
+        label=_("May not sign in any more"),
+        widget=CheckboxInput,
+        help_text=_("Ends their sessions, too."),
+    )
+
+    def __init__(self, *args: Any, manager: Manager, may_end_access: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = Manager.objects.active().exclude(pk=manager.pk).select_related("user")
+        self.fields["successor"].queryset = others  # type: ignore[attr-defined]
+        if not may_end_access:
+            del self.fields["end_access"]
+
+    def farewell(self) -> Farewell:
+        return Farewell(**self.cleaned_data)
+
+
+# A week of the team
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A line of the calendar."""
+
+    name: str
+    address: str
+    days: Sequence[tuple[date, Sequence[agenda.Piece], str]]  # date, what is drawn, the hours in words
+
+
+def asked_date(text: str) -> date | None:
+    try:
+        found = parse_date(text)
+    except ValueError:
+        return None
+    return found if found and 1971 <= found.year <= 2099 else None
+
+
+def calendar_choices(roster: Roster) -> list[tuple[str, str]]:
+    """Return what the calendar can be of: everybody, the members of a trigger, or of all triggers of a stage."""
+    triggers = [
+        (f"trigger:{t.code}", _now("Trigger %(code)s") % {"code": t.code}) for t in Trigger.objects.order_by("code")
+    ]
+    staffed = {rule.stage for rule in roster.rules.values()}
+    stages = [
+        (f"stage:{stage.path}", _now("Stage %(path)s") % {"path": stage.path})
+        for stage in roster.stages.values()
+        if stage.id in staffed
+    ]
+    return [("", _now("Everybody")), *stages, *triggers]
+
+
+def duties_of(of: str, roster: Roster) -> tuple[list[tuple[int, int | None]], str]:
+    """Return who is on the calendar, each with the schedule that replaces their own there; and what was understood."""
+    kind, _colon, name = of.partition(":")
+    rules = [
+        rule
+        for rule in roster.rules.values()
+        if (kind == "trigger" and rule.code == name) or (kind == "stage" and roster.stages[rule.stage].path == name)
+    ]
+    if rules:
+        members = {(m.manager, m.schedule) for rule in rules for m in rule.members if _takes_part(m, roster)}
+        return sorted(members, key=lambda pair: (roster.people[pair[0]].name, pair[1] or 0)), of
+    people = sorted((p for p in roster.people.values() if p.active), key=lambda person: person.name or person.email)
+    return [(person.id, None) for person in people], ""
+
+
+def _takes_part(member: MemberFacts, roster: Roster) -> bool:
+    return bool(member.coefficient) and roster.people[member.manager].active
+
+
+def week_of(duties: Sequence[tuple[int, int | None]], roster: Roster, monday: date) -> dict[str, Any]:
+    """Return a week: each manager's days, how many are on duty when, and when nobody is."""
+    days = [monday + timedelta(days=n) for n in range(8)]
+    edges = [periods.midnight(day, roster.zone) for day in days]
+    stretches = [
+        roster.people[manager].duty_by(schedule).stretches(edges[0], edges[-1]) for manager, schedule in duties
+    ]
+    spans = list(zip(days, edges, edges[1:], strict=False))
+    people = [
+        Person(
+            name=roster.people[manager].name or roster.people[manager].email,
+            address=reverse("admin:accounts_manager_change", args=[manager]),
+            days=[
+                (day, agenda.pieces(work, start, end), _hours(work, start, end, roster)) for day, start, end in spans
+            ],
+        )
+        for (manager, _schedule), work in zip(duties, stretches, strict=True)
+    ]
+    gaps = calendars.gaps(stretches, edges[0], edges[-1])
+    counted = calendars.counted(stretches, edges[0], edges[-1])
+    most = max((number for *_part, number in counted), default=0)
+    return {
+        "days": days[:7],
+        "people": people,
+        "coverage": [(day, _columns(counted, most, start, end)) for day, start, end in spans],
+        "gaps": [(start.astimezone(roster.zone), end.astimezone(roster.zone)) for start, end in gaps],
+        "most": most,
+    }
+
+
+def _columns(
+    counted: Sequence[tuple[datetime, datetime, int]], most: int, start: datetime, end: datetime
+) -> list[tuple[agenda.Piece, int, int]]:
+    """Return the parts of a day, each with how many are on duty, and how high that is drawn, in hundredths."""
+    return [
+        (piece, number, round(100 * number / most) if most else 0)
+        for first, last, number in counted
+        for piece in agenda.pieces([(first, last)], start, end)
+    ]
+
+
+def _hours(work: Sequence[agenda.Stretch], start: datetime, end: datetime, roster: Roster) -> str:
+    """Return the hours of a day as they are, cut at midnight."""
+    cut = [(max(first, start), min(last, end)) for first, last in work if first < end and last > start]
+    return ", ".join(f"{_clock(first, roster)}–{_clock(last, roster, ends=last == end)}" for first, last in cut)
+
+
+def _clock(at: datetime, roster: Roster, *, ends: bool = False) -> str:
+    return "24:00" if ends else f"{at.astimezone(roster.zone):%H:%M}"

@@ -1,0 +1,134 @@
+"""Off-board a manager: find every place they are used, and end it there. Their leads go by a hand-over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.models import Manager, ScheduleException, User
+from routing.engine import LEAD
+from routing.exceptions import Conflict
+from routing.models import ApiKey, Company, Contact, Lead, Ledger, Member, Offer, Task, Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a manager is used."""
+
+    members: Sequence[Member]
+    sole: frozenset[int]  # triggers of which they are the only member: without members a trigger takes everybody
+    duties: Sequence[Trigger]
+    leads: QuerySet[Lead]  # active ones
+    contacts: QuerySet[Contact]
+    companies: QuerySet[Company]
+    tasks: QuerySet[Task]  # open ones
+    offers: QuerySet[Offer]  # open ones
+    keys: QuerySet[ApiKey]
+    exceptions: QuerySet[ScheduleException]  # still to come
+    balances: Sequence[tuple[str, float]]  # registry, leads owed
+
+
+def places_of(manager: Manager, *, at: datetime) -> Places:
+    """Return every place in which the manager is used."""
+    members = list(Member.objects.filter(manager=manager).select_related("trigger").order_by("trigger__code"))
+    shared = Member.objects.exclude(manager=manager).filter(trigger__in=[member.trigger_id for member in members])
+    with_others = set(shared.values_list("trigger_id", flat=True))
+    ledgers = Ledger.objects.filter(managers__contains=[manager.pk]).select_related("registry__trigger")
+    return Places(
+        members=members,
+        sole=frozenset(member.trigger_id for member in members if member.trigger_id not in with_others),
+        duties=list(Trigger.objects.filter(duty=manager).order_by("code")),
+        leads=Lead.objects.active().filter(responsible=manager),
+        contacts=Contact.objects.filter(responsible=manager),
+        companies=Company.objects.filter(responsible=manager),
+        tasks=Task.objects.open().filter(responsible=manager),
+        offers=Offer.objects.open().filter(manager=manager),
+        keys=ApiKey.objects.usable(at=at).filter(user=manager.user_id),
+        exceptions=ScheduleException.objects.filter(manager=manager, last_day__gte=at.date()),
+        balances=[(ledger.registry.label, ledger.standings[manager.pk].balance / LEAD) for ledger in ledgers],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Farewell:
+    """What is to be done."""
+
+    successor: Manager | None = None
+    members: str = "keep"  # keep, remove, replace
+    duties: bool = False  # the successor is on duty instead
+    related: str = "keep"  # keep, release, replace: contacts, companies and open tasks
+    revoke_keys: bool = False
+    deactivate: bool = False  # receives no leads; open offers go to others within one sweep
+    end_access: bool = False  # may not sign in; every session ends with the next request
+
+
+@transaction.atomic
+def off_board(manager: Manager, farewell: Farewell, *, at: datetime, by: User | None = None) -> list[str]:
+    """Do it, all or nothing; return a line for each thing that was changed. Raises Conflict."""
+    places = places_of(manager, at=at)
+    if farewell.successor is None and (farewell.duties or "replace" in (farewell.members, farewell.related)):
+        raise Conflict("Choose who takes their place.")
+    if farewell.end_access and by is not None and by.pk == manager.user_id:
+        raise Conflict("You cannot end your own access.")
+    return [
+        *_members(places, farewell),
+        *_duties(places, farewell),
+        *_related(places, farewell),
+        *_access(manager, places, farewell, at=at),
+    ]
+
+
+def _members(places: Places, farewell: Farewell) -> list[str]:
+    """End memberships. Rows are saved and deleted one by one, so that the history of the configuration has them."""
+    if farewell.members == "keep":
+        return []
+    if farewell.members == "remove" and places.sole:
+        codes = ", ".join(m.trigger.code for m in places.members if m.trigger_id in places.sole)
+        raise Conflict(f"Nobody else is a member of {codes}: without members a trigger takes everybody. Replace them.")
+    done = []
+    for member in places.members:
+        inside = Member.objects.filter(trigger=member.trigger_id, manager=farewell.successor).exists()
+        if farewell.members == "replace" and not inside and farewell.successor is not None:
+            member.manager = farewell.successor
+            member.save(update_fields=["manager"])
+            done.append(f"{member.trigger.code}: {farewell.successor}")
+        else:
+            member.delete()
+            done.append(f"{member.trigger.code}: –")
+    return done
+
+
+def _duties(places: Places, farewell: Farewell) -> list[str]:
+    if not farewell.duties:
+        return []
+    for trigger in places.duties:
+        trigger.duty = farewell.successor
+        trigger.save(update_fields=["duty"])
+    return [f"{trigger.code}: {farewell.successor}" for trigger in places.duties]
+
+
+def _related(places: Places, farewell: Farewell) -> list[str]:
+    if farewell.related == "keep":
+        return []
+    owner = farewell.successor if farewell.related == "replace" else None
+    counts = [rows.update(responsible=owner) for rows in (places.contacts, places.companies, places.tasks)]
+    return [f"{sum(counts)} → {owner or '–'}"]
+
+
+def _access(manager: Manager, places: Places, farewell: Farewell, *, at: datetime) -> list[str]:
+    done = []
+    if farewell.revoke_keys:
+        done.append(f"{places.keys.update(revoked_at=at)} × revoked")
+    if farewell.deactivate and manager.active:
+        manager.active = False
+        manager.save(update_fields=["active"])
+        done.append("inactive")
+    if farewell.end_access and manager.user.is_active:
+        manager.user.is_active = False
+        manager.user.save(update_fields=["is_active"])
+        done.append("no access")
+    return done

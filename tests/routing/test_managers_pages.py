@@ -1,0 +1,230 @@
+"""Managers in the admin: state at a glance, the team's calendar, and the end of a job."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+import pytest
+from django.test import Client
+
+from accounts import clock
+from accounts.schedules import WEEKDAYS
+from accounts.services import pause_manager
+from routing.admin.managers import duties_of, week_of
+from routing.exceptions import Conflict
+from routing.models import ApiKey, Member, Trigger
+from routing.roster import current
+from routing.services.off_boarding import Farewell, off_board, places_of
+from tests.admin_pages import messages
+from tests.factories import (
+    MONDAY,
+    asking_acceptance,
+    fresh,
+    hold,
+    make_account,
+    make_company,
+    make_contact,
+    make_exception,
+    make_manager,
+    make_managers,
+    make_schedule,
+    make_supervisor,
+    make_task,
+    make_trigger,
+    make_user,
+    take,
+)
+
+pytestmark = pytest.mark.django_db
+
+MANAGERS = "/admin/accounts/manager/"
+
+
+@pytest.fixture
+def sue(client: Client) -> Client:
+    client.force_login(make_supervisor())
+    return client
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_the_list_says_of_each_what_matters(sue):
+    ann, bob = make_manager("ann"), make_manager("bob", active=False)
+    never = make_schedule("never", weekly={})
+    make_manager("eva", schedule=never)
+    make_trigger(members=[{"manager": ann, "limit": 5}, bob])
+    hold(ann, 2)
+    take()
+    pause_manager(ann, at=clock.now(), minutes=30)
+    page = words(sue.get(MANAGERS).content.decode())
+    assert re.search(r"paused until .* UTC", page)
+    assert "3 / 5" in page
+    assert re.search(r"new-leads [+-]\d\.\d\d", page)
+    assert "inactive" in page
+    assert "off duty" in page
+    page = words(sue.get(f"{MANAGERS}{ann.pk}/change/").content.decode())
+    assert "limit in new-leads 5" in page
+    assert "/calendar/" in sue.get(f"{MANAGERS}{ann.pk}/change/").content.decode()
+
+
+def test_the_list_asks_as_much_of_one_as_of_many(sue, django_assert_max_num_queries):
+    make_account()
+    make_trigger(members=make_managers(40))
+    sue.get(MANAGERS)
+    with django_assert_max_num_queries(12):
+        assert sue.get(MANAGERS).content.decode().count("m0") > 30
+
+
+# The team's calendar
+
+
+def test_a_week_shows_who_works_when_and_when_nobody_does():
+    make_account(time_zone="Europe/Madrid")
+    make_manager("ann", schedule=make_schedule("early", weekly={"mon": ["08:00-14:00"], "tue": ["00:00-24:00"]}))
+    make_manager("bob", schedule=make_schedule("late", weekly={"mon": ["13:00-22:00"]}), time_zone="Atlantic/Canary")
+    make_manager("eva", active=False)
+    roster = current()
+    week = week_of(duties_of("", roster)[0], roster, date(2026, 3, 2))
+    assert [person.name for person in week["people"]] == ["Ann", "Bob"]
+    assert [hours for _day, _drawn, hours in week["people"][1].days][:2] == ["14:00–23:00", ""]
+    assert [f"{a:%a %H:%M}-{b:%a %H:%M}" for a, b in week["gaps"]] == [
+        "Mon 00:00-Mon 08:00", "Mon 23:00-Tue 00:00", "Wed 00:00-Mon 00:00",
+    ]  # fmt: skip
+
+
+def test_a_day_of_25_hours_is_drawn_whole():
+    make_account(time_zone="Europe/Madrid")
+    make_manager("ann", schedule=make_schedule(weekly={"sun": ["00:00-24:00"]}))
+    roster = current()
+    week = week_of(duties_of("", roster)[0], roster, date(2026, 10, 19))
+    [sunday] = week["people"][0].days[6:]
+    assert [(piece.start, piece.width) for piece in sunday[1]] == [(0, 100)]
+    assert week["gaps"][-1][1].astimezone(UTC) == datetime(2026, 10, 24, 22, tzinfo=UTC)
+
+
+def test_the_calendar_of_a_trigger_has_its_members_by_the_schedules_they_have_there(sue):
+    ann, _bob = make_manager("ann", schedule=make_schedule("never", weekly={})), make_manager("bob")
+    all_day = make_schedule("all", weekly={day: ["00:00-24:00"] for day in WEEKDAYS})
+    make_trigger(members=[{"manager": ann, "schedule": all_day}])
+    page = words(sue.get(f"{MANAGERS}calendar/?of=trigger:new-leads").content.decode())
+    assert "There is always somebody." in page
+    assert "Bob" not in page[page.index("On duty") - 400 :]
+    page = words(sue.get(f"{MANAGERS}calendar/?of=stage:sales/new&week=2026-03-04").content.decode())
+    assert "March 2, 2026" in page
+    for nonsense in ("?week=tomorrow", "?week=2026-99-99", "?week=0001-01-01", "?of=trigger:none", "?of=%00"):
+        assert sue.get(f"{MANAGERS}calendar/{nonsense}").status_code == 200
+
+
+def test_who_may_not_see_managers_sees_no_calendar(client):
+    client.force_login(make_user("max", is_staff=True))
+    assert client.get(f"{MANAGERS}calendar/").status_code == 403
+
+
+# The end of a job
+
+
+def everywhere():
+    """Return Ann, who is used in every place there is, and Bob."""
+    ann, bob = make_manager("ann"), make_manager("bob")
+    make_trigger("shared", members=[ann, bob], on_stage="sales/accepted")
+    make_trigger(
+        "hers",
+        members=[{"manager": ann, "coefficient": 7, "limit": 3}],
+        **asking_acceptance(final_step="duty", duty=ann),
+    )
+    take()
+    make_company(responsible=ann)
+    make_contact(responsible=ann)
+    make_task(hold(ann)[0], responsible=ann)
+    make_exception(ann, on=date(2099, 1, 1))
+    key = ApiKey(name="Ann's", user=ann.user, scopes=["read"])
+    key.renew()
+    key.save()
+    return ann, bob
+
+
+def test_every_place_is_found(sue):
+    ann, _bob = everywhere()
+    places = places_of(ann, at=MONDAY)
+    assert [member.trigger.code for member in places.members] == ["hers", "shared"]
+    assert [trigger.code for trigger in places.duties] == ["hers"]
+    assert places.sole == {Trigger.objects.get(code="hers").pk}
+    counts = (
+        places.leads,
+        places.contacts,
+        places.companies,
+        places.tasks,
+        places.offers,
+        places.keys,
+        places.exceptions,
+    )
+    assert [rows.count() for rows in counts] == [2, 1, 1, 1, 1, 1, 1]
+    assert [registry for registry, _balance in places.balances] == ["hers"]
+    page = words(sue.get(f"{MANAGERS}{ann.pk}/off-board/").content.decode())
+    assert "the only member" in page
+
+
+def test_somebody_takes_their_place_everywhere(sue):
+    ann, bob = everywhere()
+    sent = {
+        "successor": bob.pk, "members": "replace", "duties": "on", "related": "replace", "revoke_keys": "on",
+        "deactivate": "on", "end_access": "on",
+    }  # fmt: skip
+    response = sue.post(f"{MANAGERS}{ann.pk}/off-board/", sent)
+    assert "Done:" in messages(response)
+    assert [(m.trigger.code, m.manager, m.coefficient, m.limit) for m in Member.objects.order_by("trigger__code")] == [
+        ("hers", bob, 7, 3), ("shared", bob, 1, None),
+    ]  # fmt: skip
+    assert Trigger.objects.get(code="hers").duty == bob
+    places = places_of(ann, at=clock.now())
+    assert [rows.count() for rows in (places.contacts, places.companies, places.tasks, places.keys)] == [0, 0, 0, 0]
+    ann.refresh_from_db()
+    ann.user.refresh_from_db()
+    assert (ann.active, ann.user.is_active) == (False, False)
+
+
+def test_access_that_has_ended_ends_sessions_too():
+    ann = make_manager("ann")
+    browser = Client()
+    browser.force_login(ann.user)
+    assert browser.get("/me/").status_code == 200
+    off_board(ann, Farewell(end_access=True), at=MONDAY)
+    assert browser.get("/me/").status_code == 302
+
+
+def test_the_only_member_is_not_removed_since_the_trigger_would_take_everybody():
+    ann, _bob = everywhere()
+    with pytest.raises(Conflict, match="hers"):
+        off_board(ann, Farewell(members="remove", deactivate=True), at=MONDAY)
+    ann.refresh_from_db()
+    assert ann.active
+    assert Member.objects.filter(manager=ann).count() == 2
+
+
+@pytest.mark.parametrize("asked", [{"members": "replace"}, {"related": "replace"}, {"duties": True}])
+def test_a_place_needs_somebody_to_take_it(asked):
+    ann, _bob = everywhere()
+    with pytest.raises(Conflict, match="takes their place"):
+        off_board(ann, Farewell(**asked), at=MONDAY)
+
+
+def test_what_was_theirs_can_belong_to_nobody():
+    ann, _bob = everywhere()
+    off_board(ann, Farewell(related="release"), at=MONDAY)
+    assert places_of(ann, at=MONDAY).contacts.count() == 0
+    assert fresh(places_of(ann, at=MONDAY).leads.first()).responsible == ann  # leads go by a hand-over
+
+
+def test_nobody_ends_their_own_access():
+    ann = make_manager("ann")
+    with pytest.raises(Conflict, match="your own"):
+        off_board(ann, Farewell(end_access=True), at=MONDAY, by=ann.user)
+
+
+def test_who_may_not_change_managers_sends_nobody_away(client):
+    ann = make_manager("ann")
+    client.force_login(make_user("max", is_staff=True))
+    assert client.get(f"{MANAGERS}{ann.pk}/off-board/").status_code == 403
