@@ -61,6 +61,7 @@ class ClaimingScheduler(DatabaseScheduler):
     """Celery beat's scheduler over the database, safe to run more than once."""
 
     Entry = ClaimedEntry
+    _last_timestamp: datetime | None  # of the changes that it has read
 
     def setup_schedule(self) -> None:
         """Write the schedule of the settings into the database, as soon as there is one."""

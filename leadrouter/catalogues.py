@@ -84,8 +84,9 @@ def is_translated(message: Message) -> bool:
 
 def compiled(catalogue: Catalog) -> bytes:
     """Return the translations as gettext reads them; what has none yet is left out, and so stays English."""
-    dates = {"creation_date": NO_DATE, "revision_date": NO_DATE}  # the same translations make the same file
-    done = Catalog(locale=catalogue.locale, project="Leadrouter", charset="utf-8", **dates)
+    done = Catalog(  # without today's date: the same translations make the same file
+        locale=catalogue.locale, project="Leadrouter", charset="utf-8", creation_date=NO_DATE, revision_date=NO_DATE
+    )
     for message in catalogue:
         if message.id and is_translated(message) and not message.fuzzy:
             done.add(message.id, message.string, context=message.context)

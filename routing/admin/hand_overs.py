@@ -123,7 +123,7 @@ def _shown(batch: HandOver | None, request: HttpRequest) -> dict[str, Any]:
     if batch is None:
         return {}
     rows = batch.lines.select_related("lead__contact", "lead__company", "stage__pipeline", "to__user")
-    counts = Counter(batch.lines.values_list("to__user__name", flat=True))
+    counts: Counter[str | None] = Counter(batch.lines.values_list("to__user__name", flat=True))
     changes = request.user.has_perm("routing.change_lead")
     return {
         "lines": [(x.lead_id, x.lead, x.stage, x.to, x.why, x.get_undone_display()) for x in rows[:MOST_SHOWN]],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts import clock
+from accounts.models import User
 from leadrouter.admin_theme import CheckboxInput, ReadOnlyAdmin, Select, display
 
 from ..exceptions import Refused
@@ -163,8 +164,8 @@ class LeadImportAdmin(ReadOnlyAdmin):
         form = UploadForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             batch = keep_table(
-                form.table, form.data_read, file_name=form.cleaned_data["file"].name, at=clock.now(), by=request.user,
-                language=get_language() or "en",
+                form.table, form.data_read, file_name=form.cleaned_data["file"].name, at=clock.now(),
+                by=cast(User, request.user),                language=get_language() or "en",
             )  # fmt: skip
             return redirect("admin:routing_leadimport_change", batch.pk)
         context = {"form": form, "title": _("Import leads"), "most_rows": MOST_ROWS, "megabytes": MOST_BYTES // 1024**2}
@@ -313,8 +314,8 @@ def looked_at(batch: LeadImport, form: ReadingForm) -> dict[str, Any]:
     answers = preview(
         batch,
         rows,
-        Source.objects.filter(pk=source or None).first(),
-        Stage.objects.select_related("pipeline").filter(pk=stage or None).first(),
+        Source.objects.filter(pk=source).first() if source else None,
+        Stage.objects.select_related("pipeline").filter(pk=stage).first() if stage else None,
         at=clock.now(),
     )
     seen = [(row, faults) for row, (_form, faults) in zip(rows, answers, strict=True)]

@@ -395,7 +395,7 @@ def offered_id(caller: Caller, text: str) -> uuid.UUID:
         return read_id(caller, text)
     except NotFound:
         known = caller.manager_id and UUID.fullmatch(text)
-        if known and Offer.objects.filter(lead=text, manager=caller.manager_id).exists():
+        if known and Offer.objects.filter(lead=uuid.UUID(text), manager=caller.manager_id).exists():
             raise OfferClosed("The offer to you is over; the lead went to somebody else.") from None
         raise
 

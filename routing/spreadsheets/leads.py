@@ -267,7 +267,9 @@ def instant(cell: str, reading: Reading, *, at: datetime) -> datetime:
             int(parts["iso"] or parts["year"]),
             int(parts["iso_month"] or month),
             int(parts["iso_day"] or day),
-            *(int(parts[part] or 0) for part in ("hour", "minute", "seconds")),
+            int(parts["hour"] or 0),
+            int(parts["minute"] or 0),
+            int(parts["seconds"] or 0),
             tzinfo=datetime.strptime(parts["offset"], "%z").tzinfo if parts["offset"] else reading.zone,
         )
         found = wall.astimezone(UTC)

@@ -81,7 +81,7 @@ def _table(numbered: Iterator[tuple[int, list[str]]], encoding: str, delimiter: 
         raise BadTable(_("The file is empty."))
     if len(header) > MOST_COLUMNS:
         raise BadTable(_("There are more than %(count)d columns.") % {"count": MOST_COLUMNS})
-    rows = []
+    rows: list[tuple[int, list[str]]] = []
     for number, cells in full:
         if len(rows) == MOST_ROWS:
             raise BadTable(_("There are more than %(count)d rows. Split the file.") % {"count": MOST_ROWS})
