@@ -329,8 +329,8 @@ class ScheduleExceptionAdmin(CarefulAdmin):
 class ManagerAdmin(SixWeeks, CarefulAdmin):
     form = ManagerForm
     change_form_template = "accounts/manager_page.html"
-    list_display = ("name", "email", "active", "schedule", "is_paused", "last_seen_at")
-    list_filter = ("active", "schedule")
+    list_display: tuple[Any, ...] = ("name", "email", "active", "schedule", "is_paused", "last_seen_at")
+    list_filter: tuple[Any, ...] = ("active", "schedule")
     list_select_related = ("user", "schedule")
     search_fields = ("user__email__startswith", "user__name__istartswith")
     search_help_text = _("Start of the e-mail or of the name")

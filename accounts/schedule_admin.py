@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -127,22 +128,18 @@ def plans_of_schedule(
         list(Manager.objects.filter(schedule=schedule, active=True).select_related("user")) if schedule.pk else []
     )
     own = _exceptions_of(managers)
-    facts = {
-        "chart": schedule.chart,
-        "schedule_exceptions": tuple(exceptions),
-        "holidays": holidays_of(schedule),
-    }
+    plan = Plan(zone=zone, chart=schedule.chart, schedule_exceptions=tuple(exceptions), holidays=holidays_of(schedule))
     if not managers:
-        return [(_now("Whoever gets this schedule"), zone, Plan(zone=zone, **facts))]
+        return [(_now("Whoever gets this schedule"), zone, plan)]
     return [
         (
             str(manager),
             _note(manager, zone),
-            Plan(
+            replace(
+                plan,
                 zone=manager.time_zone or zone,
                 offset=manager.offset,
                 manager_exceptions=own.get(manager.pk, ()),
-                **facts,
             ),
         )
         for manager in managers

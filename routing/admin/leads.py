@@ -115,8 +115,8 @@ def sees_unqualified(request: HttpRequest) -> bool:
 @admin.register(Lead)
 class LeadAdmin(ModelAdmin):
     form = LeadForm
-    list_display = ("__str__", "state_badge", "source", "stage", "responsible", "score", "created_at")
-    list_filter = (
+    list_display: tuple[Any, ...] = ("__str__", "state_badge", "source", "stage", "responsible", "score", "created_at")
+    list_filter: tuple[Any, ...] = (
         "state",
         "source",
         ("stage", AutocompleteFilter),
@@ -133,7 +133,7 @@ class LeadAdmin(ModelAdmin):
     sortable_by = ("score", "created_at")
     change_form_template = "routing/lead_page.html"
     change_list_template = "routing/lead_list.html"
-    actions = ("reassign_selected", "move_selected", "credit_back_selected")
+    actions: tuple[Any, ...] = ("reassign_selected", "move_selected", "credit_back_selected")
     readonly_fields = (
         "id", "state", "stage", "responsible", "source", "external_id", "score", "contact", "company", "arrived_at",
         "created_at", "arrived_unqualified", "utm", "trigger", "round", "attempt",
@@ -213,7 +213,7 @@ class LeadAdmin(ModelAdmin):
         context = history(lead) if lead and request.method == "GET" else {}
         if context:
             context |= why_not_them(request, context["decisions"])
-            context["timeline"] = timeline(lead, current(), zone=request.zones.own, most=MOST_SHOWN)  # type: ignore[attr-defined, union-attr]
+            context["timeline"] = timeline(lead, current(), zone=request.zones.own, most=MOST_SHOWN)  # type: ignore[attr-defined]
         if lead and self.has_change_permission(request, lead):
             section = lead.stage.kind == Stage.Kind.UNQUALIFIED and sees_unqualified(request)
             context["lead_actions"] = [

@@ -108,9 +108,11 @@ class ManagerAdmin(AccountsManagerAdmin):
         class WithGlances(parent):  # type: ignore[misc, valid-type]
             """Looks at all managers of the page at once."""
 
+            result_list: Any
+
             def get_results(self, request: HttpRequest) -> None:
                 super().get_results(request)
-                rows = list(self.result_list)
+                rows: list[Any] = list(self.result_list)
                 found = glances(rows, at=clock.now(), zone=zone)
                 for row in rows:
                     row.glance = found.get(row.pk)

@@ -133,7 +133,8 @@ def _form(batch: LeadImport, row: ImportRow, form: dict[str, Any], source: Sourc
 def _taken(batch: LeadImport, rows: Sequence[ImportRow], *, key: str, at: datetime) -> list[Outcome]:
     """Return what became of the rows, in their order."""
     source, stage = batch.source, batch.stage
-    assert source is not None and stage is not None, "leadimport_knows_where_to"
+    assert source, "leadimport_knows_where_to"
+    assert stage, "leadimport_knows_where_to"
     reading = _reading(batch)
     outcomes: dict[int, Outcome] = {}
     forms: dict[int, dict[str, Any]] = {}
