@@ -43,6 +43,7 @@ class Visitor:
         )
         self.context.set_default_timeout(PATIENCE)
         self.complaints: list[str] = []
+        self.inspected = False
         self.page = self.context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
@@ -59,6 +60,7 @@ class Visitor:
 
     def open(self, path: str) -> Any:
         """Go to a page of ours, and return it as Playwright has it."""
+        self.inspected = False
         self.page.goto(self.address + path)
         return self.page
 
@@ -72,16 +74,18 @@ class Visitor:
         self.assert_nothing_complained()
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{name}: {wide} px stick out at {self.look}"
-        known = list(self.complaints)
+        self.inspected = True
         found = Axe().run(self.page, options=RULES).response["violations"]
-        self.page.evaluate("0")  # what axe itself made the console say has been heard by now
-        self.complaints = known
         assert not found, [(v["id"], [node["html"] for node in v["nodes"]]) for v in found]
 
     def assert_nothing_complained(self) -> None:
         assert not self.complaints, self.complaints
 
     def _hear(self, message: Any) -> None:
+        # Axe writes styles into the page it looks at, and the policy refuses them, then and whenever the page changes
+        # after it. What is ours has been heard before, and is in every test that looks at nothing.
+        if self.inspected and "Applying inline style violates" in message.text:
+            return
         if message.type in ("error", "warning"):
             self.complaints.append(f"console: {message.text}")
 
