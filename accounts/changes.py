@@ -151,4 +151,4 @@ def _shown(value: Any, field: Any, names: Names) -> str:
     choices = dict(getattr(field, "flatchoices", None) or [])
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
-    return str(choices.get(value, value))
+    return str(choices.get(value, value) if choices else value)

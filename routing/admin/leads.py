@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts import clock
-from accounts.models import User
+from accounts.models import Account, User
 from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action, display
 
 from ..exceptions import Refused
@@ -109,7 +109,9 @@ ACTIONS: dict[str, LeadAction] = {
 
 def sees_unqualified(request: HttpRequest) -> bool:
     """Tell whether there is an Unqualified section, and the user may see it."""
-    return request.user.has_perm("routing.view_unqualified") and request.zones.unqualified  # type: ignore[attr-defined]
+    zones = getattr(request, "zones", None)  # read along with them on every page
+    there = zones.unqualified if zones else Account.get().unqualified
+    return request.user.has_perm("routing.view_unqualified") and there
 
 
 @admin.register(Lead)
@@ -356,11 +358,8 @@ class UnqualifiedLeadAdmin(LeadAdmin):
     """The Unqualified section: who wrote, and whether they become a lead."""
 
     list_display = ("__str__", "email", "phone", "company", "source", "comment_begins", "created_at")
-    list_filter = ("source", ("stage", AutocompleteFilter))
-    actions = ("accept_selected", "decline_selected")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Lead]:
-        return super().get_queryset(request).filter(stage__kind=Stage.Kind.UNQUALIFIED)
+    list_filter: Any = ("source", ("stage", AutocompleteFilter))
+    actions: Any = ("accept_selected", "decline_selected")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("routing.view_lead") and sees_unqualified(request)
@@ -373,10 +372,6 @@ class UnqualifiedLeadAdmin(LeadAdmin):
 
     def get_urls(self) -> Any:
         return super(LeadAdmin, self).get_urls()  # the actions have their addresses already
-
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show a lead on the one page that leads have."""
-        return redirect("admin:routing_lead_change", object_id)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"list_links": []} | (extra_context or {}))

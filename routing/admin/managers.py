@@ -97,8 +97,8 @@ admin.site.unregister(Manager)
 class ManagerAdmin(AccountsManagerAdmin):
     change_form_template = "routing/manager_page.html"
     change_list_template = "routing/lead_list.html"
-    list_display = ("name", "email", "state", "seen", "held", "balances", "schedule")
-    list_filter = ("active", ("schedule", AutocompleteFilter))
+    list_display: Any = ("name", "email", "state", "seen", "held", "balances", "schedule")
+    list_filter: Any = ("active", ("schedule", AutocompleteFilter))
     paginator = UncountedPaginator
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
@@ -195,8 +195,15 @@ class Lead(models.Model):
         return self.name or str(self.contact or self.company or self.pk)
 
 
+class UnqualifiedLeads(models.Manager["UnqualifiedLead"]):
+    def get_queryset(self) -> models.QuerySet[UnqualifiedLead]:
+        return super().get_queryset().filter(stage__kind=Stage.Kind.UNQUALIFIED)
+
+
 class UnqualifiedLead(Lead):
     """A lead in the Unqualified section, for the page that lists them."""
+
+    objects: ClassVar[Any] = UnqualifiedLeads()
 
     class Meta:
         proxy = True
