@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "leadrouter.content_security.ContentSecurity",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "leadrouter.problems.ProblemMiddleware",
+    "leadrouter.key_requests.KeyRequests",  # with an API key, nothing behind this line is run
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "leadrouter.compression.AdminGZip",
@@ -106,10 +107,8 @@ TEMPLATES = [
 DATABASES = {
     "default": env.db_url_config(private_services.database_url() if PRIVATE else env.str("DATABASE_URL").strip())
 }
-if PRIVATE:
-    DATABASES["default"]["ENGINE"] = (
-        "leadrouter.private_postgresql"  # starts the private server when first connected to
-    )
+# Django's own in fewer round trips; the private one also starts its server when first connected to.
+DATABASES["default"]["ENGINE"] = "leadrouter.private_postgresql" if PRIVATE else "leadrouter.postgresql"
 # Milliseconds. A stuck transaction must not hold a registry; a long report must not hold a connection for ever.
 LOCK_TIMEOUT = env.int("DATABASE_LOCK_TIMEOUT", default=2_000)
 STATEMENT_TIMEOUT = env.int("DATABASE_STATEMENT_TIMEOUT", default=10_000)

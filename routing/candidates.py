@@ -23,7 +23,7 @@ SELECT ledger.turn, ledger.reset_at, version.version,
        held.managers::text, held.leads::text,
        (SELECT id FROM routing_lead WHERE state = 'waiting' AND trigger_id = %(trigger)s
         ORDER BY trigger_id, score DESC, created_at, id LIMIT 1) IS NOT NULL,
-       {online}
+       {online}, current_setting('leadrouter.identified', true)
 FROM routing_ledger ledger LEFT JOIN accounts_configurationversion version ON true, (
     SELECT array_agg(manager_id) AS managers, array_agg(leads) AS leads FROM (
         SELECT manager_id, sum(leads) AS leads FROM routing_load
@@ -65,6 +65,7 @@ class Book:
     reset_at: datetime | None
     others_wait: bool  # leads of the trigger that came before
     online: list[int] | None  # who is online; None: the trigger does not ask
+    identified: str | None = None  # what was run ahead of the lock has found of the leads
     places: dict[int, int] = field(init=False)  # manager -> place in the lists
     changed: bool = field(default=False, init=False)
     place: int | None = field(default=None, init=False)  # the only one whose leads changed; None: more, or none did
@@ -112,13 +113,26 @@ class Book:
         return self.places[manager]
 
 
-def gather_candidates(rule: Rule, roster: Roster, *, at: datetime, lock: bool = True) -> tuple[Book, list[Candidate]]:
+Gathered = tuple[Book, list[Candidate]]
+
+
+def gather_candidates(
+    rule: Rule,
+    roster: Roster,
+    *,
+    at: datetime,
+    lock: bool = True,
+    ahead: Statement | None = None,
+    parameters: Mapping[str, object] | None = None,
+) -> Gathered:
     """Return the registry's ledger, locked until the transaction ends, and the trigger's members as candidates.
 
+    ahead: what is to be run before the lock, with its parameters, in the same round trip.
     Raises Moved when the configuration is no longer that of the roster.
     """
     few = 2 * len(rule.managers) < len(roster.people)
     [row] = run(
+        ahead,
         LOCK_LEDGER if lock else None,
         # It begins when the lock is granted, so it sees all that the lock's last holder committed.
         GATHERING[few, rule.online_only],
@@ -127,25 +141,29 @@ def gather_candidates(rule: Rule, roster: Roster, *, at: datetime, lock: bool = 
         stages=rule.limit_stages,
         members=array(rule.managers if few else ()),
         seen_since=at - timedelta(minutes=roster.account.online_minutes),
+        **(parameters or {}),
     )
-    turn, reset_at, version, managers, balances, received, last_turns, holders, held, others_wait, online = row
+    turn, reset_at, version, managers, balances, received, last_turns, holders, held, others_wait, online, found = row
     if (version or 0) != roster.version:
         raise Moved
+    managers, balances, received, last_turns, holders, held = numbers(
+        managers, balances, received, last_turns, holders or "{}", held or "{}"
+    )
     book = Book(
         registry=rule.registry,
         turn=turn,
-        managers=numbers(managers),
-        balances=numbers(balances),
-        received=numbers(received),
-        last_turns=numbers(last_turns),
+        managers=managers,
+        balances=balances,
+        received=received,
+        last_turns=last_turns,
         reset_at=reset_at,
         others_wait=others_wait,
         online=online,
+        identified=found,
     )
     if rule.reset != "never":
         _reset(book, rule, roster, at=at)
-    holding = dict(zip(numbers(holders), numbers(held), strict=True)) if holders else {}
-    return book, _candidates(rule, book, holding, at=at)
+    return book, _candidates(rule, book, dict(zip(holders, held, strict=True)), at=at)
 
 
 def look(rules: Sequence[Rule], roster: Roster, *, at: datetime) -> dict[int, tuple[int, list[Candidate]]]:

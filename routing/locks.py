@@ -22,7 +22,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ATTEMPTS = 6
-DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, UNIQUE, LIMIT_TAKEN = "40P01", "40001", "55P03", "23505", "LR001"
+DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN = "40P01", "40001", "23505", "LR001"
+LOCK_TIMEOUT, CANCELED = "55P03", "57014"  # the latter by `statement_timeout`: a long queue is many short waits
 # A limit that another registry filled meanwhile, a lead or contact that another request made meanwhile: look again.
 RETRIED = {DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN}
 
@@ -48,7 +49,7 @@ class Moved(Exception):
 def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
     """Run the service in one durable transaction; again, whole, where another transaction was in the way.
 
-    Raises Busy when it was in the way too often, or held a lock for longer than `lock_timeout`.
+    Raises Busy when it was in the way too often, or for longer than `lock_timeout` or `statement_timeout`.
     """
 
     @wraps(service)
@@ -62,7 +63,7 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
                     raise Busy("The configuration changes too fast.") from None
             except DatabaseError as error:
                 code = sqlstate(error)
-                if code == LOCK_TIMEOUT:
+                if code in (LOCK_TIMEOUT, CANCELED):
                     raise Busy("Others hold what this needs.") from error
                 if code not in RETRIED or attempt == ATTEMPTS:
                     raise

@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
@@ -37,10 +37,13 @@ def array(numbers: Iterable[int | None]) -> str:
     return "{" + repr(list(numbers))[1:-1].replace("None", "NULL") + "}"
 
 
-def numbers(array: str) -> list[int]:
-    """Return the whole numbers of an array as PostgreSQL writes it."""
-    values: list[int] = json.loads(f"[{array[1:-1]}]")
+def numbers(*arrays: str) -> list[list[int]]:
+    """Return the whole numbers of arrays as PostgreSQL writes them."""
+    values: list[list[int]] = json.loads(f"[{','.join(arrays)}]".translate(_BRACKETS))
     return values
+
+
+_BRACKETS = str.maketrans("{}", "[]")
 
 
 def run(*statements: Statement | None, **parameters: Any) -> list[tuple[Any, ...]]:
@@ -49,14 +52,17 @@ def run(*statements: Statement | None, **parameters: Any) -> list[tuple[Any, ...
     Each sees what was committed before it began. Behind PgBouncer, where the next transaction may meet another session,
     they are planned each time.
     """
-    wanted = [statement for statement in statements if statement is not None]
-    with connection.cursor() as cursor:
-        if settings.BEHIND_PGBOUNCER:
-            cursor.execute("; ".join(statement.text for statement in wanted), parameters)
-        else:
-            _prepare(wanted, cursor)
-            cursor.execute("; ".join(statement.call for statement in wanted), parameters)
+    database = connections[DEFAULT_DB_ALIAS]
+    message = _message(statements, database)
+    with database.cursor() as cursor:
+        cursor.execute(message, parameters)
         return cursor.fetchall() if cursor.description else []
+
+
+def run_later(*statements: Statement | None, **parameters: Any) -> None:
+    """Run statements that answer nothing together with the next ones, or with the commit; their errors come up there."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    database.send_later(_message(statements, database), parameters)  # of leadrouter/postgresql
 
 
 def run_first(*statements: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
@@ -74,13 +80,20 @@ def run_first(*statements: Statement, **parameters: Any) -> list[tuple[Any, ...]
         return run(*statements, **parameters)
 
 
-def _prepare(statements: list[Statement], cursor: Any) -> None:
+def _message(statements: Iterable[Statement | None], database: Any) -> str:
+    """Return the statements as one text, each prepared in this session."""
+    wanted = [statement for statement in statements if statement is not None]
+    if settings.BEHIND_PGBOUNCER:
+        return "; ".join(statement.text for statement in wanted)
+    database.ensure_connection()
     # The names live as long as the session, and so does this note: a reconnection makes a new object.
-    prepared = _prepared.setdefault(connection.connection, set())
-    for statement in statements:
+    prepared = _prepared.setdefault(database.connection, set())
+    for statement in wanted:
         if statement.name not in prepared:
-            cursor.execute(statement.preparation)
+            with database.cursor() as cursor:
+                cursor.execute(statement.preparation)
             prepared.add(statement.name)
+    return "; ".join([statement.call for statement in wanted])
 
 
 _prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()

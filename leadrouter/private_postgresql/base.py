@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from django.db.backends.postgresql import base
-
 from .. import private_services
+from ..postgresql import base
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

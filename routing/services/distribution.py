@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import F
 
 from routing import engine
-from routing.candidates import Book, gather_candidates
+from routing.candidates import Book, Gathered, gather_candidates
 from routing.engine import Candidate, Decision, Finally, NeverOnDuty, Reason
 from routing.locks import lock_leads
 from routing.models import Lead, Offer, Trigger
@@ -120,14 +120,21 @@ def _folded(value: object) -> frozenset[str]:
 
 
 def distribute(
-    cases: Sequence[Case], rule: Rule, roster: Roster, *, at: datetime, first: bool = False
+    cases: Sequence[Case],
+    rule: Rule,
+    roster: Roster,
+    *,
+    at: datetime,
+    first: bool = False,
+    gathered: Gathered | None = None,
 ) -> tuple[Book, list[Verdict]]:
     """Decide for each case in turn, under the lock of the trigger's registry. Writes nothing.
 
     first: the cases have the first go; else leads that wait for the trigger take part, best first, so that nobody new
-    overtakes them. Raises Moved when the configuration has changed meanwhile.
+    overtakes them. gathered: the ledger and the candidates, where the lock is held already.
+    Raises Moved when the configuration has changed meanwhile.
     """
-    book, candidates = gather_candidates(rule, roster, at=at)
+    book, candidates = gathered or gather_candidates(rule, roster, at=at)
     behind: list[Case] = []
     if book.others_wait and not first and any(engine.refusal(c) is None for c in candidates):
         waiting = _waiting(rule, besides=cases)

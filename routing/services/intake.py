@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from itertools import groupby
+from itertools import count, groupby
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from routing.candidates import Book
+from routing.candidates import Gathered, gather_candidates
 from routing.documents import Document, lead_document, lead_documents
 from routing.engine import identity
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
@@ -275,11 +277,13 @@ def _invalid(pointer: str, detail: str) -> InvalidLead:
 # --- Entering the stage --------------------------------------------------------------------------------------------------
 
 # Known leads of the same source and number; the person and the company, found or made (migration 0002), in the order sent.
+# What is found is left in a setting of the transaction as well, for the statement that gathers the candidates to return.
 IDENTIFY = Statement(
     "identify",
     """
-SELECT sent.position, sent.source_id, sent.external_id, known.id, contact.id, contact.responsible_id,
-       contact.name, contact.email, contact.phone, contact.chat, company.id, company.responsible_id, company.name, company.domain
+SELECT set_config('leadrouter.identified', json_agg(json_build_array(
+    sent.position, known.id, contact.responsible_id, company.responsible_id,
+    contact.id, contact.name, contact.email, contact.phone, contact.chat, company.id, company.name, company.domain))::text, true)
 FROM json_to_recordset(%(sent)s) AS sent (
     position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, phone text, chat text,
     email_key text, phone_key text, chat_key text, company_id uuid, company text, domain text, name_key text, domain_key text)
@@ -304,16 +308,29 @@ def _enter(
     rows: list[Row], roster: Roster, *, at: datetime, distributed: bool
 ) -> tuple[dict[UUID, UUID], dict[UUID, Verdict]]:
     """Write the leads, each with its decision; return which rows are known leads, and the verdicts on the others."""
-    before, new = _identified(rows, at=at)
+    sent = {"sent": dumps(list(map(_sent, count(), rows))), "at": at}
+    rules = [_rule_of(row, roster) for row in rows]
+    gathered = None
+    if distributed and rules[0] and rules.count(rules[0]) == len(rules):  # as a rule: then it is one round trip
+        with _deciding(rules[0]):
+            gathered = gather_candidates(rules[0], roster, at=at, ahead=IDENTIFY, parameters=sent)
+        found = gathered[0].identified
+    else:
+        [[found]] = run(IDENTIFY, **sent)
+    before, new = _identified(rows, found)
     runs = [(rule, list(rows)) for rule, rows in groupby(new.values(), key=lambda row: _rule_of(row, roster))]
     if distributed:
         lock_ledgers({rule.registry for rule, _ in runs if rule})
     verdicts: dict[UUID, Verdict] = {}
     for rule, run_ in runs:
+        for row in run_:
+            row["fields"] = {**row["fields"], **(rule.set_fields if rule else {})}
         if rule is None:
             insert_leads({**_columns(row), **IDLE} for row in run_)
+        elif distributed:
+            verdicts |= _distributed(run_, roster, rule, gathered, at=at)
         else:
-            verdicts |= _distributed(run_, roster, rule, at=at, distributed=distributed)
+            _kept_waiting(run_, rule)
     return before, verdicts
 
 
@@ -348,38 +365,42 @@ def _rule_of(row: Row, roster: Roster) -> Rule | None:
 IDLE = {"state": Lead.State.IDLE.value, "responsible_id": None, "trigger_id": None, "round": 1, "attempt": 0}
 
 
-def _identified(rows: list[Row], *, at: datetime) -> tuple[dict[UUID, UUID], dict[UUID, Row]]:
+def _sent(position: int, row: Row) -> Row:
+    """Return what IDENTIFY is told of a lead."""
+    return {
+        "position": position,
+        "source_id": row["source_id"],
+        "external_id": row["external_id"],
+        **row["contact"],
+        "contact_id": new_id(),
+        "company_id": new_id(),
+        "company": row["company"]["name"],
+        "domain": row["company"]["domain"],
+        "name_key": row["company"]["name_key"],
+        "domain_key": row["company"]["domain_key"],
+    }
+
+
+def _identified(rows: list[Row], found: str | None) -> tuple[dict[UUID, UUID], dict[UUID, Row]]:
     """Return which rows are leads that exist (row id -> lead id), and those that are new, with their person and company."""
-    sent = [
-        {
-            "position": position,
-            "source_id": row["source_id"],
-            "external_id": row["external_id"],
-            **row["contact"],
-            "contact_id": new_id(),
-            "company_id": new_id(),
-            "company": row["company"]["name"],
-            "domain": row["company"]["domain"],
-            "name_key": row["company"]["name_key"],
-            "domain_key": row["company"]["domain_key"],
-        }
-        for position, row in enumerate(rows)
-    ]
     before: dict[UUID, UUID] = {}
     new: dict[UUID, Row] = {}
     first: dict[tuple[int, str], UUID] = {}  # a number that comes twice in one request is one lead
-    found = sorted(run(IDENTIFY, sent=dumps(sent), at=at), key=itemgetter(0))
-    for position, source_id, external_id, known, *people in found:
+    for position, existing, contact_owner, company_owner, *people in sorted(
+        json.loads(found or "[]"), key=itemgetter(0)
+    ):
         row = rows[position]
-        contact, contact_owner, name, email, phone, chat, company, company_owner, company_name, domain = people
-        known = known or (external_id and first.setdefault((source_id, external_id), row["id"]))
+        contact, name, email, phone, chat, company, company_name, domain = people
+        known = UUID(existing) if existing else None
+        if row["external_id"]:
+            known = known or first.setdefault((row["source_id"], row["external_id"]), row["id"])
         if known and known != row["id"]:
             before[row["id"]] = known
             continue
         row |= {
-            "contact_id": contact,
+            "contact_id": contact and UUID(contact),
             "contact": {"name": name, "email": email, "phone": phone, "chat": chat},
-            "company_id": company,
+            "company_id": company and UUID(company),
             "company": {"name": company_name, "domain": domain},
             "owners": {"contact": contact_owner, "company": company_owner},
         }
@@ -387,26 +408,27 @@ def _identified(rows: list[Row], *, at: datetime) -> tuple[dict[UUID, UUID], dic
     return before, new
 
 
+def _kept_waiting(rows: list[Row], rule: Rule) -> None:
+    """Write leads of which the sweep will decide."""
+    state = {**IDLE, "state": Lead.State.WAITING.value, "trigger_id": rule.id}
+    insert_leads({**_columns(row), **state} for row in rows)
+
+
 def _distributed(
-    rows: list[Row], roster: Roster, rule: Rule, *, at: datetime, distributed: bool
+    rows: list[Row], roster: Roster, rule: Rule, gathered: Gathered | None, *, at: datetime
 ) -> dict[UUID, Verdict]:
-    for row in rows:
-        row["fields"] = {**row["fields"], **rule.set_fields}
-    new = {row["id"]: _columns(row) for row in rows}
-    if not distributed:
-        insert_leads(
-            {**columns, **IDLE, "state": Lead.State.WAITING.value, "trigger_id": rule.id} for columns in new.values()
-        )
-        return {}
-    book, verdicts = _decided(rows, rule, roster, at=at)
-    record(verdicts, rule, book, at=at, new=new)
+    with _deciding(rule):
+        cases = [_case(row, rule, at=at) for row in rows]
+        book, verdicts = distribute(cases, rule, roster, at=at, gathered=gathered)
+    record(verdicts, rule, book, at=at, new={row["id"]: _columns(row) for row in rows})
     return {verdict.case.id: verdict for verdict in verdicts}
 
 
-def _decided(rows: list[Row], rule: Rule, roster: Roster, *, at: datetime) -> tuple[Book, list[Verdict]]:
-    """Decide for new leads. Raises Undecided where that fails for no reason that another try would mend."""
+@contextmanager
+def _deciding(rule: Rule) -> Iterator[None]:
+    """Raise Undecided where decisions on new leads fail for no reason that another try would mend."""
     try:
-        return distribute([_case(row, rule, at=at) for row in rows], rule, roster, at=at)
+        yield
     except (Moved, Refused, DatabaseError, InterfaceError):
         raise
     except Exception as error:  # whatever it is, a lead that was sent is kept

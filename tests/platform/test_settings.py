@@ -34,7 +34,7 @@ def test_a_database_without_a_secret_key_does_not_start():
 
 def test_a_given_database_is_used_as_it_is_with_our_time_limits():
     answer = ask("s.DATABASES['default']['ENGINE'], s.DATABASES['default']['OPTIONS']['options']", **PRODUCTION)
-    assert "django.db.backends.postgresql " in answer.stdout, answer.stderr
+    assert "leadrouter.postgresql " in answer.stdout, answer.stderr
     assert "lock_timeout=2000" in answer.stdout
     assert "statement_timeout=10000" in answer.stdout
 
