@@ -196,7 +196,7 @@ def _host(name: str) -> str | None:
 # Phones
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)  # a request asks twice; more would be memory for nothing
 def normalise_phone(text: str, country: str | None) -> str | None:
     """Return the number in E.164 without its extension, or None when it is no valid number.
 

@@ -21,7 +21,7 @@ from routing.exceptions import Conflict, NotFound
 from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
 from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Lineup, Offer, Registry, Standing
 from routing.roster import Rule
-from routing.statements import Statement, array, run
+from routing.statements import Statement, array, run_later
 
 from .distribution import Verdict
 
@@ -91,6 +91,8 @@ def record(
 ) -> None:
     """Write the verdicts of one run: leads, decisions, offers, the ledger, and the responsible of related objects.
 
+    They go out with the next statement, or with the commit: that ends the lock of the registry soonest.
+
     new: rows of leads that do not exist yet, by id. A waiting lead for which nobody was found again is left as it is.
     """
     new = new or {}
@@ -113,13 +115,12 @@ def record(
         CHECK_LIMITS if limits else None,
     ]
     parameters = {
-        **{key: dumps(value) for key, value in rows.items()},
-        "managers": [limit["manager"] for limit in limits],
-        "limits": dumps(limits),
+        **{key: dumps(value) for key, value in rows.items() if value},
+        **({"managers": [limit["manager"] for limit in limits], "limits": dumps(limits)} if limits else {}),
         **_ledger(book),
     }
     if told:
-        run(*statements, **parameters)
+        run_later(*statements, **parameters)
     if rule.also_assign:
         assigned = [(v.case.id, v.manager, v.case.contact, v.case.company) for v in told if v.manager is not None]
         hand_over_related(assigned, rule.also_assign, at=at)
@@ -186,7 +187,7 @@ def hand_over_related(assigned: Iterable[tuple[Any, int, Any, Any]], kinds: Iter
     statements = [HAND_OVER[kind] for kind in kinds]
     if rows and statements:
         by = {key: dumps(list({row[key]: row for row in rows}.values())) for key in ("lead", "contact", "company")}
-        run(*statements, **by, at=at)
+        run_later(*statements, **by, at=at)
 
 
 def _ledger(book: Book) -> dict[str, Any]:
@@ -207,7 +208,7 @@ def _ledger(book: Book) -> dict[str, Any]:
 
 def insert_leads(rows: Iterable[dict[str, Any]]) -> None:
     """Write leads that no trigger distributes."""
-    run(INSERT_LEADS, new_leads=dumps(list(rows)))
+    run_later(INSERT_LEADS, new_leads=dumps(list(rows)))
 
 
 def state_of(verdict: Verdict, rule: Rule) -> dict[str, Any]:
@@ -357,12 +358,17 @@ def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: 
     return _adjust(registry, manager, lead, kind, LEAD, received=-1, at=at, by=by, reason=reason)
 
 
-def refund(verdict_of: Lead, registry_id: int, manager_id: int, *, at: datetime) -> None:
-    """Give a manager back the turn of a lead that they let go, where the registry says so and it cost them one."""
-    last = Decision.objects.filter(lead=verdict_of, chosen=manager_id).order_by("-id").first()
-    if last is None or not last.counted:
-        return
-    _adjust(registry_id, manager_id, verdict_of, Adjustment.Kind.REFUND, LEAD, received=-1, at=at)
+def refund(let_go: Mapping[UUID, int], registry_id: int, *, at: datetime) -> None:
+    """Give managers back the turns of leads that they let go, where each cost them one.
+
+    let_go: lead -> manager. A fixed number of queries, however many leads.
+    """
+    last = Decision.objects.filter(lead__in=let_go, chosen__in=set(let_go.values()))
+    last = last.order_by("lead_id", "chosen_id", "-id").distinct("lead_id", "chosen_id")
+    decided = last.values_list("lead_id", "chosen_id", "counted")
+    changes = [(manager, lead, LEAD, -1) for lead, manager, counted in decided if counted and let_go[lead] == manager]
+    if changes:
+        _adjust_all(registry_id, changes, Adjustment.Kind.REFUND, at=at)
 
 
 def take_back_turns(decisions: Iterable[Decision], *, at: datetime, by: User | None = None) -> None:
@@ -420,14 +426,34 @@ def _adjust(
     reason: str = "",
 ) -> Adjustment:
     """Add to a balance on purpose; in a registry of totals only what was received changes."""
+    change = (manager_id, lead.pk if lead else None, amount, received)
+    [adjustment] = _adjust_all(registry_id, [change], kind, at=at, by=by, reason=reason)
+    return adjustment
+
+
+def _adjust_all(
+    registry_id: int,
+    changes: Sequence[tuple[int, UUID | None, int, int]],
+    kind: str,
+    *,
+    at: datetime,
+    by: User | None = None,
+    reason: str = "",
+) -> list[Adjustment]:
+    """Make several adjustments at once. changes: manager, lead, added to the balance, added to what was received."""
     ledger = Ledger.objects.select_for_update(of=("self",), no_key=True).select_related("registry").get(pk=registry_id)
     if ledger.registry.accounting == Registry.Accounting.TOTALS:
-        amount = 0
-    standing = ledger.standings.get(manager_id, Standing())
-    changed = standing._replace(balance=standing.balance + amount, received=max(0, standing.received + received))
-    ledger.standings = {**ledger.standings, manager_id: changed}
-    ledger.added += amount
+        changes = [(manager, lead, 0, received) for manager, lead, _, received in changes]
+    standings = ledger.standings
+    for manager, _, amount, received in changes:
+        standing = standings.get(manager, Standing())
+        standings[manager] = standing._replace(
+            balance=standing.balance + amount, received=max(0, standing.received + received)
+        )
+    ledger.standings = standings
+    ledger.added += sum(amount for _, _, amount, _ in changes)
     ledger.save(update_fields=["managers", "balances", "received", "last_turns", "added"])
-    return Adjustment.objects.create(
-        registry_id=registry_id, manager_id=manager_id, lead=lead, kind=kind, amount=amount, reason=reason, by=by, at=at
+    common = {"registry_id": registry_id, "kind": kind, "reason": reason, "by": by, "at": at}
+    return Adjustment.objects.bulk_create(
+        Adjustment(manager_id=manager, lead_id=lead, amount=amount, **common) for manager, lead, amount, _ in changes
     )

@@ -101,7 +101,6 @@ def _redistribute(
 def _run_again(leads: list[Lead], rule_id: int, managers: dict[UUID, int], roster: Roster, *, at: datetime) -> None:
     rule = roster.rules[rule_id]
     if rule.refund_missed:
-        for lead in leads:
-            refund(lead, rule.registry, managers[lead.pk], at=at)
+        refund({lead.pk: managers[lead.pk] for lead in leads}, rule.registry, at=at)
     book, verdicts = distribute(cases_of(leads, rule), rule, roster, at=at)
     record(verdicts, rule, book, at=at)

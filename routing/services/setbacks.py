@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 Work = Callable[[Sequence[UUID]], int]  # on leads that may have changed since; returns how many it concerned
 
-BATCH = 500  # leads in one transaction
+BATCH = 100  # leads in one transaction: so long new leads of the same registry wait
 PAUSES = tuple(map(timedelta, (0, 0, 0, 0), (5, 30, 120, 600)))  # days, seconds after each try that failed
 MOST_TRIES = len(PAUSES) + 1
 # Classes of SQLSTATE: the connection, resources, an operator's intervention (but not a statement's time limit), a crash,

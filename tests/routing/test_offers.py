@@ -1,11 +1,13 @@
 """Acceptance: accepted, declined, out of time, given back, and what follows."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Manager
 from accounts.services import pause_manager
 from routing.exceptions import NotAllowed, NotFound, OfferClosed
-from routing.models import Contact, Decision, Lead, Offer, Task, new_id
+from routing.models import Adjustment, Contact, Decision, Lead, Offer, Task, new_id
 from routing.services.assignment import reassign
 from routing.services.offers import accept_offer, decline_offer, give_back_offers
 from routing.services.stages import move_lead
@@ -20,6 +22,7 @@ from tests.factories import (
     fresh,
     make_contact,
     make_manager,
+    make_registry,
     make_schedule,
     make_supervisor,
     make_trigger,
@@ -383,3 +386,29 @@ def test_a_lead_never_has_two_open_offers(trigger):
     for lead in leads:
         assert len(Offer.objects.open().filter(lead=lead)) <= 1
     assert not Task.objects.exists()
+
+
+def sweep_of(leads: int) -> int:
+    """Return how many statements a sweep takes in which so many offers run out."""
+    take_some(leads)
+    with CaptureQueriesContext(connection) as queries:
+        assert sweep(at=MONDAY + DAY).expired == leads
+    Offer.objects.open().update(closed_at=MONDAY + DAY, outcome="accepted")
+    Lead.objects.update(state="assigned")
+    return len(queries)
+
+
+def test_a_sweep_takes_as_many_statements_for_forty_leads_as_for_four():
+    office = make_schedule()
+    managers = [make_manager(name, schedule=office) for name in ("ann", "bob", "cid")]
+    make_trigger(
+        members=managers,
+        registry=make_registry(refund_missed=True),
+        also_assign=["contact", "company", "tasks", "contact_leads", "company_leads"],
+        acceptance_clock="working",
+        **asking_acceptance(),
+    )
+    sweep_of(1)  # the line-up is written down once
+    few, many = sweep_of(4), sweep_of(40)
+    assert few == many
+    assert Adjustment.objects.filter(kind="refund").count() == 45
