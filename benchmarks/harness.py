@@ -34,10 +34,10 @@ def make_database() -> None:
     call_command("migrate", verbosity=0)
 
 
-def drop_database() -> None:
+def drop_database(name: str | None = None) -> None:
     connections.close_all()
     with maintenance() as cursor:
-        cursor.execute(f'DROP DATABASE IF EXISTS "{settings.DATABASES["default"]["NAME"]}" WITH (FORCE)')
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name or settings.DATABASES["default"]["NAME"]}" WITH (FORCE)')
 
 
 @contextmanager
@@ -66,9 +66,19 @@ class Server:
         return max(resident(pid) for pid in self.pids()[1:] or self.pids())
 
 
+def copy_database(name: str) -> None:
+    """Make a copy of the benchmarks' database as it stands."""
+    connections.close_all()
+    with maintenance() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{settings.DATABASES["default"]["NAME"]}"')
+
+
 @contextmanager
-def serving(settings_module: str, *, workers: int = WORKERS, threads: int = THREADS) -> Iterator[Server]:
-    """Run the web server with these settings on a free port of loopback."""
+def serving(
+    settings_module: str, *, workers: int = WORKERS, threads: int = THREADS, database: str | None = None
+) -> Iterator[Server]:
+    """Run the web server with these settings on a free port of loopback; database: another one than the settings'."""
     port = free_port()
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
@@ -76,6 +86,7 @@ def serving(settings_module: str, *, workers: int = WORKERS, threads: int = THRE
         "leadrouter.wsgi:application",
     ]  # fmt: skip
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": settings_module, "SECRET_KEY": settings.SECRET_KEY}
+    environment["BENCH_DATABASE"] = database or settings.DATABASES["default"]["NAME"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=sys.stderr)
     try:
         wait_for(port, process)

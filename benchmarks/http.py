@@ -9,21 +9,27 @@ Machines are noisy: what is compared runs by turns, and the median of the rounds
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import connection
+from django.db.models import F
 
 from accounts.models import Manager, User
 from routing import audit
-from routing.models import ApiKey, Decision, Lead, Lineup, Member, Pipeline, Registry, Source, Stage, Trigger
+from routing.models import ApiKey, Decision, Lead, Member, Offer, Pipeline, Registry, Source, Stage, Trigger
 
 from . import reports
 from .floor import TABLES
-from .harness import Load, Server, drop_database, load, make_database, median, serving
+from .harness import Load, Server, copy_database, drop_database, load, make_database, median, serving
+from .stored import fill
 
 WARM = 400  # requests before anything is measured
 ROUNDS = 5
@@ -109,6 +115,18 @@ class Bench:
             key=self.key,
         )
         assert set(done.statuses) == {201}, done.statuses
+        return done
+
+    def bulk(self, server: Server, *, requests: int, leads: int, pipeline: str = "sales", clients: int = 4) -> Load:
+        done = load(
+            server,
+            "/api/v1/leads/bulk",
+            lambda _: [self.lead(n, pipeline) for n in range(leads)],
+            requests=requests,
+            clients=clients,
+            key=self.key,
+        )
+        assert set(done.statuses) == {200}, done.statuses
         return done
 
     def floor(self, server: Server, path: str, *, requests: int = 800, clients: int = 8) -> Load:
@@ -203,15 +221,7 @@ def in_bulk(bench: Bench) -> Iterator[Row]:
         bench.take(product, requests=WARM)
         rounds = []
         for _ in range(bench.rounds):
-            bulk = load(
-                product,
-                "/api/v1/leads/bulk",
-                lambda _: [bench.lead(n) for n in range(1_000)],
-                requests=3,
-                clients=1,
-                key=bench.key,
-            )
-            assert set(bulk.statuses) == {200}, bulk.statuses
+            bulk = bench.bulk(product, requests=3, leads=1_000, clients=1)
             rounds.append((bulk, bench.take(product, requests=1_000, clients=1), bench.take(product, requests=1_000)))
     yield Row(
         "bulk of 1,000 / the same one by one, 8 clients: leads/s",
@@ -275,74 +285,51 @@ def worst_distance(trigger: Trigger) -> float:
     return worst
 
 
-# A million leads as intake would have left them; what is held is spread over the managers, most of it closed long ago.
-STORED = """
-INSERT INTO routing_contact (id, name, email, phone, chat, email_key, phone_key, created_at)
-SELECT gen_random_uuid(), 'Stored', 's' || n || '@example.org', '', '', 's' || n || '@example.org', NULL, now()
-FROM generate_series(%(first)s, %(last)s) n;
-INSERT INTO routing_lead (id, source_id, external_id, name, contact_id, stage_id, state, responsible_id, score, currency, language,
-    country, region, postal_code, product, tags, utm, fields, comment, arrived_unqualified, arrived_at, created_at,
-    trigger_id, round, attempt)
-SELECT gen_random_uuid(), %(source)s, 'stored-' || n, 'Stored', c.id, CASE WHEN n %% 20 = 0 THEN %(open)s ELSE %(won)s END, 'assigned',
-    (%(managers)s)[1 + n %% array_length(%(managers)s, 1)], 0, '', '', '', '', '', '', '{}', '{}', '{}', '', false,
-    now() - n * interval '20 seconds', now() - n * interval '20 seconds', %(trigger)s, 1, 0
-FROM generate_series(%(first)s, %(last)s) n JOIN routing_contact c ON c.email_key = 's' || n || '@example.org';
-INSERT INTO routing_decision (lead_id, at, trigger_id, registry_id, method, attempt, outcome, chosen_id, reason, turn, counted,
-    lineup_id, held, balances, last_turns, refusals)
-SELECT id, created_at, %(trigger)s, %(registry)s, 'fair_share', 1, 'assigned', responsible_id, 'fair_share', 0, false,
-    (SELECT min(id) FROM routing_lineup), %(managers)s, %(managers)s, %(managers)s, '{}'
-FROM routing_lead JOIN generate_series(%(first)s, %(last)s) n ON external_id = 'stored-' || n WHERE source_id = %(source)s
-"""
+SMALL, LARGE = 10_000, 1_000_000
 
 
 def stored_leads(bench: Bench) -> Iterator[Row]:
-    """The slowest of a hundred with a million leads stored against ten thousand."""
-    small = fill_and_measure(bench, 1, 10_000)
-    large = fill_and_measure(bench, 10_001, 1_000_000)
+    """The slowest of a hundred with a million leads stored against ten thousand: two databases, asked by turns."""
+    trigger = Trigger.objects.get(code="sales")
+    about = {
+        "total": LARGE,
+        "source": bench.source,
+        "trigger": trigger,
+        "managers": [manager.pk for manager in bench.managers],
+    }
+    few = f"{connection.settings_dict['NAME']}_few"
+    fill(1, SMALL, **about)
+    copy_database(few)
+    try:
+        fill(SMALL + 1, LARGE, **about)
+        with serving("benchmarks.settings") as many, serving("benchmarks.settings", database=few) as little:
+            for server in (many, little):
+                bench.take(server, requests=WARM)
+            rounds = [
+                (bench.take(many, requests=1_000), bench.take(little, requests=1_000)) for _ in range(bench.rounds)
+            ]
+    finally:
+        drop_database(few)
     yield Row(
         "p99 at 1,000,000 leads / at 10,000",
-        median([x.p99 for x in large]) / median([x.p99 for x in small]),
+        median([a.p99 / b.p99 for a, b in rounds]),
         1.1,
         1.25,
         more_is_better=False,
-        besides=f"{median([x.p99 for x in large]) * 1000:.0f} ms; "
-        f"CPU ratio {median([x.cpu for x in large]) / median([x.cpu for x in small]):.2f}",
+        besides=f"{median([a.p99 for a, _ in rounds]) * 1000:.0f} ms; {median([b.p99 for _, b in rounds]) * 1000:.0f} ms; "
+        f"CPU ratio {median([a.cpu / b.cpu for a, b in rounds]):.2f}",
     )
-
-
-def fill_and_measure(bench: Bench, first: int, last: int) -> list[Load]:
-    trigger = Trigger.objects.get(code="sales")
-    stages = {stage.code: stage.pk for stage in Stage.objects.filter(pipeline__code="sales")}
-    managers = [manager.pk for manager in bench.managers]
-    Lineup.objects.get_or_create(
-        digest="stored", defaults={"managers": managers, "coefficients": managers, "limits": managers}
-    )
-    parameters = {
-        "first": first,
-        "last": last,
-        "source": bench.source.pk,
-        "open": stages["accepted"],
-        "won": stages["won"],
-        "managers": managers,
-        "trigger": trigger.pk,
-        "registry": Registry.objects.get(trigger=trigger).pk,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
-        cursor.execute(STORED, parameters)
-        cursor.execute("ANALYZE")
-        cursor.execute("CHECKPOINT")
-    with serving("benchmarks.settings") as product:
-        bench.take(product, requests=WARM)
-        return [bench.take(product, requests=1_000) for _ in range(bench.rounds)]
 
 
 def memory(bench: Bench) -> Iterator[Row]:
-    """A worker's memory after 100,000 leads against that after 1,000."""
+    """A worker's memory after 100,000 leads against that after 1,000: half of the thousand one by one, half in bulk."""
     with serving("benchmarks.settings", workers=1) as product:
-        bench.take(product, requests=1_000)
+        bench.take(product, requests=500)
+        bench.bulk(product, requests=8, leads=63)
         first = product.memory()
-        bench.take(product, requests=99_000)
+        for _ in range(18):
+            bench.take(product, requests=500)
+            bench.bulk(product, requests=50, leads=100)
         last = product.memory()
     yield Row(
         "memory of a web worker after 100,000 leads / after 1,000",
@@ -368,6 +355,51 @@ def every_report(bench: Bench) -> Iterator[Row]:
         )
 
 
+OVERDUE = 10_000
+
+
+def overdue_offers(bench: Bench) -> Iterator[Row]:
+    """Ten thousand offers out of time at once: one sweep alone, then two at the same moment."""
+    managers = [bench._manager(n) for n in range(20, 40)]
+    registry = Registry.objects.create(code="missed", refund_missed=True)
+    trigger = bench.pipeline("offers", managers)
+    facts = {"acceptance_minutes": 10, "acceptance_clock": "working", "final_step": "restart", "registry": registry}
+    Trigger.objects.filter(pk=trigger.pk).update(**facts, also_assign=["contact", "company", "tasks"])
+    with serving("benchmarks.settings") as product:
+        bench.bulk(product, requests=OVERDUE // 500, leads=500, pipeline="offers", clients=1)
+    alone, twice = _swept(sweeps=1), _swept(sweeps=2)
+    yield Row(
+        f"seconds until {OVERDUE:,} overdue offers are redistributed, one sweep",
+        alone[0],
+        30,
+        60,
+        more_is_better=False,
+        besides=f"two sweeps {twice[0]:.1f} s",
+    )
+    yield Row(
+        "of them missed, or redistributed twice by two sweeps",
+        abs(OVERDUE - alone[1]) + abs(OVERDUE - twice[1]) + sum(1 for _ in audit.violations(decisions=False)),
+        0,
+        0,
+        more_is_better=False,
+    )
+
+
+def _swept(*, sweeps: int) -> tuple[float, int]:
+    """Let all open offers run out; return the seconds until the sweeps are done, and how many were redistributed."""
+    Offer.objects.open().update(offered_at=F("offered_at") - timedelta(days=1), accept_by=F("offered_at"))
+    command = [sys.executable, "manage.py", "sweep"]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+    closed = Offer.objects.filter(outcome=Offer.Outcome.TIMED_OUT).count()
+    started = time.monotonic()
+    running = [subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for _ in range(sweeps)]
+    for process in running:
+        assert process.wait() == 0
+    seconds = time.monotonic() - started
+    assert Offer.objects.open().count() == OVERDUE
+    return seconds, Offer.objects.filter(outcome=Offer.Outcome.TIMED_OUT).count() - closed
+
+
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "floor": against_the_floor,
     "registries": one_hot_registry,
@@ -377,6 +409,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "memory": memory,
     "stored": stored_leads,
     "reports": every_report,
+    "overdue": overdue_offers,
 }
 
 

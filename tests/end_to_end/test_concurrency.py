@@ -140,7 +140,7 @@ def without_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE routing_decision")
+            cursor.execute("TRUNCATE routing_decision CASCADE")
             cursor.execute(
                 "CREATE UNIQUE INDEX decision_turn_once_per_registry"
                 " ON routing_decision (registry_id, turn) WHERE counted"
