@@ -43,7 +43,8 @@ def amount(billionths: int) -> str:
     figure = number_format(leads if leads % 1 else int(leads))
     if leads < 1:
         return gettext("%(figure)s of a lead") % {"figure": figure}
-    return ngettext("%(figure)s lead", "%(figure)s leads", 1 if leads == 1 else 2) % {"figure": figure}
+    number = 2 if leads % 1 else int(leads)  # languages say a fraction of leads as they say two
+    return ngettext("%(figure)s lead", "%(figure)s leads", number) % {"figure": figure}
 
 
 def is_level(billionths: int) -> bool:
