@@ -29,6 +29,7 @@ if UNFOLD:
     from unfold.sites import UnfoldAdminSite as ThemeAdminSite
     from unfold.widgets import UnfoldAdminAutocompleteWidget as AutocompleteSelect
     from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as CheckboxSelectMultiple
+    from unfold.widgets import UnfoldAdminFileFieldWidget as FileInput
     from unfold.widgets import UnfoldAdminSelectWidget as Select
     from unfold.widgets import UnfoldAdminSplitDateTimeWidget as SplitDateTimeWidget
     from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
@@ -45,7 +46,7 @@ else:
     from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
     from django.contrib.admin.widgets import AutocompleteSelect
     from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
-    from django.forms import CheckboxInput, CheckboxSelectMultiple, Select
+    from django.forms import CheckboxInput, CheckboxSelectMultiple, FileInput, Select
 
     class UncountedPaginator(Paginator):  # type: ignore[no-redef]
         """Counts no further than a person would turn pages."""
@@ -66,6 +67,7 @@ __all__ = [
     "AutocompleteSelect",
     "CheckboxInput",
     "CheckboxSelectMultiple",
+    "FileInput",
     "ModelAdmin",
     "ReadOnlyAdmin",
     "ReadOnlyInline",

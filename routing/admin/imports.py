@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import clock
 from accounts.models import User
-from leadrouter.admin_theme import CheckboxInput, ReadOnlyAdmin, Select, display
+from leadrouter.admin_theme import CheckboxInput, FileInput, ReadOnlyAdmin, Select, display
 
 from ..exceptions import Refused
 from ..models import ImportRow, LeadExport, LeadImport, Source, Stage
@@ -41,7 +41,7 @@ ENCODINGS = [
 class UploadForm(forms.Form):
     """A file, and what is known of it."""
 
-    file = forms.FileField(label=_("File"), widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx"}))
+    file = forms.FileField(label=_("File"), widget=FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx"}))
     encoding = forms.ChoiceField(
         choices=[("", _("find out")), *ENCODINGS],
         required=False,

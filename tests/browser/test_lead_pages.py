@@ -38,7 +38,7 @@ def test_a_table_is_imported_with_the_mouse(visit, phone, tmp_path):
     page = visitor.open("/admin/routing/lead/")
     page.get_by_role("link", name="Import…").click()
     visitor.assert_well_made("import-upload")
-    page.get_by_label("File").set_input_files(file)
+    page.locator("#id_file").set_input_files(file)
     page.get_by_role("button", name="Look at it").click()
     page.get_by_text("2 of the first 32 rows would be refused").wait_for()
     visitor.assert_well_made("import-check")
@@ -55,6 +55,7 @@ def test_a_table_is_imported_with_the_mouse(visit, phone, tmp_path):
 
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "desktop"])
 def test_leads_are_accepted_out_of_the_section(visit, phone):
+    stage()
     ann = make_manager("ann")
     take(unqualified=True, comment="Please call me about the larger plan", name="Ana")
     visitor = visit(user=make_supervisor(), phone=phone)
