@@ -129,7 +129,8 @@ def may(request: HttpRequest, entry: Entry) -> bool:
     """Tell whether the user may open the page."""
     allowed = not entry.permission or request.user.has_perm(entry.permission)
     allowed = allowed and (not entry.technical or may_edit_roles(request.user))
-    return allowed and (not entry.unqualified or getattr(request, "zones", None) is None or request.zones.unqualified)
+    zones = getattr(request, "zones", None)  # read along with them: whether there is an Unqualified section
+    return allowed and (not entry.unqualified or zones is None or zones.unqualified)
 
 
 def _item(entry: Entry) -> dict[str, Any] | None:
