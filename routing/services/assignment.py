@@ -147,14 +147,14 @@ WITH handed AS (
     UPDATE routing_{by} c SET responsible_id = r.manager FROM {related}, routing_{by} before
     WHERE c.id = r.{by} AND before.id = c.id AND before.responsible_id IS DISTINCT FROM r.manager
     RETURNING c.id, r.lead, r.manager, before.responsible_id AS old
-)""" + STORY.replace("{object}", "{by}")
+)""" + STORY.replace("{object}", "{by}")  # nosec B608  # of the names above
 TASKS = """
 WITH handed AS (
     UPDATE routing_task t SET responsible_id = r.manager FROM {related}, routing_task before
     WHERE t.lead_id = r.lead AND t.done_at IS NULL
       AND before.id = t.id AND before.responsible_id IS DISTINCT FROM r.manager
     RETURNING t.id, r.lead, r.manager, before.responsible_id AS old
-)""" + STORY.replace("{object}", "task")
+)""" + STORY.replace("{object}", "task")  # nosec B608
 LEADS = """
 WITH handed AS (
     UPDATE routing_lead other SET responsible_id = r.manager, state = 'assigned'
