@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from csp.constants import HEADER
 from django.conf import settings
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
@@ -13,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.utils import translation
 
 API = "/api/v1/"
+POLICY = "default-src 'none'; frame-ancestors 'none'"  # JSON loads nothing
 
 
 class Innermost(BaseHandler):
@@ -45,6 +47,7 @@ class KeyRequests:
         response: HttpResponse = self.innermost(request)
         if not response.streaming and "Content-Length" not in response.headers:
             response.headers["Content-Length"] = str(len(response.content))
+        response.headers[HEADER] = POLICY
         return response
 
 
