@@ -2,6 +2,7 @@
 
 import os
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 from types import SimpleNamespace
 from typing import IO, Any
@@ -15,7 +16,13 @@ from django.db.models.signals import post_migrate
 from leadrouter import private_services
 
 WORKERS = 16  # of one run, at most
+DRIVERS = ("playwright", "axe_playwright_python")  # of the tests in tests/browser; `make browser` installs them
+collect_ignore = [] if all(map(find_spec, DRIVERS)) else ["browser"]
 _run: list[IO[str]] = []  # the lock of this run, held until it ends
+
+
+def pytest_report_header() -> list[str]:
+    return ["tests/browser is left out: `make browser` installs what drives a browser"] if collect_ignore else []
 
 
 def run_number() -> int:

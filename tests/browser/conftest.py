@@ -1,4 +1,4 @@
-"""A browser for the tests that need one. They skip themselves where there is no Chromium or no Playwright."""
+"""A browser for the tests that need one. They skip themselves without Chromium, and are left out without Playwright."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright import sync_api as playwright
 
 from .visitor import PATIENCE, Visitor
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Playwright's synchronous calls run inside an event loop, in which Django refuses the database; these tests use one thread.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

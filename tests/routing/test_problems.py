@@ -69,6 +69,7 @@ urlpatterns = [
     path("api/post-only", lambda request: HttpResponseNotAllowed(["POST"])),
     path("page", plain),
     path("api/fine", lambda request: HttpResponse("fine")),
+    path("language/", nothing, name="language"),  # pages of errors offer the languages, too
 ]
 handler400, handler403 = problems.handler400, problems.handler403
 handler404, handler500 = problems.handler404, problems.handler500

@@ -82,10 +82,11 @@ WRONG_KEYS = {
 def test_every_wrong_key_costs_one_look_up_and_one_comparison(world, kind, monkeypatch):
     """So that time tells nothing of which keys there are: each way through is the same."""
     compared: list[tuple[bytes, bytes]] = []
+    really = hmac.compare_digest
 
     def compare(one: bytes, other: bytes) -> bool:
         compared.append((one, other))
-        return hmac.compare_digest(one, other)
+        return really(one, other)
 
     monkeypatch.setattr(authentication.hmac, "compare_digest", compare)
     key = WRONG_KEYS[kind]
@@ -95,6 +96,6 @@ def test_every_wrong_key_costs_one_look_up_and_one_comparison(world, kind, monke
     ) as queries:
         answer = world.api("wrong").get("leads")
     assert answer.status_code == 401
-    assert len([query for query in queries if "routing_apikey" in query["sql"]]) == 1
+    assert len([query for query in queries if query["sql"].startswith("EXECUTE leadrouter_by_prefix")]) == 1
     (pair,) = compared
     assert {len(side) for side in pair} == {64}, "digests of one length, whatever was sent"

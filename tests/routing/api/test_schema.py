@@ -65,7 +65,7 @@ def test_the_example_of_the_schema_is_taken(world: World, schema: dict[str, Any]
     answer = world.api("key_a").post("leads", LEAD_SENT)
     assert answer.status_code == 201
     described = schema["components"]["schemas"]["Lead"]["properties"]
-    assert set(answer.json()) == set(described)
+    assert set(answer.json()) == set(described) - {"accept_link"}  # of reading
 
 
 @pytest.mark.parametrize("path", ["/api/schema", "/api/schema/", "/api/schema/?format=yaml", "/api/docs", "/api/docs/"])
