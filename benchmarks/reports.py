@@ -59,7 +59,7 @@ DAYS = (30, 92)
 def measure(rounds: int, leads: int = LEADS_STORED) -> Iterator[tuple[str, float, float]]:
     """Yield each page and its range with the seconds it takes a supervisor, and the processor's of them."""
     fill(leads)
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.create_superuser("root@example.com"))
     today = clock.now().date()
     for days in DAYS:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import repeat
 
 from accounts import periods
 from accounts.models import Manager
@@ -210,9 +211,9 @@ def _candidates(rule: Rule, book: Book, held: Mapping[int, int], *, at: datetime
             reason or (None if member.manager in book.online else Reason.OFFLINE)
             for member, reason in zip(rule.members, unavailable, strict=True)
         ]
-    holding = [held.get(manager, 0) for manager in rule.managers]
+    holding = map(held.get, rule.managers, repeat(0))
     history = book.columns(rule.managers)
-    return list(map(Candidate, rule.managers, rule.coefficients, rule.limits, holding, *history, unavailable))
+    return Candidate.from_columns(rule.managers, rule.coefficients, rule.limits, holding, *history, unavailable)
 
 
 def _reset(book: Book, rule: Rule, roster: Roster, *, at: datetime) -> None:

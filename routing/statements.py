@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import orjson
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
 
@@ -33,17 +33,14 @@ class Statement:
 
 
 def array(numbers: Iterable[int | None]) -> str:
-    """Return whole numbers as PostgreSQL writes an array; a thousand of them are many, so it is left to `repr`."""
-    return "{" + repr(list(numbers))[1:-1].replace("None", "NULL") + "}"
+    """Return whole numbers as PostgreSQL writes an array; a thousand of them are many, so it is left to a library."""
+    return f"{{{orjson.dumps(list(numbers))[1:-1].decode()}}}"
 
 
 def numbers(*arrays: str) -> list[list[int]]:
     """Return the whole numbers of arrays as PostgreSQL writes them."""
-    values: list[list[int]] = json.loads(f"[{','.join(arrays)}]".translate(_BRACKETS))
+    values: list[list[int]] = orjson.loads(f"[{','.join(arrays)}]".replace("{", "[").replace("}", "]"))
     return values
-
-
-_BRACKETS = str.maketrans("{}", "[]")
 
 
 def run(*statements: Statement | None, **parameters: Any) -> list[tuple[Any, ...]]:

@@ -12,6 +12,8 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db import connection
 from django.db.models.signals import post_migrate
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from leadrouter import private_services
 
@@ -19,6 +21,11 @@ WORKERS = 16  # of one run, at most
 DRIVERS = ("playwright", "axe_playwright_python")  # of the tests in tests/browser; `make browser` installs them
 collect_ignore = [] if all(map(find_spec, DRIVERS)) else ["browser"]
 _run: list[IO[str]] = []  # the lock of this run, held until it ends
+
+
+# The machine may be busy: what a test says is not how fast.
+examples.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("busy")
 
 
 def pytest_report_header() -> list[str]:

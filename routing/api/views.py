@@ -243,7 +243,8 @@ class MoveView(ApiView):
         stage = roster.stage_by_path.get(name)
         if stage is None:
             raise refused("stage", "unknown-stage", "There is no such stage; write it as sales/accepted.")
-        move_lead(lead, stage.id, at=caller.at, by=caller.user, reason=form.get("reason") or "")
+        own = as_themselves(caller) is not None
+        move_lead(lead, stage.id, at=caller.at, by=caller.user, reason=form.get("reason") or "", theirs=own)
         return Response(result_of(caller, lead))
 
 

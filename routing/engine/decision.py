@@ -12,7 +12,10 @@ from .values import LEAD, Candidate, Decision, Reason
 
 def decide(candidates: Sequence[Candidate], *, method: Reason, turn: int) -> Decision:
     """Choose one of the candidates, and say why each of the others could not be chosen."""
-    refusals = [refusal(c) for c in candidates]
+    refusals = list(map(refusal, candidates))
+    if candidates and not any(refusals):  # as a rule
+        chosen, balances = METHODS[method](candidates, turn=turn)
+        return Decision(chosen=chosen, reason=method, refusals=refusals, balances=balances)
     positions = [i for i, reason in enumerate(refusals) if reason is None]
     if not positions:
         return nobody(candidates)

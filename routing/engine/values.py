@@ -1,9 +1,11 @@
 """The nouns of the engine: who could take a lead, what was decided, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from functools import partial
+from itertools import repeat
+from typing import NamedTuple, Self
 
 LEAD = 1_000_000_000  # one lead in billionths, the unit of every balance
 
@@ -48,6 +50,13 @@ class Candidate(NamedTuple):
     unavailable: Reason | None = None  # what `accounts` says of them at the instant
     matches: bool = True  # has the skills that the lead needs
     tried: bool = False  # had this lead in this round
+
+    @classmethod
+    def from_columns(cls, *columns: Iterable[object]) -> list[Self]:
+        """Make candidates of columns in the order of the fields; fields without a column are as by default."""
+        defaults = [repeat(cls._field_defaults[name]) for name in cls._fields[len(columns) :]]
+        # Each tuple is made without a Python call: half the time.
+        return list(map(partial(tuple.__new__, cls), zip(*columns, *defaults, strict=False)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ def _insert(parameter: str, model: type[Model], *names: str) -> Statement:
 INSERT_LEADS = _insert("new_leads", Lead)
 INSERT_DECISIONS = _insert("decisions", Decision)
 INSERT_OFFERS = _insert("offers", Offer)
+INSERT_EVENTS = _insert("events", LeadEvent)
 STATE = _columns(Lead, "id", "state", "responsible_id", "trigger_id", "round", "attempt")
 UPDATE_LEADS = Statement(
     "update_leads",
@@ -209,6 +210,17 @@ def _ledger(book: Book) -> dict[str, Any]:
 def insert_leads(rows: Iterable[dict[str, Any]]) -> None:
     """Write leads that no trigger distributes."""
     run_later(INSERT_LEADS, new_leads=dumps(list(rows)))
+
+
+def insert_events(rows: Iterable[dict[str, Any]]) -> None:
+    """Write what happened to leads into their stories."""
+    run_later(INSERT_EVENTS, events=dumps(list(rows)))
+
+
+def change_of_fields(fields: Mapping[str, object], rule: Rule) -> dict[str, Any] | None:
+    """Return what a lead's story tells of the fields that the rule sets; None: they are so already."""
+    before = {name: fields.get(name) for name in rule.set_fields}
+    return None if before == rule.set_fields else {"trigger": rule.code, "from": before, "to": rule.set_fields}
 
 
 def state_of(verdict: Verdict, rule: Rule) -> dict[str, Any]:

@@ -316,4 +316,4 @@ def _following(candidates: list[Candidate], verdict: Verdict, book: Book, *, hel
     managers, coefficients, limits, before, *_ = zip(*candidates, strict=True)
     holding = [leads + (held and m == verdict.manager) for m, leads in zip(managers, before, strict=True)]
     unavailable = [c.unavailable for c in candidates]
-    return list(map(Candidate, managers, coefficients, limits, holding, *book.columns(list(managers)), unavailable))
+    return Candidate.from_columns(managers, coefficients, limits, holding, *book.columns(list(managers)), unavailable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +21,11 @@ from routing.documents import Document, lead_document, lead_documents
 from routing.engine import identity
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
 from routing.locks import Moved, in_transaction, lock_ledgers
-from routing.models import IntakeRequest, Lead, Source, Stage, new_id
+from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
 from routing.roster import Roster, Rule, SourceFacts, StageFacts, current
 from routing.statements import Statement, run
 
-from .assignment import dumps, insert_leads, record, state_of
+from .assignment import change_of_fields, dumps, insert_events, insert_leads, record, state_of
 from .distribution import Case, Verdict, distribute, needs_of
 
 logger = logging.getLogger(__name__)
@@ -323,15 +323,25 @@ def _enter(
         lock_ledgers({rule.registry for rule, _ in runs if rule})
     verdicts: dict[UUID, Verdict] = {}
     for rule, run_ in runs:
-        for row in run_:
-            row["fields"] = {**row["fields"], **(rule.set_fields if rule else {})}
+        events = list(_fields_set(run_, rule, at=at)) if rule and rule.set_fields else []
         if rule is None:
             insert_leads({**_columns(row), **IDLE} for row in run_)
         elif distributed:
             verdicts |= _distributed(run_, roster, rule, gathered, at=at)
         else:
             _kept_waiting(run_, rule)
+        if events:
+            insert_events(events)
     return before, verdicts
+
+
+def _fields_set(rows: Iterable[Row], rule: Rule, *, at: datetime) -> Iterator[Row]:
+    """Set the fields that the trigger sets on entering, and return what is told of it in the story of each lead."""
+    for row in rows:
+        data = change_of_fields(row["fields"], rule)
+        row["fields"] = {**row["fields"], **rule.set_fields}
+        if data:
+            yield {"lead_id": row["id"], "at": at, "kind": LeadEvent.Kind.FIELDS_SET.value, "by_id": None, "data": data}
 
 
 def _results(

@@ -5,25 +5,30 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from accounts.models import User
+from accounts.models import Manager, User
 from routing.exceptions import Conflict, NotFound, OfferClosed
 from routing.locks import in_transaction
 from routing.models import Lead, LeadEvent, Offer, Stage
 from routing.roster import Roster, Rule, current
 
-from .assignment import locked_lead, record
+from .assignment import change_of_fields, locked_lead, record
 from .distribution import cases_of, distribute
 
 
 @in_transaction
-def move_lead(lead_id: UUID, stage_id: int, *, at: datetime, by: User | None = None, reason: str = "") -> Lead:
+def move_lead(
+    lead_id: UUID, stage_id: int, *, at: datetime, by: User | None = None, reason: str = "", theirs: bool = False
+) -> Lead:
     """Move the lead into the stage; for the manager who has it offered that is to accept it.
 
     A trigger on the stage distributes the lead anew. Without one a waiting lead no longer waits.
-    Raises NotFound; OfferClosed when the manager's time to accept is over.
+    theirs: who moves it may do so only while the lead is theirs.
+    Raises NotFound; OfferClosed when the manager's time to accept is over, or the lead went to somebody else meanwhile.
     """
     roster = current()
     lead = _locked(lead_id, stage_id, roster)
+    if theirs and not Manager.objects.filter(pk=lead.responsible_id, user=by).exists():
+        raise OfferClosed("The lead went to somebody else.")
     if lead.stage_id != stage_id:
         _enter(lead, stage_id, roster, at=at, by=by, reason=reason)
         rule = roster.rules_on.get((stage_id, "moved"))
@@ -88,11 +93,10 @@ def _accept_by_moving(lead: Lead, *, at: datetime, by: User | None) -> None:
 
 def _fire(rule: Rule, lead: Lead, roster: Roster, *, at: datetime) -> None:
     """Begin a new round: whoever had the lead in another stage may have it here."""
-    before = {name: lead.fields.get(name) for name in rule.set_fields}
+    data = change_of_fields(lead.fields, rule)
     lead.round, lead.attempt, lead.fields = lead.round + 1, 0, {**lead.fields, **rule.set_fields}
     lead.save(update_fields=["round", "attempt", "fields"])
-    if before != rule.set_fields:
-        data = {"trigger": rule.code, "from": before, "to": rule.set_fields}
+    if data:
         LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.FIELDS_SET, data=data)
     book, verdicts = distribute(cases_of([lead], rule), rule, roster, at=at)
     record(verdicts, rule, book, at=at)

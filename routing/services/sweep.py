@@ -10,7 +10,7 @@ from functools import partial
 from time import monotonic
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Func, QuerySet, TextField
 
 from routing import roster as rosters
 from routing.exceptions import Busy
@@ -73,18 +73,18 @@ def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
     """Assign what waits for the trigger, best score first, then oldest; leads that another sweep holds are passed by."""
     roster = rosters.current()
     rule = roster.rules[trigger_id]
-    assigned, judged = 0, set[UUID]()
+    assigned, judged, writes = 0, set[UUID](), dict[UUID, str]()
     try:
         who = able(rule, roster, at=at)
         vain = _vain_for(trigger_id, (roster.version, who), at=at)
-        rows = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", flat=True)
-        ids = (id_ for id_ in rows.iterator() if id_ not in vain)
+        rows = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", LAST_WRITE)
+        ids = (id_ for id_, write in rows.iterator() if vain.get(id_) != writes.setdefault(id_, write))
         batches = carefully(ids, partial(_assign_batch, trigger_id=trigger_id, judged=judged, at=at), at=at)
         while able(rule, roster, at=at):
             assigned += next(batches)
     except StopIteration:
         if not assigned and judged and able(rule, roster, at=at) == who:
-            _vain[trigger_id] = Vain((roster.version, who), vain | judged, at)
+            _vain[trigger_id] = Vain((roster.version, who), vain | {id_: writes[id_] for id_ in judged}, at)
     except (Busy, Moved):
         pass  # the next sweep goes on
     except Exception as error:
@@ -99,19 +99,20 @@ class Vain:
     """Leads that those who are able could not take: they lack the skill, had it before, or it was offered enough."""
 
     who: tuple[int, frozenset[int]]  # version of the configuration, and who was able to take leads
-    leads: frozenset[UUID] | set[UUID]
+    leads: dict[UUID, str]  # each with the transaction that wrote it: an edited lead is looked at again
     at: datetime
 
 
-VAIN_FOR = timedelta(minutes=1)  # then they are looked at again: a lead may have been edited
+LAST_WRITE = Func(template="routing_lead.xmin::text", output_field=TextField())
+VAIN_FOR = timedelta(minutes=1)  # then they are looked at again: a contact may have got another owner
 _vain: dict[int, Vain] = {}  # by trigger; of this process, which only spares it work
 
 
-def _vain_for(trigger_id: int, who: tuple[int, frozenset[int]], *, at: datetime) -> frozenset[UUID] | set[UUID]:
+def _vain_for(trigger_id: int, who: tuple[int, frozenset[int]], *, at: datetime) -> dict[UUID, str]:
     """Return the leads that need no look: the last one was in vain, and nobody else has become able since."""
     last = _vain.get(trigger_id)
     fresh = last is not None and last.who == who and last.at <= at < last.at + VAIN_FOR
-    return last.leads if last is not None and fresh else frozenset()
+    return last.leads if last is not None and fresh else {}
 
 
 @in_transaction

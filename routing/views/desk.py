@@ -215,7 +215,7 @@ def _move(request: HttpRequest, lead: Lead, at: datetime, by: User) -> str:
     stage = next((stage for stage in wanted if str(stage) == request.POST.get("stage")), None)
     if stage is None:
         raise Http404
-    move_lead(lead.pk, stage.pk, at=at, by=by)
+    move_lead(lead.pk, stage.pk, at=at, by=by, theirs=True)
     return _("%(lead)s is now in “%(stage)s”.") % {"lead": lead, "stage": title_of(stage)}
 
 

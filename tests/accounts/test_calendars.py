@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import icalendar
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.calendars import Plan, Why, counted, gaps, weeks_of
@@ -47,7 +47,6 @@ hours = st.lists(st.integers(0, 48), max_size=8, unique=True).map(sorted)
 duty = hours.map(lambda edges: [(at(a), at(b)) for a, b in zip(edges[::2], edges[1::2], strict=False)])
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # the machine may be busy
 @given(st.lists(duty, max_size=5))
 def test_gaps_and_counts_say_the_same_of_every_hour(duties):
     found, parts = gaps(duties, at(0), at(48)), counted(duties, at(0), at(48))

@@ -119,7 +119,7 @@ def questions(draw) -> tuple[dict[str, Any], datetime]:
 
 
 def thoroughly(test):
-    return settings(max_examples=EXAMPLES, deadline=None, database=None)(test)
+    return settings(max_examples=EXAMPLES, database=None)(test)
 
 
 @thoroughly

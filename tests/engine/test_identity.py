@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,11 +150,11 @@ def test_what_people_type_instead_of_a_number_is_read_as_published():
         assert normalise_phone(raw, row["default_region"]) == expected, row
 
 
-def test_a_number_is_read_in_microseconds():
+def test_a_number_is_read_about_as_fast_as_the_library_reads_it():
+    text, country = "8 (800) 555-35-35", "RU"
     read = normalise_phone.__wrapped__  # without its memory of numbers seen before
-    read("8 (800) 555-35-35", "RU")
-    best = min(_seconds(lambda: [read("8 (800) 555-35-35", "RU") for _ in range(200)]) for _ in range(5)) / 200
-    assert best < 300e-6  # 30 µs where nothing else runs
+    library = _best(lambda: phonenumbers.is_valid_number(phonenumbers.parse(text, country)))
+    assert _best(lambda: read(text, country)) < 4 * library
 
 
 def test_the_library_of_places_is_never_loaded():
@@ -229,7 +230,11 @@ def test_naughty_and_endless_texts_are_read_at_once():
             assert _seconds(lambda normalise=normalise, text=text: normalise(text)) < 0.5
 
 
+def _best(work):
+    return min(_seconds(lambda: [work() for _ in range(200)]) for _ in range(5))
+
+
 def _seconds(work):
-    started = time.perf_counter()
+    started = time.process_time()
     work()
-    return time.perf_counter() - started
+    return time.process_time() - started

@@ -102,7 +102,6 @@ def test_an_equal_team_is_never_more_than_one_lead_apart():
         assert max(received.values()) - min(received[i] for i in range(7)) <= 1
 
 
-@settings(deadline=None)
 @given(coefficients=coefficients, leads=st.integers(1, 120))
 def test_with_all_eligible_nobody_is_ever_two_leads_from_the_exact_share(coefficients, leads):
     total, received = sum(coefficients), Counter[int]()
@@ -111,7 +110,7 @@ def test_with_all_eligible_nobody_is_ever_two_leads_from_the_exact_share(coeffic
         assert all(abs(received[i] * total - turn * c) < 2 * total for i, c in enumerate(coefficients))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(coefficients=coefficients, leads=st.integers(1, 60))
 def test_a_balance_is_the_share_less_what_was_received(coefficients, leads):
     total, received = sum(coefficients), Counter[int]()
@@ -184,7 +183,7 @@ def test_a_balance_stays_within_two_leads_in_ordinary_use(shifts, seed):
             assert all(-2 * LEAD < c.balance < 2 * LEAD for c in candidates)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(random=st.randoms(use_true_random=False), coefficients=st.permutations([1, 2, 3, 5, 8]))
 def test_the_order_of_members_favours_nobody(random, coefficients):
     received = Counter[int]()

@@ -710,7 +710,6 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
 @settings(
     max_examples=15,
     phases=[Phase.generate],
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(first=configurations(), second=configurations())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from routing.exceptions import NotFound
+from routing.exceptions import NotFound, OfferClosed
 from routing.models import LeadEvent, new_id
 from routing.services.offers import decline_offer
 from routing.services.stages import move_lead
@@ -67,6 +67,26 @@ def test_the_fields_that_a_trigger_changes_are_written_in_the_leads_story():
         "from": {"taken": "Bob", "plan": None},
         "to": {"taken": None, "plan": "gold"},
     }
+
+
+def test_fields_changed_as_a_lead_comes_in_are_written_in_its_story_too():
+    make_trigger(members=[make_manager("ann")], set_fields={"taken": None, "plan": "gold"})
+    changed, same = take(fields={"taken": "Bob"}), take(fields={"taken": None, "plan": "gold"})
+    event = LeadEvent.objects.get()
+    assert (event.lead, event.kind, event.at) == (changed, "fields_set", MONDAY)
+    assert event.data["from"] == {"taken": "Bob", "plan": None}
+    assert fresh(same).fields == fresh(changed).fields == {"taken": None, "plan": "gold"}
+
+
+def test_a_manager_moves_a_lead_only_while_it_is_theirs():
+    ann, bob = make_manager("ann"), make_manager("bob")
+    make_trigger(members=[ann, bob], **asking_acceptance())
+    lead = take()
+    decline_offer(lead.pk, at=MONDAY)  # it went on after Ann's page was shown
+    with pytest.raises(OfferClosed):
+        move(lead, "sales/accepted", by=ann.user, theirs=True)
+    assert fresh(lead).stage == stage("sales/new")
+    assert move(lead, "sales/accepted", by=bob.user, theirs=True).state == "assigned"
 
 
 def test_a_lead_that_stays_where_it_is_is_not_distributed_anew():

@@ -241,6 +241,15 @@ def test_a_waiting_lead_is_assigned_as_soon_as_somebody_else_becomes_able(ann_wi
     assert owners([lead]) == "M"
 
 
+@pytest.mark.django_db(transaction=True)  # each write a transaction of its own, by which the edit is told
+def test_an_edited_lead_is_looked_at_in_the_next_sweep(ann_without_chinese):
+    _, lead = ann_without_chinese
+    assert sweep(at=MONDAY).assigned == 0
+    Lead.objects.filter(pk=lead.pk).update(language="es")
+    assert sweep(at=MONDAY).assigned == 1
+    assert owners([lead]) == "A"
+
+
 def test_room_under_a_limit_is_seen_whatever_was_in_vain_before():
     ann = make_manager("ann")
     trigger = make_trigger(members=[{"manager": ann, "limit": 1}])
