@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from accounts.models import Manager, User
+from accounts.models import User
 from routing.exceptions import Conflict, NotFound, OfferClosed
 from routing.locks import in_transaction
 from routing.models import Lead, LeadEvent, Offer, Stage
@@ -27,7 +27,7 @@ def move_lead(
     """
     roster = current()
     lead = _locked(lead_id, stage_id, roster)
-    if theirs and not Manager.objects.filter(pk=lead.responsible_id, user=by).exists():
+    if theirs and not (by and lead.responsible and lead.responsible.user_id == by.pk):
         raise OfferClosed("The lead went to somebody else.")
     if lead.stage_id != stage_id:
         _enter(lead, stage_id, roster, at=at, by=by, reason=reason)
