@@ -128,7 +128,7 @@ class LeadAdmin(ModelAdmin):
     list_select_related = ("contact", "company", "source", "stage__pipeline", "responsible__user")
     search_fields = ("pk",)  # see get_search_results
     search_help_text = _(
-        "Start of the contact's e-mail or phone, the company's domain or name; or the whole id or external id"
+        "Start of the contact's e-mail, phone or chat handle, or of the company's domain; or the whole id or external id"
     )
     paginator = UncountedPaginator
     ordering = ("-created_at", "-pk")
