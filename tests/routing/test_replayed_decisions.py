@@ -180,8 +180,8 @@ def test_every_way_to_a_manager_can_be_repeated():
         "waits", on_stage="sales/inbox", members=[ann], responsible_count=True, **asking_acceptance(max_attempts=1)
     )
     take(contact={"email": "ana@client.example"})
-    for stage in ("new", "accepted", "inbox"):
-        lead = take(stage=stage)
+    for code in ("new", "accepted", "inbox"):
+        lead = take(stage=code)
         while Offer.objects.open().filter(lead=lead).exists():
             decline_offer(lead.pk, at=MONDAY)
     reasons = {row.reason for row in assert_decided_again()}
