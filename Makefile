@@ -30,7 +30,7 @@ test: $(BIN)/.tests
 	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser and not chaos" $(ARGS)
 
 test-slow: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -m "slow and not browser and not chaos" $(ARGS)
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m "slow and not browser and not chaos" $(ARGS)
 
 test-browser: $(BIN)/.tests
 	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -m browser $(ARGS)
