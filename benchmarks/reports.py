@@ -23,17 +23,20 @@ CHANNELS = ("site", "phone", "mail", "api", "chat")
 # As intake would have left them: every lead assigned a minute after it came, offered, and nine of ten accepted.
 LEADS = """
 INSERT INTO routing_lead (id, source_id, name, stage_id, state, responsible_id, score, currency, language, country, region,
-    postal_code, product, tags, utm, fields, comment, arrived_unqualified, arrived_at, created_at, trigger_id, round, attempt)
+    postal_code, product, tags, utm, fields, comment, arrived_unqualified, arrived_at, created_at, trigger_id, round, attempt,
+    assigned_at, accepted_at, accepted_by_id)
 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, (%(sources)s)[1 + n %% %(source_count)s], 'Stored',
     (%(stages)s)[1 + (n / 20) %% 10], 'assigned', (%(managers)s)[1 + n %% %(manager_count)s], 0, '', '', '', '', '', '',
-    '{}', '{}', '{"plan": "gold"}', 'Please call in the morning.', (n / 7) %% 10 < 7, at, at, %(trigger)s, 1, 1
+    '{}', '{}', '{"plan": "gold"}', 'Please call in the morning.', (n / 7) %% 10 < 7, at, at, %(trigger)s, 1, 1,
+    at + interval '1 minute', accepted_at, CASE WHEN accepted_at IS NOT NULL THEN (%(managers)s)[1 + n %% %(manager_count)s] END
 FROM generate_series(1, %(leads)s) n,
-    LATERAL (SELECT now() - interval '365 days' * (1 - n::float8 / %(leads)s) AS at) moment
+    LATERAL (SELECT now() - interval '365 days' * (1 - n::float8 / %(leads)s) AS at) moment,
+    LATERAL (SELECT CASE WHEN random() < 0.9 THEN at + interval '1 minute' + interval '10 minutes' * random() END AS accepted_at) answer
 """
 DECISIONS = """
 INSERT INTO routing_decision (lead_id, at, trigger_id, registry_id, method, attempt, outcome, chosen_id, reason, turn, counted,
     lineup_id, held, balances, last_turns, refusals)
-SELECT id, created_at + interval '1 minute', %(trigger)s, %(registry)s, 'fair_share', 1, 'assigned', responsible_id,
+SELECT id, assigned_at, %(trigger)s, %(registry)s, 'fair_share', 1, 'assigned', responsible_id,
     'fair_share', row_number() OVER (ORDER BY created_at), true, %(lineup)s, %(held)s, %(balances)s, %(managers)s,
     '{"1": "off_duty", "3": "off_duty"}'
 FROM routing_lead ORDER BY created_at
@@ -45,9 +48,9 @@ SELECT responsible_id, stage_id, count(*) FROM routing_lead GROUP BY 1, 2
 """
 OFFERS = """
 INSERT INTO routing_offer (lead_id, manager_id, trigger_id, round, offered_at, accept_by, closed_at, outcome, reason)
-SELECT id, responsible_id, %(trigger)s, 1, created_at + interval '1 minute', created_at + interval '11 minutes',
-    created_at + interval '1 minute' + interval '10 minutes' * random(),
-    CASE WHEN random() < 0.9 THEN 'accepted' WHEN random() < 0.5 THEN 'declined' ELSE 'timed_out' END, ''
+SELECT id, responsible_id, %(trigger)s, 1, assigned_at, assigned_at + interval '10 minutes',
+    coalesce(accepted_at, assigned_at + interval '10 minutes' * random()),
+    CASE WHEN accepted_at IS NOT NULL THEN 'accepted' WHEN random() < 0.5 THEN 'declined' ELSE 'timed_out' END, ''
 FROM routing_lead ORDER BY created_at
 """
 

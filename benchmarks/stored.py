@@ -25,11 +25,11 @@ SELECT pg_temp.stored_id('contact', n, at), 'Stored', 's' || n || '@example.org'
 FROM (SELECT n, now() - (%(total)s - n) * interval '20 seconds' AS at FROM generate_series(%(first)s, %(last)s) n) one;
 INSERT INTO routing_lead (id, source_id, external_id, name, contact_id, stage_id, state, responsible_id, score, currency, language,
     country, region, postal_code, product, tags, utm, fields, comment, arrived_unqualified, arrived_at, created_at,
-    trigger_id, round, attempt)
+    trigger_id, round, attempt, assigned_at)
 SELECT pg_temp.stored_id('lead', n, at), %(source)s, 'stored-' || n, 'Demo request', pg_temp.stored_id('contact', n, at),
     CASE WHEN n %% 20 = 0 THEN %(open)s ELSE %(won)s END, 'assigned',
     (%(managers)s)[1 + n / 20 %% array_length(%(managers)s, 1)], 0, 'EUR', 'es', 'ES', '', '', 'crm', '{demo}',
-    '{"source": "google"}', '{"employees": 240}', 'Please call in the morning.', false, at, at, %(trigger)s, 1, 0
+    '{"source": "google"}', '{"employees": 240}', 'Please call in the morning.', false, at, at, %(trigger)s, 1, 0, at
 FROM (SELECT n, now() - (%(total)s - n) * interval '20 seconds' AS at FROM generate_series(%(first)s, %(last)s) n) one;
 INSERT INTO routing_decision (lead_id, at, trigger_id, registry_id, method, attempt, outcome, chosen_id, reason, turn, counted,
     lineup_id, held, balances, last_turns, refusals)

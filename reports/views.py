@@ -115,18 +115,24 @@ def ranged_page(report: catalogue.Ranged) -> View:
     def page(request: HttpRequest) -> HttpResponse:
         form, at, zone = _asked(request, report)
         shown, status = _shown(report, form, at, zone)
-        context = {
-            "report": report,
-            "form": form,
-            "shown": shown,
-            "zone": zone.key,
-            "csv": reverse(f"{report.address}-csv"),
-            "query": request.GET.urlencode(),
-            "page": "reports",
-        }
-        return render(request, "reports/report.html", context, status=status)
+        return _page(request, report, form, shown, zone, status)
 
     return page
+
+
+def _page(
+    request: HttpRequest, report: catalogue.Ranged, form: AskedForm, shown: Shown | None, zone: ZoneInfo, status: int
+) -> HttpResponse:
+    context = {
+        "report": report,
+        "form": form,
+        "shown": shown,
+        "zone": zone.key,
+        "csv": reverse(f"{report.address}-csv"),
+        "query": request.GET.urlencode(),
+        "page": "reports",
+    }
+    return render(request, "reports/report.html", context, status=status)
 
 
 def _shown(report: catalogue.Ranged, form: AskedForm, at: datetime, zone: ZoneInfo) -> tuple[Shown | None, int]:
@@ -143,16 +149,21 @@ def _shown(report: catalogue.Ranged, form: AskedForm, at: datetime, zone: ZoneIn
 
 
 def ranged_csv(report: catalogue.Ranged) -> View:
-    """Return the tables of the report as CSV: the one that `table` names, or the first."""
+    """Return the tables of the report as CSV: the one that `table` names, or the first.
+
+    Who asks too much is answered with the page, where they can ask for less.
+    """
 
     @page_of(report)
     def csv(request: HttpRequest) -> HttpResponse:
         form, at, zone = _asked(request, report)
         if not form.is_valid():
             raise BadRequest("No such range.")
-        tables = report.shown(form.asked(at=at, zone=zone)).tables
-        code = request.GET.get("table", tables[0].code)
-        table = next((table for table in tables if table.code == code), None)
+        shown, status = _shown(report, form, at, zone)
+        if shown is None:
+            return _page(request, report, form, shown, zone, status)
+        code = request.GET.get("table", shown.tables[0].code)
+        table = next((table for table in shown.tables if table.code == code), None)
         if table is None:
             raise Http404
         lines = csv_lines([column.heading for column in table.columns], table.rows)

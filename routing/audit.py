@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.db import connection
 from django.db.models import Sum
@@ -34,11 +34,27 @@ IMPOSSIBLE = {
         SELECT registry_id, turn FROM routing_ledger WHERE turn > 0 AND turn <> (
             SELECT count(*) FROM routing_decision d WHERE d.registry_id = routing_ledger.registry_id AND d.counted)""",
 }
+# The same, but they read the story of every lead.
+TOLD_OTHERWISE = {
+    "a lead that was assigned before it says so": """
+        SELECT lead.id, lead.assigned_at, told.at FROM routing_lead lead JOIN (
+            SELECT lead_id, min(at) AS at FROM (
+                SELECT lead_id, at FROM routing_decision WHERE outcome = 'assigned' UNION ALL
+                SELECT lead_id, at FROM routing_leadevent WHERE kind IN ('reassigned', 'handed_over')) one
+            GROUP BY lead_id) told ON told.lead_id = lead.id
+        WHERE lead.assigned_at IS DISTINCT FROM least(lead.assigned_at, told.at)""",
+    "a lead that was first accepted at another instant, or by another, than it says": """
+        SELECT lead.id, lead.accepted_at, told.at FROM routing_lead lead LEFT JOIN (
+            SELECT DISTINCT ON (lead_id) lead_id, closed_at AS at, manager_id FROM routing_offer WHERE outcome = 'accepted'
+            ORDER BY lead_id, closed_at, id) told ON told.lead_id = lead.id
+        WHERE (lead.accepted_at, lead.accepted_by_id) IS DISTINCT FROM (told.at, told.manager_id)""",
+}
 
 
 def violations(*, decisions: bool = True) -> Iterator[str]:
     """Yield each broken promise, as a sentence. decisions: run the engine again on every stored decision, too."""
     yield from impossible()
+    yield from found_by(TOLD_OTHERWISE)
     yield from unbalanced()
     if decisions:
         yield from changed_decisions()
@@ -46,7 +62,11 @@ def violations(*, decisions: bool = True) -> Iterator[str]:
 
 def impossible() -> Iterator[str]:
     """Yield what single statements find."""
-    for sentence, statement in IMPOSSIBLE.items():
+    yield from found_by(IMPOSSIBLE)
+
+
+def found_by(statements: Mapping[str, str]) -> Iterator[str]:
+    for sentence, statement in statements.items():
         with connection.cursor() as cursor:
             cursor.execute(statement)
             yield from (f"{sentence}: {row}" for row in cursor.fetchmany(20))

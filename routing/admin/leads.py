@@ -22,6 +22,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+from django.views.decorators.http import require_POST
 
 from accounts import clock
 from accounts.models import Account, User
@@ -128,7 +129,7 @@ class LeadAdmin(ModelAdmin):
     list_select_related = ("contact", "company", "source", "stage__pipeline", "responsible__user")
     search_fields = ("pk",)  # see get_search_results
     search_help_text = _(
-        "Start of the contact's e-mail or phone, the company's domain or name; or the whole id or external id"
+        "Start of the contact's e-mail, phone or chat handle, or of the company's domain; or the whole id or external id"
     )
     paginator = UncountedPaginator
     ordering = ("-created_at", "-pk")
@@ -253,7 +254,11 @@ class LeadAdmin(ModelAdmin):
         return [
             path("<uuid:object_id>/act/<str:name>/", view, name="routing_lead_action"),
             path("act/<str:name>/", many, name="routing_lead_action_on_many"),
-            re_path("^export.(?P<kind>csv|xlsx)$", self.admin_site.admin_view(self.export), name="routing_lead_export"),
+            re_path(
+                "^export.(?P<kind>csv|xlsx)$",
+                self.admin_site.admin_view(require_POST(self.export)),
+                name="routing_lead_export",
+            ),
             *super().get_urls(),
         ]
 
@@ -335,16 +340,16 @@ class LeadAdmin(ModelAdmin):
         return exported(leads, kind, filters=filters, by=request.user, at=clock.now())  # type: ignore[arg-type]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        links = []
+        links, buttons = [], []
         if request.user.has_perm("routing.add_leadimport"):
             links.append((reverse("admin:routing_leadimport_add"), _("Import…")))
         if request.user.has_perm("routing.export_lead"):
             asked = f"?{request.GET.urlencode()}" if request.GET else ""
-            links += [
+            buttons = [  # it is written down who took leads out: no mere look
                 (reverse("admin:routing_lead_export", args=[kind]) + asked, label)
                 for kind, label in (("csv", _("Export as CSV")), ("xlsx", _("Export as XLSX")))
             ]
-        return super().changelist_view(request, {"list_links": links} | (extra_context or {}))
+        return super().changelist_view(request, {"list_links": links, "list_buttons": buttons} | (extra_context or {}))
 
 
 def list_of(name: str) -> str:
@@ -374,7 +379,7 @@ class UnqualifiedLeadAdmin(LeadAdmin):
         return super(LeadAdmin, self).get_urls()  # the actions have their addresses already
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"list_links": []} | (extra_context or {}))
+        return super().changelist_view(request, {"list_links": [], "list_buttons": []} | (extra_context or {}))
 
     @display(description=_("e-mail"))
     def email(self, lead: Lead) -> str:

@@ -38,7 +38,7 @@ class ContactAdmin(ModelAdmin):
     list_filter = (("responsible", AutocompleteFilter),)
     list_select_related = ("company", "responsible__user")
     search_fields = ("email_key__startswith",)
-    search_help_text = _("Start of the e-mail or of the phone number")
+    search_help_text = _("Start of the e-mail, phone number or chat handle")
     autocomplete_fields = ("company",)
     fields = ("name", "email", "phone", "chat", "company", "responsible", "created_at")
     readonly_fields = ("responsible", "created_at")
@@ -90,13 +90,15 @@ MOST_FOUND = 500
 
 
 def contacts_found(term: str) -> list[Any]:
-    """Return the ids of contacts whose e-mail or phone begins so; both columns have an index for it."""
+    """Return the ids of contacts whose e-mail, phone or chat handle begins so; each column has an index for it."""
     contacts, term = Contact.objects.order_by(), term.strip()
     key = identity.normalise_email(term) or term.lower()
     found = list(contacts.filter(email_key__startswith=key).values_list("pk", flat=True)[:MOST_FOUND])
     digits = "".join(c for c in term if c.isdecimal() and c.isascii())
     if len(digits) >= 3 and not any(c.isalpha() for c in term):
         found += contacts.filter(phone_key__startswith=f"+{digits}").values_list("pk", flat=True)[:MOST_FOUND]
+    if handle := identity.normalise_chat(term):
+        found += contacts.filter(chat_key__startswith=handle).values_list("pk", flat=True)[:MOST_FOUND]
     return found
 
 

@@ -143,6 +143,19 @@ class Lead(models.Model):
     )
     round = models.PositiveIntegerField(default=1, editable=False)
     attempt = models.PositiveIntegerField(default=0, editable=False, help_text=_("Offers in this round"))
+    # The echo of what decisions, events and offers say, for the report of response times, which would join a month of them.
+    # Services write the first; a trigger of the database writes the others when an offer is accepted (migration 0012).
+    assigned_at = models.DateTimeField(null=True, editable=False, help_text=_("When somebody first got it"))
+    accepted_at = models.DateTimeField(null=True, editable=False, help_text=_("When somebody first accepted it"))
+    accepted_by = models.ForeignKey(
+        Manager,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        editable=False,
+        help_text=_("Who first accepted it"),
+    )
 
     objects = LeadQuerySet.as_manager()
 
@@ -187,12 +200,21 @@ class Lead(models.Model):
             ),
             # Reports read the leads of a range, and of them no more than stands here.
             models.Index(
-                fields=["arrived_at"], include=["id", "source", "stage", "responsible"], name="lead_by_arrival"
+                fields=["arrived_at"],
+                include=["source", "stage", "responsible", "assigned_at", "accepted_at", "accepted_by"],
+                name="lead_told_by_arrival",
             ),
         ]
 
     def __str__(self) -> str:
         return self.name or str(self.contact or self.company or self.pk)
+
+    def give(self, manager_id: int, *, at: datetime) -> None:
+        """Set the columns of a lead that somebody gets by hand, those of GIVEN."""
+        self.responsible_id, self.state = manager_id, Lead.State.ASSIGNED
+        self.assigned_at = min(self.assigned_at or at, at)
+
+    GIVEN = ("responsible", "state", "assigned_at")
 
 
 class UnqualifiedLeads(models.Manager["UnqualifiedLead"]):
@@ -249,15 +271,6 @@ class LeadEvent(models.Model):
     class Meta:
         verbose_name = _("lead event")
         ordering = ["at", "id"]
-        indexes = [
-            # The report of response times: when leads were assigned other than by a decision.
-            models.Index(
-                fields=["at"],
-                include=["lead"],
-                condition=Q(kind__in=["reassigned", "handed_over"]),
-                name="leadevent_assigned_at",
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"

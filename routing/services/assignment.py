@@ -50,11 +50,12 @@ INSERT_LEADS = _insert("new_leads", Lead)
 INSERT_DECISIONS = _insert("decisions", Decision)
 INSERT_OFFERS = _insert("offers", Offer)
 INSERT_EVENTS = _insert("events", LeadEvent)
-STATE = _columns(Lead, "id", "state", "responsible_id", "trigger_id", "round", "attempt")
+STATE = _columns(Lead, "state", "responsible_id", "trigger_id", "round", "attempt")
 UPDATE_LEADS = Statement(
     "update_leads",
-    f"UPDATE routing_lead lead SET ({', '.join(STATE)}) = ({', '.join(f'r.{name}' for name in STATE)}) "
-    f"FROM {_records('leads', STATE)} WHERE lead.id = r.id",  # nosec B608  # of the columns of models
+    f"UPDATE routing_lead lead SET ({', '.join(STATE)}) = ({', '.join(f'r.{name}' for name in STATE)}), "
+    "assigned_at = least(lead.assigned_at, r.assigned_at) "  # the first; NULL is no instant
+    f"FROM {_records('leads', {**_columns(Lead, 'id', 'assigned_at'), **STATE})} WHERE lead.id = r.id",  # nosec B608  # of the columns of models
     leads="json",
 )
 # One decision changes one place, but for the balances; among a thousand members that spares half of the writing.
@@ -98,7 +99,7 @@ def record(
     """
     new = new or {}
     told = [v for v in verdicts if v.manager is not None or not v.case.waited]
-    states = {v.case.id: state_of(v, rule) for v in told}
+    states = {v.case.id: state_of(v, rule, at=at) for v in told}
     limits = _limits(told, rule)
     rows = {
         "new_leads": [{**new[id_], **state} for id_, state in states.items() if id_ in new],
@@ -158,7 +159,7 @@ WITH handed AS (
 )""" + STORY.replace("{object}", "task")  # nosec B608
 LEADS = """
 WITH handed AS (
-    UPDATE routing_lead other SET responsible_id = r.manager, state = 'assigned'
+    UPDATE routing_lead other SET responsible_id = r.manager, state = 'assigned', assigned_at = least(other.assigned_at, %(at)s)
     FROM {related}, routing_stage stage, routing_lead before
     WHERE other.{by}_id = r.{by} AND other.id <> r.lead AND stage.id = other.stage_id AND stage.kind IN ('unqualified', 'open')
       AND before.id = other.id AND before.responsible_id IS DISTINCT FROM r.manager
@@ -223,7 +224,7 @@ def change_of_fields(fields: Mapping[str, object], rule: Rule) -> dict[str, Any]
     return None if before == rule.set_fields else {"trigger": rule.code, "from": before, "to": rule.set_fields}
 
 
-def state_of(verdict: Verdict, rule: Rule) -> dict[str, Any]:
+def state_of(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
     """Return the columns of the lead that the verdict sets."""
     if verdict.manager is None:
         state = Lead.State.WAITING
@@ -235,6 +236,7 @@ def state_of(verdict: Verdict, rule: Rule) -> dict[str, Any]:
         "trigger_id": rule.id,
         "round": verdict.case.round,
         "attempt": verdict.case.attempt + (verdict.accept_by is not None),
+        "assigned_at": None if verdict.manager is None else at,
     }
 
 
@@ -345,8 +347,8 @@ def reassign(
         _adjust(registry, manager_id, lead, Adjustment.Kind.BY_HAND, -LEAD, received=1, at=at, by=by, reason=reason)
     withdraw_offer(lead, at=at)
     data = {"from": lead.responsible_id, "to": manager_id, "counted": count, "reason": reason}
-    lead.responsible_id, lead.state = manager_id, Lead.State.ASSIGNED
-    lead.save(update_fields=["responsible", "state"])
+    lead.give(manager_id, at=at)
+    lead.save(update_fields=Lead.GIVEN)
     LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.REASSIGNED, by=by, data=data)
     return lead
 

@@ -466,7 +466,7 @@ def _columns(row: Row) -> Row:
 def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime) -> Document:
     source, stage = roster.sources[row["source_id"]], roster.stages[row["stage_id"]]
     rule = roster.rules_on.get((row["stage_id"], "created"))
-    state = state_of(verdict, rule) if verdict and rule else {**IDLE, **({"state": "waiting"} if rule else {})}
+    state = state_of(verdict, rule, at=at) if verdict and rule else {**IDLE, **({"state": "waiting"} if rule else {})}
     person = roster.people[verdict.manager] if verdict and verdict.manager else None
     values = {
         **row,

@@ -55,8 +55,8 @@ def qualify_lead(
     at = _enter(lead, stage_id, roster, at=at, by=by)
     rule = roster.rules_on.get((stage_id, "moved"))
     if manager_id is not None:
-        lead.responsible_id, lead.state = manager_id, Lead.State.ASSIGNED
-        lead.save(update_fields=["responsible", "state"])
+        lead.give(manager_id, at=at)
+        lead.save(update_fields=Lead.GIVEN)
         data = {"from": before, "to": manager_id, "counted": False, "reason": ""}
         LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.REASSIGNED, by=by, data=data)
     elif rule is not None:

@@ -31,12 +31,15 @@ class History:
     def offer(self, lead: Lead, manager: Manager, at: datetime, closed_at: datetime | None, outcome: str) -> None:
         """Assign the lead, and offer it."""
         self.assign(lead, manager, at)
+        if outcome == "accepted" and lead.accepted_at is None:
+            lead.accepted_at, lead.accepted_by = closed_at, manager
         self.offers.append(
             Offer(lead=lead, manager=manager, trigger=self.trigger, round=1, offered_at=at, closed_at=closed_at,
                   accept_by=max(at, closed_at or at) + timedelta(minutes=1), outcome=outcome)
         )  # fmt: skip
 
     def assign(self, lead: Lead, manager: Manager, at: datetime) -> None:
+        lead.assigned_at = lead.assigned_at or at
         facts: dict[str, Any] = {"held": [0], "balances": [0], "last_turns": [0], "turn": 0, "counted": False}
         self.decisions.append(
             Decision(lead=lead, at=at, trigger=self.trigger, registry=self.trigger.own_registry, method="direct",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import random
 import statistics
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -121,6 +122,56 @@ def test_the_first_assignment_and_the_first_acceptance_count_whoever_decided():
     }
     [row] = table(response, "managers", asked("2026-03-02", "2026-03-02"))
     assert row[0] == "Ann"  # who accepted it, not who has it now
+
+
+@pytest.mark.parametrize("clock", ["wall", "working"])
+def test_every_figure_is_that_of_the_single_leads(clock):
+    """Worked out one lead at a time, with fractions of seconds and ties."""
+    dice, zone = random.Random(clock), ZoneInfo("Europe/Madrid")
+    office = make_schedule()
+    people = [make_manager(schedule=office), make_manager("bob")]
+    make_account(time_zone="Europe/Madrid")
+    sources = [make_source(), make_source("phone", channel="phone")]
+    history, waits = History(trigger=make_trigger(), stage=stage()), []
+    for _ in range(401):
+        at = MONDAY + timedelta(milliseconds=dice.randrange(5 * 86_400_000))
+        manager, source = dice.choice(people), dice.choice(sources)
+        lead = history.lead(source, at, responsible=manager)
+        assigned = at + timedelta(seconds=dice.randrange(3))
+        accepted = assigned + timedelta(milliseconds=dice.choice([60_000, dice.randrange(40_000_000)]))
+        history.offer(lead, manager, assigned, accepted, dice.choice(["accepted", "accepted", "timed_out"]))
+        if lead.accepted_at:
+            waits.append((source.code, manager, at.astimezone(zone), _seconds(at, accepted, manager, clock, zone)))
+    history.write()
+    found = tables(response, asked("2026-03-02", "2026-03-07", zone="Europe/Madrid", clock=clock, target=60))
+    groups = {"sources": lambda w: w[0], "managers": lambda w: w[1].user.name,
+              "hours": lambda w: f"{w[2]:%A %H}:00", "steps": lambda w: "arrival to acceptance"}  # fmt: skip
+    for code, group in groups.items():
+        expected = defaultdict(list)
+        for wait in waits:
+            expected[group(wait)].append(wait[3])
+        rows = {row[0]: row[1:] for row in found[code] if row[0] in expected}
+        assert rows == {
+            name: (
+                len(values),
+                pytest.approx(statistics.median(values), abs=1e-5),
+                pytest.approx(quantile(values, 0.9), abs=1e-5),
+                sum(value <= 3_600 for value in values) / len(values),
+            )
+            for name, values in expected.items()
+        }
+
+
+def _seconds(start, end, manager, clock, zone):
+    """Return the seconds between, of the office's hours alone when the manager has some: 9 to 18 on working days."""
+    if clock == "wall" or manager.schedule is None:
+        return (end - start).total_seconds()
+    total = 0.0
+    for day in range(9):
+        opens = datetime(2026, 3, 2 + day, 9, tzinfo=zone)
+        if opens.weekday() < 5:
+            total += max(0.0, (min(end, opens + 9 * HOUR) - max(start, opens)).total_seconds())
+    return total
 
 
 def test_leads_that_nobody_accepted_are_no_data():

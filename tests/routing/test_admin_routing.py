@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib import admin
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts import clock
 from accounts.models import Manager, User
+from routing.admin.people import contacts_found
 from routing.models import (
     Adjustment,
     ApiKey,
@@ -553,14 +556,27 @@ def test_an_action_that_does_not_exist_does_nothing(client, sue, offered, name):
 
 
 @pytest.mark.parametrize(
-    "term", ["ana@cl", "Ana@Client.example", "+34600", "600", "34 600 000", "ruiz", "form-18-7741", "id"]
+    "term",
+    [
+        "ana@cl",
+        "Ana@Client.example",
+        "+34600",
+        "600",
+        "34 600 000",
+        "ruiz",
+        "form-18-7741",
+        "id",
+        "ana_ru",
+        "@Ana_Ruiz",
+        "https://t.me/ana_ruiz",
+    ],
 )
 def test_leads_are_found_by_the_person_the_company_and_their_numbers(client, sue, term):
     stage()
     wanted = take(
         at=clock.now(),
         external_id="form-18-7741",
-        contact={"email": "Ana@client.example", "phone": "+34 600 000 000"},
+        contact={"email": "Ana@client.example", "phone": "+34 600 000 000", "chat": "@Ana_Ruiz"},
         company={"domain": "ruiz.example"},
     )
     take(at=clock.now(), contact={"email": "other@client.example", "phone": "+34 911 000 000"})
@@ -568,6 +584,18 @@ def test_leads_are_found_by_the_person_the_company_and_their_numbers(client, sue
     assert [lead.pk for lead in found] == (
         [wanted.pk] if term not in ("600", "34 600 000") else [lead.pk for lead in found]
     )
+
+
+@pytest.mark.parametrize("term", ["ana@cl", "+34600", "@ana_ru"])
+def test_each_way_to_find_a_person_goes_by_an_index(term):
+    with CaptureQueriesContext(connection) as captured:
+        contacts_found(term)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for query in captured.captured_queries:
+            cursor.execute("EXPLAIN " + query["sql"][query["sql"].index("SELECT") :])
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "Index Cond" in plan, plan
 
 
 @pytest.mark.parametrize("year", [1, 1969, 9999])

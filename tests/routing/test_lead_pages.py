@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from openpyxl import load_workbook
 
-from accounts.models import Account
+from accounts.models import Account, User
 from routing.exceptions import Conflict
 from routing.models import Lead, LeadEvent, LeadExport
 from routing.services.offers import decline_offer
@@ -146,7 +146,7 @@ def test_all_that_happened_stands_in_one_list_in_its_order(sue):
 
 
 def export(client: Client, kind: str = "csv", **asked: str) -> list[list[str]]:
-    response = client.get(f"{LEADS}export.{kind}", asked)
+    response = client.post(f"{LEADS}export.{kind}", query_params=asked)
     assert response.status_code == 200
     data = b"".join(response.streaming_content)
     if kind == "xlsx":
@@ -181,8 +181,23 @@ def test_only_who_has_the_right_takes_leads_out_of_the_house(client):
     client.force_login(max_)
     assert client.get(LEADS).status_code == 200
     assert "export.csv" not in client.get(LEADS).content.decode()
-    assert client.get(f"{LEADS}export.csv").status_code == 403
+    assert client.post(f"{LEADS}export.csv").status_code == 403
     assert not LeadExport.objects.exists()
+
+
+def test_a_mere_link_takes_no_leads_out(sue):
+    make_lead()
+    assert sue.get(f"{LEADS}export.csv").status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(User.objects.get(email="sue@example.com"))
+    assert strict.post(f"{LEADS}export.csv").status_code == 403
+    assert not LeadExport.objects.exists()
+    page = strict.get(LEADS, {"q": "ana@client"}).content.decode()
+    [button] = re.findall(r'<form method="post" action="([^"]*export\.csv[^"]*)">.*?value="([^"]+)"', page)
+    assert button[0] == f"{LEADS}export.csv?q=ana%40client"
+    answer = strict.post(button[0], {"csrfmiddlewaretoken": button[1]})
+    assert answer.status_code == 200
+    assert LeadExport.objects.get().filters == {"q": ["ana@client"]}
 
 
 def test_a_search_is_exported_as_it_was_found(sue):
