@@ -157,7 +157,8 @@ class LeadAdmin(ModelAdmin):
             _("Details"),
             {
                 "fields": (
-                    ("product", "budget", "currency"),
+                    "product",
+                    ("budget", "currency"),
                     ("language", "country"),
                     ("region", "postal_code"),
                     "tags",
