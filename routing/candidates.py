@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import repeat
+from typing import Any
 
 from accounts import periods
 from accounts.models import Manager
@@ -144,6 +145,14 @@ def gather_candidates(
         seen_since=at - timedelta(minutes=roster.account.online_minutes),
         **(parameters or {}),
     )
+    book, held = _read(row, rule, roster)
+    if rule.reset != "never":
+        _reset(book, rule, roster, at=at)
+    return book, _candidates(rule, book, held, at=at)
+
+
+def _read(row: tuple[Any, ...], rule: Rule, roster: Roster) -> tuple[Book, dict[int, int]]:
+    """Return the book, and by manager the leads that count for the limit. Raises Moved."""
     turn, reset_at, version, managers, balances, received, last_turns, holders, held, others_wait, online, found = row
     if (version or 0) != roster.version:
         raise Moved
@@ -162,9 +171,7 @@ def gather_candidates(
         online=online,
         identified=found,
     )
-    if rule.reset != "never":
-        _reset(book, rule, roster, at=at)
-    return book, _candidates(rule, book, dict(zip(holders, held, strict=True)), at=at)
+    return book, dict(zip(holders, held, strict=True))
 
 
 def look(rules: Sequence[Rule], roster: Roster, *, at: datetime) -> dict[int, tuple[int, list[Candidate]]]:

@@ -194,6 +194,20 @@ def _named(reason: Reason) -> str:
     }.get(reason, gettext("%(name)s got it."))
 
 
+def in_brief(reason: Reason) -> str:
+    """Return why a lead goes where it goes, in the few words of a table."""
+    return {
+        Reason.FAIR_SHARE: pgettext("a reason", "fair share"),
+        Reason.TOTALS: gettext("fewest received"),
+        Reason.LEAST_LOADED: gettext("fewest leads held"),
+        Reason.DIRECT: gettext("first who can, in order"),
+        Reason.RESPONSIBLE: pgettext("a candidate", "responsible for the customer already"),
+        Reason.DUTY: pgettext("a candidate", "takes what nobody took"),
+        Reason.BY_HAND: pgettext("a reason", "by hand"),
+        Reason.NOBODY: pgettext("a reason", "nobody can take it"),
+    }.get(reason, str(reason))
+
+
 def _waits(seen: Sequence[Seen], reason: Reason) -> str:
     if reason is Reason.IN_LINE:
         return gettext("It waits: other leads came first.")

@@ -225,7 +225,7 @@ class Moment:
     """Something that happened to a lead."""
 
     at: datetime
-    kind: str  # arrived, decision, offer, event
+    kind: str  # one of KINDS
     words: str
     by: str = ""
     decision: Explained | None = None
@@ -254,7 +254,8 @@ def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> 
     return sorted(moments, key=lambda moment: (moment.at, KINDS.index(moment.kind)))
 
 
-KINDS = ("arrived", "event", "offer", "decision")  # of one instant: what led to a decision comes before it
+# Of one instant: what led to a decision comes before it, and what went along with the lead after it.
+KINDS = ("arrived", "event", "offer", "decision", "along")
 
 
 def _answer(offer: Offer, roster: Roster) -> Moment:
@@ -282,7 +283,8 @@ def _adjustment(adjustment: Adjustment, roster: Roster) -> Moment:
 
 def _event(event: LeadEvent, roster: Roster) -> Moment:
     by = str(event.by) if event.by else ""
-    return Moment(at=event.at, kind="event", words=" ".join(filter(None, _event_words(event, roster))), by=by)
+    kind = "along" if event.kind == LeadEvent.Kind.HANDED_ALONG else "event"
+    return Moment(at=event.at, kind=kind, words=" ".join(filter(None, _event_words(event, roster))), by=by)
 
 
 def _event_words(event: LeadEvent, roster: Roster) -> tuple[str, str]:

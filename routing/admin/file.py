@@ -40,7 +40,7 @@ class FileForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("Configuration file"),
         help_text=gettext_lazy("YAML, as downloaded here."),
-        widget=forms.ClearableFileInput(attrs={"accept": ".yaml,.yml,.txt"}),
+        widget=admin_theme.FileInput(attrs={"accept": ".yaml,.yml,.txt"}),
     )
     prune = forms.BooleanField(
         required=False,

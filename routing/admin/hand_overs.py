@@ -20,7 +20,9 @@ from accounts import clock
 from accounts.models import Manager, User
 from leadrouter.admin_theme import AutocompleteFilter
 
+from ..engine import Reason
 from ..exceptions import Refused
+from ..explanations import in_brief
 from ..forms import HandOverForm
 from ..models import HandedLead, HandOver
 from ..roster import Roster, current
@@ -126,7 +128,10 @@ def _shown(batch: HandOver | None, request: HttpRequest) -> dict[str, Any]:
     counts: Counter[str | None] = Counter(batch.lines.values_list("to__user__name", flat=True))
     changes = request.user.has_perm("routing.change_lead")
     return {
-        "lines": [(x.lead_id, x.lead, x.stage, x.to, x.why, x.get_undone_display()) for x in rows[:MOST_SHOWN]],
+        "lines": [
+            (x.lead_id, x.lead, x.stage, x.to, in_brief(Reason(x.why)), x.get_undone_display())
+            for x in rows[:MOST_SHOWN]
+        ],
         "stayed": counts.pop(None, 0),
         "counts": sorted(counts.items()),
         "may_undo": changes and batch.may_be_undone(at=clock.now()),
@@ -137,7 +142,10 @@ def _shown(batch: HandOver | None, request: HttpRequest) -> dict[str, Any]:
 def _previewed(lines: list[Line], roster: Roster) -> dict[str, Any]:
     names = {person.id: person.name or person.email for person in roster.people.values()}
     counts = Counter(names[line.to] for line in lines if line.to)
-    shown = [(x.lead.pk, x.lead, roster.stages[x.lead.stage_id].path, names.get(x.to or 0), x.why, "") for x in lines]
+    shown = [
+        (x.lead.pk, x.lead, roster.stages[x.lead.stage_id].path, names.get(x.to or 0), in_brief(Reason(x.why)), "")
+        for x in lines
+    ]
     return {
         "preview": True,
         "lines": shown[:MOST_SHOWN],

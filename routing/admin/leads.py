@@ -158,7 +158,8 @@ class LeadAdmin(ModelAdmin):
             _("Details"),
             {
                 "fields": (
-                    ("product", "budget", "currency"),
+                    "product",
+                    ("budget", "currency"),
                     ("language", "country"),
                     ("region", "postal_code"),
                     "tags",

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Manager, Pause
@@ -90,6 +91,14 @@ class Decision(models.Model):
 class OfferQuerySet(models.QuerySet["Offer"]):
     def open(self) -> OfferQuerySet:
         return self.filter(closed_at=None)
+
+    def close(self, outcome: Offer.Outcome, *, at: datetime, reason: str = "") -> int:
+        """End those that are open still; return how many.
+
+        Never before they began: who acts on a lead may have waited for its lock while it was offered anew.
+        """
+        closed_at = Greatest(F("offered_at"), Value(at, output_field=models.DateTimeField()))
+        return self.open().update(closed_at=closed_at, outcome=outcome, reason=reason)
 
     def overdue(self, *, at: datetime) -> OfferQuerySet:
         return self.open().filter(accept_by__lte=at)

@@ -165,7 +165,7 @@ WITH handed AS (
       AND before.id = other.id AND before.responsible_id IS DISTINCT FROM r.manager
     RETURNING other.id, r.lead, r.manager, before.responsible_id AS old
 ), withdrawn AS (
-    UPDATE routing_offer offer SET closed_at = %(at)s, outcome = 'withdrawn' FROM handed
+    UPDATE routing_offer offer SET closed_at = greatest(offered_at, %(at)s), outcome = 'withdrawn' FROM handed
     WHERE offer.lead_id = handed.id AND offer.closed_at IS NULL
 )
 INSERT INTO routing_leadevent (lead_id, at, kind, data)
@@ -401,7 +401,7 @@ def take_back_turns(decisions: Iterable[Decision], *, at: datetime, by: User | N
 
 
 def withdraw_offer(lead: Lead, *, at: datetime) -> None:
-    Offer.objects.open().filter(lead=lead).update(closed_at=at, outcome=Offer.Outcome.WITHDRAWN)
+    Offer.objects.filter(lead=lead).close(Offer.Outcome.WITHDRAWN, at=at)
 
 
 def locked_lead(lead_id: UUID) -> Lead:

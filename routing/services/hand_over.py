@@ -233,8 +233,7 @@ def _decided(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: date
 def _write(lines: Sequence[Line], batch: HandOver, *, at: datetime) -> None:
     """Write what became of each lead, with what goes along, in the batch and in the leads' stories."""
     given = [line for line in lines if line.to is not None]
-    offers = Offer.objects.open().filter(lead__in=[line.lead.pk for line in given])
-    offers.update(closed_at=at, outcome=Offer.Outcome.WITHDRAWN)
+    Offer.objects.filter(lead__in=[line.lead.pk for line in given]).close(Offer.Outcome.WITHDRAWN, at=at)
     decisions = dict(
         Decision.objects.filter(lead__in=[line.lead.pk for line in given], at=at)
         .order_by("id")

@@ -79,8 +79,7 @@ def _open_offer(lead: Lead, *, by: User | None) -> Offer:
 
 
 def _close(offer: Offer, outcome: Offer.Outcome, *, at: datetime, reason: str = "") -> None:
-    closed = Offer.objects.open().filter(pk=offer.pk).update(closed_at=at, outcome=outcome, reason=reason)
-    if not closed:
+    if not Offer.objects.filter(pk=offer.pk).close(outcome, at=at, reason=reason):
         raise OfferClosed
 
 
@@ -88,7 +87,8 @@ def _redistribute(
     offers: Sequence[Offer], leads: Sequence[Lead], outcome: Offer.Outcome, *, at: datetime, reason: str = ""
 ) -> None:
     """Close the offers of these locked leads, and run each one's trigger again."""
-    Offer.objects.open().filter(pk__in=[o.pk for o in offers]).update(closed_at=at, outcome=outcome, reason=reason)
+    Offer.objects.filter(pk__in=[o.pk for o in offers]).close(outcome, at=at, reason=reason)
+    at = max([at, *(o.offered_at for o in offers)])  # one may have been made while this waited for the lock
     roster = current()
     by_rule: dict[int, list[Lead]] = defaultdict(list)
     for offer, lead in zip(offers, leads, strict=True):

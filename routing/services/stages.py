@@ -30,7 +30,7 @@ def move_lead(
     if theirs and not (by and lead.responsible and lead.responsible.user_id == by.pk):
         raise OfferClosed("The lead went to somebody else.")
     if lead.stage_id != stage_id:
-        _enter(lead, stage_id, roster, at=at, by=by, reason=reason)
+        at = _enter(lead, stage_id, roster, at=at, by=by, reason=reason)
         rule = roster.rules_on.get((stage_id, "moved"))
         if rule is not None:
             _fire(rule, lead, roster, at=at)
@@ -52,7 +52,7 @@ def qualify_lead(
     if manager_id is not None and not (manager_id in roster.people and roster.people[manager_id].active):
         raise Conflict("The manager is not active.")
     before = lead.responsible_id
-    _enter(lead, stage_id, roster, at=at, by=by)
+    at = _enter(lead, stage_id, roster, at=at, by=by)
     rule = roster.rules_on.get((stage_id, "moved"))
     if manager_id is not None:
         lead.give(manager_id, at=at)
@@ -70,25 +70,28 @@ def _locked(lead_id: UUID, stage_id: int, roster: Roster) -> Lead:
     return locked_lead(lead_id)
 
 
-def _enter(lead: Lead, stage_id: int, roster: Roster, *, at: datetime, by: User | None, reason: str = "") -> None:
-    """Put the lead into the stage, and write it down; nobody is chosen."""
-    _accept_by_moving(lead, at=at, by=by)
+def _enter(lead: Lead, stage_id: int, roster: Roster, *, at: datetime, by: User | None, reason: str = "") -> datetime:
+    """Put the lead into the stage, and write it down; nobody is chosen. Return when it entered."""
+    at = _accept_by_moving(lead, at=at, by=by)
     data = {"from": roster.stages[lead.stage_id].path, "to": roster.stages[stage_id].path, "reason": reason}
     lead.stage_id = stage_id
     if lead.state != Lead.State.ASSIGNED:
         lead.state = Lead.State.ASSIGNED if lead.responsible_id else Lead.State.IDLE
     lead.save(update_fields=["stage", "state"])
     LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.MOVED, by=by, data=data)
+    return at
 
 
-def _accept_by_moving(lead: Lead, *, at: datetime, by: User | None) -> None:
+def _accept_by_moving(lead: Lead, *, at: datetime, by: User | None) -> datetime:
+    """Close an open offer; return when, for it may have been made while the move waited for the lock."""
     offer = Offer.objects.open().filter(lead=lead).first()
     if offer is None:
-        return
+        return at
     if offer.accept_by <= at and by is not None and by.pk == offer.manager.user_id:
         raise OfferClosed("The time to accept this lead is over.")
     outcome = Offer.Outcome.ACCEPTED if offer.accept_by > at else Offer.Outcome.WITHDRAWN
-    Offer.objects.open().filter(pk=offer.pk).update(closed_at=at, outcome=outcome)
+    Offer.objects.filter(pk=offer.pk).close(outcome, at=at)
+    return max(at, offer.offered_at)
 
 
 def _fire(rule: Rule, lead: Lead, roster: Roster, *, at: datetime) -> None:

@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import clock
+from accounts.feeds import feed_path
 from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
 
@@ -236,6 +237,8 @@ def _desk(request: HttpRequest, manager: Manager, form: OwnPauseForm | None = No
     context = {
         "page": "desk",
         "desk": desk,
+        # The scheme at which phones and mail programs offer to subscribe; https would only download.
+        "feed": f"webcal://{request.get_host()}{feed_path(manager)}" if manager.active and manager.schedule_id else "",
         "form": form or OwnPauseForm(),
         "pause_minutes": PAUSE_MINUTES,
         "pause_reasons": roster.account.pause_reasons,

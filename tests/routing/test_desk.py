@@ -4,6 +4,7 @@ import pytest
 from django.utils.html import escape
 
 from accounts import clock
+from accounts.feeds import feed_path
 from accounts.models import Pause
 from accounts.services import pause_manager
 from routing.models import Decision, LeadEvent, Offer
@@ -96,6 +97,17 @@ def test_who_can_take_no_lead_is_told_why_and_until_when(client, ann):
     assert "Paused until" in page
     assert "Lunch" in page
     assert "No lead comes to you here now: on pause until" in page
+
+
+def test_who_works_by_a_schedule_may_subscribe_to_it(client, ann):
+    assert "webcal:" not in client.get("/me/").content.decode()
+    ann.schedule = make_schedule()
+    ann.save()
+    assert f'href="webcal://testserver{escape(feed_path(ann))}"' in client.get("/me/").content.decode()
+    assert client.get(feed_path(ann)).status_code == 200
+    ann.active = False
+    ann.save()
+    assert "webcal:" not in client.get("/me/").content.decode()
 
 
 def test_two_weeks_of_the_schedule_are_shown_with_what_makes_days_special(client, ann):

@@ -412,3 +412,14 @@ def test_a_sweep_takes_as_many_statements_for_forty_leads_as_for_four():
     few, many = sweep_of(4), sweep_of(40)
     assert few == many
     assert Adjustment.objects.filter(kind="refund").count() == 45
+
+
+def test_an_offer_ends_no_sooner_than_it_began_and_the_next_one_follows_it():
+    """Who acts on a lead may have waited for its lock while it was offered anew."""
+    ann, bob = make_manager("ann"), make_manager("bob")
+    make_trigger(members=[ann, bob], **asking_acceptance())
+    lead = take(at=MONDAY)
+    give_back_offers(ann.pk, at=MONDAY - MINUTE)
+    move_lead(lead.pk, stage("sales/accepted").pk, at=MONDAY - 2 * MINUTE)
+    first, second = Offer.objects.filter(lead=lead).order_by("pk")
+    assert first.offered_at == first.closed_at == second.offered_at == second.closed_at == MONDAY
