@@ -68,7 +68,8 @@ class SecondFactor:
         match = request.resolver_match
         if match is None or match.url_name in self.OPEN or request.path_info.startswith("/api/"):
             return None  # the API asks for itself, of sessions alone
-        if not second_factor.is_missing(request.user):
+        zones = getattr(request, "zones", None)  # read along with them: whether it is asked for
+        if not second_factor.is_missing(request.user, asked=zones and zones.second_factor):
             return None
         return HttpResponseRedirect(f"{reverse('second-factor')}?{urlencode({'next': request.get_full_path()})}")
 

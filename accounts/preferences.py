@@ -24,11 +24,15 @@ FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """The zone that a person sees times in, and the account's, in which the work schedules run."""
+    """The zone that a person sees times in, and the account's, in which the work schedules run.
+
+    What every page asks of the account besides is read along with them.
+    """
 
     own: ZoneInfo
     account: ZoneInfo
-    unqualified: bool = True  # there is an Unqualified section; read along, since every page of the admin asks
+    unqualified: bool = True  # there is an Unqualified section
+    second_factor: bool = False  # staff must have one
 
     @property
     def differ(self) -> bool:
@@ -38,9 +42,9 @@ class Zones:
 def zones_of(user: Any) -> Zones:
     """Return the zones of a user: a manager's own where they have one, else the account's."""
     mine = Manager.objects.filter(user_id=user.pk).values("time_zone")[:1]
-    found = Account.objects.filter(pk=1).values_list("time_zone", Subquery(mine), "unqualified").first()
-    account, own, unqualified = found or ("UTC", "", True)
-    return Zones(schedules.zone(own or account), schedules.zone(account), unqualified)
+    found = Account.objects.filter(pk=1).values_list("time_zone", Subquery(mine), "unqualified", "second_factor")
+    account, own, *facts = found.first() or ("UTC", "")
+    return Zones(schedules.zone(own or account), schedules.zone(account), *facts)
 
 
 class OwnLanguageAndTime:

@@ -29,9 +29,14 @@ def is_on(user: User) -> bool:
     return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
 
 
-def is_missing(user: Any) -> bool:
-    """Tell whether the user must set up a second factor before anything else. user: with django-otp's is_verified."""
-    return bool(user.is_authenticated and user.is_staff) and not user.is_verified() and Account.get().second_factor
+def is_missing(user: Any, *, asked: bool | None = None) -> bool:
+    """Tell whether the user must set up a second factor before anything else.
+
+    user: with django-otp's is_verified; asked: whether the account asks it of staff, where that is known already.
+    """
+    if not user.is_authenticated or not user.is_staff or user.is_verified():
+        return False
+    return Account.get().second_factor if asked is None else asked
 
 
 def begin(user: User) -> TOTPDevice:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +26,7 @@ from accounts.models import Manager
 from accounts.services import pause_manager, resume_manager
 from routing import audit
 from routing.exceptions import Conflict, OfferClosed
-from routing.models import Lead, Member, Offer
+from routing.models import Decision, Lead, Member, Offer
 from routing.services.assignment import reassign
 from routing.services.hand_over import hand_over
 from routing.services.offers import accept_offer, decline_offer, give_back_offers
@@ -219,3 +220,36 @@ def test_wherever_the_one_stops_the_other_wins_or_is_told(team: list[Manager], f
             pytest.fail(f"{first} sends more than {MOST_STATEMENTS} statements")
     assert list(audit.violations()) == []
     assert runs > 2 * len(DEEDS)  # they were stopped somewhere
+
+
+def test_a_limit_lowered_while_leads_are_decided_holds_from_then_on(team: list[Manager]) -> None:
+    def takes() -> None:
+        for _ in range(12):
+            take(at=clock.now())
+
+    def lowers() -> None:
+        while Decision.objects.count() < 8:  # in the middle of it
+            time.sleep(0.001)
+        Member.objects.update(limit=2)
+
+    start = threading.Barrier(4)
+    answers: list[object] = []
+
+    def run(deed: Callable[[], None]) -> None:
+        start.wait(30)
+        answers.append(told(deed))
+
+    threads = [threading.Thread(target=run, args=[deed]) for deed in (takes, takes, takes, lowers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert answers == [None] * 4
+    take(at=clock.now())  # whoever begins after it was lowered goes by it
+    limits = list(Decision.objects.order_by("id").values_list("lineup__limits", flat=True))
+    lowered = limits.index([2, 2, 2])
+    assert 8 <= lowered < len(limits) == 37
+    assert all(each == [2, 2, 2] for each in limits[lowered:])  # never back to what was before
+    for decision in Decision.objects.order_by("id")[lowered:]:
+        assert decision.chosen_id is None or decision.held[decision.lineup.managers.index(decision.chosen_id)] < 2
+    assert list(audit.violations()) == []

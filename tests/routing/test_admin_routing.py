@@ -128,7 +128,7 @@ def test_lists_take_no_more_queries_for_more_rows(client, root, model, django_as
     take_some(12, at=clock.now())
     address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     client.get(address)  # a process reads the configuration once for each version
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(11):
         client.get(address)
 
 
@@ -614,7 +614,7 @@ def test_the_list_of_leads_counts_nothing(client, sue, django_assert_max_num_que
     make_account()
     stage()
     take_some(3, at=clock.now())
-    with django_assert_max_num_queries(14) as queries:
+    with django_assert_max_num_queries(11) as queries:
         client.get(LEADS)
     assert not [q for q in queries.captured_queries if "COUNT(" in q["sql"].upper()]
 
