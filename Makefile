@@ -33,7 +33,7 @@ test-slow: $(BIN)/.tests
 	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m "slow and not browser and not chaos" $(ARGS)
 
 test-browser: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -m browser $(ARGS)
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m browser $(ARGS)
 
 # Faults of every kind in a real installation: a short run in some minutes, a long one in a quarter of an hour or more.
 chaos-short: $(BIN)/.tests
