@@ -131,5 +131,6 @@ def settle(installation: Installation, crowd: Crowd, journal: Journal) -> None:
     while (unresolved := journal.unresolved()) and time.monotonic() < deadline:
         for number in unresolved:
             send(api, journal, number)
+    api.close()
     crowd.finish()
     time.sleep(SETTLE_SECONDS)
