@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce
 
 from accounts.availability import Person, is_online, load_people
 from accounts.models import Manager
 from routing.documents import Document, instant
-from routing.models import Ledger, Load
+from routing.models import Ledger
 from routing.roster import Roster
 
 
@@ -25,19 +26,15 @@ def manager_documents(emails: Sequence[str], roster: Roster, *, at: datetime | N
     by_email = {person.email: person for person in people.values()}
     chosen = [by_email[email] for email in emails if email in by_email]
     ids = [person.id for person in chosen]
-    held = dict(
-        Load.objects.filter(manager__in=ids, stage__in=roster.active_stages)
-        .values_list("manager")
-        .annotate(leads=Sum("leads"))
-        .values_list("manager", "leads")
-    )
+    held = Coalesce(Sum("loads__leads", filter=Q(loads__stage__in=roster.active_stages)), 0)
+    facts = {id_: rest for id_, *rest in Manager.objects.filter(pk__in=ids).values_list("pk", "last_seen_at", held)}
     balances = _balances(set(ids))
-    seen = dict(Manager.objects.filter(pk__in=ids).values_list("pk", "last_seen_at"))
-    return [
-        _document(person, at or now, held.get(person.id, 0), balances[person.id])
-        | _activity(seen.get(person.id), roster.account.online_minutes, now=now)
-        for person in chosen
-    ]
+    documents = []
+    for person in chosen:
+        seen, leads = facts.get(person.id, (None, 0))
+        activity = _activity(seen, roster.account.online_minutes, now=now)
+        documents.append(_document(person, at or now, leads, balances[person.id]) | activity)
+    return documents
 
 
 def _activity(last_seen_at: datetime | None, minutes: int, *, now: datetime) -> Document:

@@ -100,6 +100,8 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         closed_at = Greatest(F("offered_at"), Value(at, output_field=models.DateTimeField()))
         return self.open().update(closed_at=closed_at, outcome=outcome, reason=reason)
 
+    close.queryset_only = True  # type: ignore[attr-defined]  # never all offers there are
+
     def overdue(self, *, at: datetime) -> OfferQuerySet:
         return self.open().filter(accept_by__lte=at)
 

@@ -253,7 +253,7 @@ def test_the_list_of_managers_takes_a_fixed_number_of_statements(
     world: World, django_assert_max_num_queries: Any
 ) -> None:
     world.api().get("managers")
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(4):
         world.api().get("managers")
 
 
