@@ -81,13 +81,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _commit(self) -> None:
         if self.ahead == [BEGIN]:  # nothing was asked in the transaction
             self.ahead.clear()
-        else:
+        if self.ahead or self._in_transaction():
             self._end(COMMIT)
 
     def _rollback(self) -> None:
         self.ahead.clear()
-        if self.connection.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE:
+        if self._in_transaction():
             self._end(ROLLBACK)
+
+    def _in_transaction(self) -> bool:
+        """Tell whether the server has one of ours open; Celery's beat commits even without one, or a connection."""
+        return self.connection and self.connection.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE
 
     def _end(self, statement: bytes) -> None:
         with debug_transaction(self, statement.decode()), self.wrap_database_errors, self.connection.cursor() as cursor:

@@ -102,6 +102,16 @@ def test_a_transaction_that_asks_nothing_sends_nothing(django_assert_num_queries
     assert connection.connection.info.transaction_status == 0  # idle
 
 
+@pytest.mark.parametrize("end", [transaction.commit, transaction.rollback])
+def test_what_ends_without_having_begun_sends_nothing(end, django_assert_num_queries):
+    connection.ensure_connection()
+    with django_assert_num_queries(0):
+        end()
+    connection.close()
+    end()  # as Celery's beat does while the database is away
+    assert connection.connection is None
+
+
 def test_begin_and_the_first_statement_are_one_message_and_so_are_the_last_and_commit(django_assert_num_queries):
     with django_assert_num_queries(2) as sent, transaction.atomic():
         assert not Pipeline.objects.exists()
