@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, radians, sin
-from typing import ClassVar
 
 # Middle tones, to be seen on light and dark grounds alike; writing takes the colour of the text around it.
 PALETTE = {
@@ -21,7 +20,6 @@ TRACK = 0.1  # opacity of what lies behind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    kind: ClassVar[str]
     color: str = "text"  # name in PALETTE
     opacity: float = 1.0
 
@@ -34,7 +32,6 @@ class Shape:
 class Curve(Shape):
     """A part of a circle, from twelve o'clock clockwise."""
 
-    kind: ClassVar[str] = "curve"
     x: float  # of the centre
     y: float
     radius: float  # of the middle of the stroke
@@ -50,7 +47,6 @@ class Curve(Shape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box(Shape):
-    kind: ClassVar[str] = "box"
     x: float
     y: float
     width: float
@@ -61,10 +57,8 @@ class Box(Shape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line(Shape):
-    kind: ClassVar[str] = "line"
     points: Sequence[tuple[float, float]]
     width: float = 1.0
-    dashed: bool = False
 
     @property
     def path(self) -> str:
@@ -73,7 +67,6 @@ class Line(Shape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text(Shape):
-    kind: ClassVar[str] = "text"
     x: float
     y: float  # of the base line
     text: str
