@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,6 +40,9 @@ class Zones:
         return self.own.key != self.account.key
 
 
+zones_read_in: ContextVar[Zones | None] = ContextVar("zones_read_in", default=None)  # by whom the page is for
+
+
 def zones_of(user: Any) -> Zones:
     """Return the zones of a user: a manager's own where they have one, else the account's."""
     mine = Manager.objects.filter(user_id=user.pk).values("time_zone")[:1]
@@ -60,8 +64,12 @@ class OwnLanguageAndTime:
             translation.activate(request.user.language)
             request.LANGUAGE_CODE = request.user.language
         request.zones = zones_of(request.user)  # type: ignore[attr-defined]
-        with timezone.override(request.zones.own):  # type: ignore[attr-defined]
-            return self.get_response(request)
+        token = zones_read_in.set(request.zones)  # type: ignore[attr-defined]
+        try:
+            with timezone.override(request.zones.own):  # type: ignore[attr-defined]
+                return self.get_response(request)
+        finally:
+            zones_read_in.reset(token)
 
 
 @require_POST

@@ -5,6 +5,7 @@ Every admin.py takes its classes and widgets from here, so that another theme is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,8 @@ from django.utils.functional import cached_property
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+
+from accounts.templatetags.moments import here
 
 UNFOLD = apps.is_installed("unfold")
 
@@ -97,6 +100,14 @@ def _box_to_choose(language: str) -> str:
     return str(rendered).replace("{", "{{").replace("}", "}}").replace(escape("row's key"), "{}")
 
 
+def _instant(field: models.DateTimeField[Any, Any]) -> Callable[[models.Model], str | None]:
+    def column(obj: models.Model) -> str | None:
+        return here(field.value_from_object(obj), "DATETIME_FORMAT") or None
+
+    column.__name__ = field.name  # in the classes of the column's cells
+    return admin.display(column, description=field.verbose_name, ordering=field.name)
+
+
 class ModelAdmin(ThemeModelAdmin):
     """What all our pages share."""
 
@@ -111,6 +122,15 @@ class ModelAdmin(ThemeModelAdmin):
         return format_html(_box_to_choose(translation.get_language()), obj.pk)
 
     action_checkbox.short_description = ThemeModelAdmin.action_checkbox.short_description  # type: ignore[attr-defined]
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Show each instant of a list in the reader's zone, with the account's beside it where that is another."""
+        return [self._instants.get(name, name) for name in super().get_list_display(request)]
+
+    @cached_property
+    def _instants(self) -> dict[Any, Callable[[models.Model], str | None]]:
+        fields = [field for field in self.model._meta.concrete_fields if isinstance(field, models.DateTimeField)]
+        return {field.name: _instant(field) for field in fields}
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """Join what the names of the rows are made of: for lists, choosers and pages alike."""

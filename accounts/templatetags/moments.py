@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.utils import formats
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from accounts.preferences import zones_read_in
+
 register = template.Library()
 
 
-@register.simple_tag(takes_context=True)
-def moment(context: dict[str, Any], at: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str | SafeString:
+@register.simple_tag
+def moment(at: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str | SafeString:
     """Show the instant with its zone; "" for none. form: a date format, such as H:i."""
     if at is None:
         return ""
-    zones = getattr(context.get("request"), "zones", None)
-    own = shown(at, zones.own if zones else ZoneInfo("UTC"), form)
-    if zones is None or not zones.differ:
+    zones = zones_read_in.get()
+    own, account = shown(at, zones.own if zones else ZoneInfo("UTC"), form), _by_account(at, form)
+    if not account:
         return format_html('<time datetime="{}">{}</time>', at.isoformat(), own)
-    return format_html(
-        '<time datetime="{}">{} <small>({})</small></time>', at.isoformat(), own, shown(at, zones.account, form)
-    )
+    return format_html('<time datetime="{}">{} <small>({})</small></time>', at.isoformat(), own, account)
+
+
+@register.filter
+def here(at: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str:
+    """Show the instant in plain words, without the name of the zone of a page that names it; "" for none."""
+    if at is None:
+        return ""
+    own, account = formats.date_format(timezone.localtime(at), form, use_l10n=True), _by_account(at, form)
+    return f"{own} ({account})" if account else own
+
+
+def _by_account(at: datetime, form: str) -> str:
+    """Return the instant in the account's zone; "" where the reader's is the same."""
+    zones = zones_read_in.get()
+    return shown(at, zones.account, form) if zones and zones.differ else ""
 
 
 def shown(at: datetime, zone: ZoneInfo, form: str) -> str:

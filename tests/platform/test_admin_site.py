@@ -3,13 +3,26 @@
 import gzip
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
+from django.utils.formats import date_format
 
+from accounts import clock
 from accounts.models import User
 from leadrouter.navigation import NAVIGATION
-from tests.factories import make_account, make_lead, make_manager, make_supervisor, make_user
+from tests.factories import (
+    asking_acceptance,
+    make_account,
+    make_lead,
+    make_manager,
+    make_supervisor,
+    make_trigger,
+    make_user,
+    open_offer,
+    take,
+)
 
 pytestmark = pytest.mark.django_db
 TECHNICAL = {reverse(e.address) for _, entries in NAVIGATION for e in entries if e.technical}
@@ -90,8 +103,30 @@ def test_times_are_those_of_the_account_and_of_a_manager_their_own(client, sue):
     User.objects.filter(pk=tim.user.pk).update(is_staff=True, is_superuser=True)
     client.force_login(tim.user)
     page = client.get("/admin/routing/lead/").content.decode()
-    assert "March 3, 2026, 7:30 a.m." in page
+    assert "March 3, 2026, 7:30 a.m. (March 2, 2026, 11:30 p.m. CET)" in page
     assert "Times are those of Asia/Tokyo; the account's are Europe/Madrid." in page
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/board/", "H:i"),
+        ("/me/", "H:i"),
+        ("/me/leads/{lead}/", "H:i"),
+        ("/admin/routing/offer/", "DATETIME_FORMAT"),
+    ],
+)
+def test_a_time_of_somebody_elsewhere_has_the_accounts_beside_it(client, path, form):
+    make_account(time_zone="Europe/Madrid")
+    tim = make_manager("tim", time_zone="Asia/Tokyo")
+    User.objects.filter(pk=tim.user.pk).update(is_staff=True, is_superuser=True)
+    make_trigger(members=[tim], **asking_acceptance(30))
+    lead = take(at=clock.now())
+    until = open_offer(lead).accept_by
+    client.force_login(tim.user)
+    page = client.get(path.format(lead=lead.pk)).content.decode()
+    tokyo, madrid = (date_format(until.astimezone(ZoneInfo(zone)), form) for zone in ("Asia/Tokyo", "Europe/Madrid"))
+    assert re.search(rf"{re.escape(tokyo)} \({re.escape(madrid)} CES?T\)", page)
 
 
 def test_pages_of_the_admin_travel_compressed_and_padded(client, sue):
