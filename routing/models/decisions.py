@@ -147,6 +147,9 @@ class Offer(models.Model):
                 name="offer_closed_with_an_outcome",
             ),
             models.CheckConstraint(condition=Q(accept_by__gte=F("offered_at")), name="offer_deadline_after_start"),
+            models.CheckConstraint(
+                condition=Q(closed_at=None) | Q(closed_at__gte=F("offered_at")), name="offer_ends_after_it_begins"
+            ),
         ]
         indexes = [
             # The sweep asks every few seconds which open offers are overdue.

@@ -126,9 +126,16 @@ def test_a_closed_offer_has_an_outcome_and_an_open_one_has_none(refused, facts):
     assert refused(lambda: offer(lead, ann, trigger, **facts)) == "offer_closed_with_an_outcome"
 
 
-def test_an_offer_does_not_end_before_it_begins(refused):
+@pytest.mark.parametrize(
+    ("facts", "name"),
+    [
+        ({"accept_by": MONDAY - MINUTE}, "offer_deadline_after_start"),
+        ({"closed_at": MONDAY - MINUTE, "outcome": "withdrawn"}, "offer_ends_after_it_begins"),
+    ],
+)
+def test_an_offer_does_not_end_before_it_begins(refused, facts, name):
     ann, trigger, lead = make_manager(), make_trigger(), make_lead()
-    assert refused(lambda: offer(lead, ann, trigger, accept_by=MONDAY - MINUTE)) == "offer_deadline_after_start"
+    assert refused(lambda: offer(lead, ann, trigger, **facts)) == name
 
 
 @pytest.mark.parametrize(
