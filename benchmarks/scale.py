@@ -3,7 +3,8 @@
     python -m benchmarks.scale                                  a million leads, 10,000 managers, 1,000 registries
     python -m benchmarks.scale --leads 1000000,10000000         ten million: some 20 GB of disk
 
-Decisions are made through the services, in one process; `cpu` is of that process and PostgreSQL together.
+Decisions are made through the services, in one process; reports are asked for as pages, of so many leads in a year. `cpu`
+is of that process and PostgreSQL together.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from routing.services.sweep import sweep  # noqa: E402
 
 from .harness import database_cpu, drop_database, make_database, median  # noqa: E402
 from .http import Bench  # noqa: E402
+from .reports import measure  # noqa: E402
 from .stored import fill  # noqa: E402
 
 DECISIONS, ROUNDS = 200, 5
@@ -44,7 +46,7 @@ class Line:
 
     what: str
     size: int
-    decision: float  # ms
+    took: float  # ms, of a decision or a page
     cpu: float  # ms
     sweep: float | None = None  # ms an offer
     disk: float | None = None  # bytes a lead
@@ -94,6 +96,14 @@ def registries(sizes: Sequence[int]) -> Iterator[Line]:
         yield Line("registries", size, *per_decision(bench, lambda n, size=size: codes[n % size]))
 
 
+def pages(sizes: Sequence[int]) -> Iterator[Line]:
+    """Each report of leads that came evenly over a year, whatever their number."""
+    for size in sizes:
+        make_database()
+        for page, seconds, cpu in measure(ROUNDS, size):
+            yield Line(page, size, seconds * 1000, cpu * 1000)
+
+
 def per_decision(bench: Bench, pipeline: Callable[[int], str]) -> tuple[float, float]:
     """Return the milliseconds of a decision by the clock and of processor time; the median of the rounds."""
     spent = []
@@ -132,8 +142,9 @@ def disk() -> float:
 
 
 def told(line: Line, first: Line) -> str:
-    text = f"{line.what:<11}{line.size:>11,}  decision {line.decision:6.2f} ms, cpu {line.cpu:6.2f} ms"
-    text += f" (x {line.cpu / first.cpu:4.2f})"
+    text = (
+        f"{line.what:<24}{line.size:>11,}  {line.took:8.2f} ms, cpu {line.cpu:8.2f} ms (x {line.cpu / first.cpu:5.2f})"
+    )
     if line.sweep is not None and line.disk is not None:
         text += f", sweep {line.sweep:5.2f} ms an offer, {line.disk:5.0f} bytes a lead"
     return text
@@ -144,17 +155,22 @@ def main() -> None:
     parser.add_argument("--leads", default="10000,100000,1000000")
     parser.add_argument("--managers", default="10,100,1000,10000")
     parser.add_argument("--registries", default="1,10,100,1000")
+    parser.add_argument("--reports", default="100000,1000000", help="leads of a year")
     options = parser.parse_args()
-    for measure, written in ((leads, options.leads), (managers, options.managers), (registries, options.registries)):
+    for grow, written in (
+        (leads, options.leads),
+        (managers, options.managers),
+        (registries, options.registries),
+        (pages, options.reports),
+    ):
         sizes = [int(size) for size in written.split(",") if size]
         if not sizes:
             continue
         make_database()
         try:
-            first = None
-            for line in measure(sizes):
-                first = first or line
-                print(told(line, first), flush=True)
+            first: dict[str, Line] = {}
+            for line in grow(sizes):
+                print(told(line, first.setdefault(line.what, line)), flush=True)
         finally:
             drop_database()
 

@@ -189,32 +189,32 @@ WITH response AS NOT MATERIALIZED (
     FROM routing_lead WHERE arrived_at >= %(start)s AND arrived_at < %(end)s
       AND (%(source)s::bigint IS NULL OR source_id = %(source)s)
       AND (%(manager)s::bigint IS NULL OR coalesce(accepted_by_id, responsible_id) = %(manager)s)
-), measured AS NOT MATERIALIZED (
+), measured AS MATERIALIZED (
     SELECT source_id, manager_id, {seconds},
         (local_hour::bigint + 72) %% 168 AS hour  -- of the week: the first day of 1970 was a Thursday
     FROM {clocked}, LATERAL (
         SELECT floor((date_part('epoch', arrived_at)
             + (SELECT %(offsets)s::int[])[width_bucket(arrived_at, (SELECT %(changes)s::timestamptz[]))]) / 3600) AS local_hour) clock
-    OFFSET 0  -- each of the seconds is worked out once, and only where it is read
+), summed AS MATERIALIZED (
+    SELECT count(*) AS leads, {arrays} FROM measured
 ), gathered AS (
-    SELECT CASE grouping(source_id, manager_id, hour)
-        WHEN 3 THEN 'source' WHEN 5 THEN 'manager' WHEN 6 THEN 'hour' ELSE '{measure}' END AS kind,
-        coalesce(source_id, manager_id, hour) AS key, array_agg({measure}) AS seconds
-    FROM measured WHERE {measure} IS NOT NULL GROUP BY GROUPING SETS ((), (source_id), (manager_id), (hour))
-    {others}
+    {wholes}
+    UNION ALL SELECT CASE grouping(source_id, manager_id, hour) WHEN 3 THEN 'source' WHEN 5 THEN 'manager' ELSE 'hour' END,
+        coalesce(source_id, manager_id, hour), array_agg({measure})
+    FROM measured WHERE {measure} IS NOT NULL GROUP BY GROUPING SETS ((source_id), (manager_id), (hour))
 ), sorted AS MATERIALIZED (
-    SELECT kind, key, cardinality(seconds) AS leads, ARRAY(SELECT one FROM unnest(seconds) one ORDER BY one) AS seconds
+    SELECT kind, key, cardinality(seconds) AS leads, ARRAY(SELECT unnest(seconds) ORDER BY 1) AS seconds
     FROM gathered WHERE seconds IS NOT NULL
 )
-SELECT 'arrived', NULL::bigint, count(*), NULL::float8, NULL::float8, 0 FROM response
+SELECT 'arrived', NULL::bigint, leads, NULL::float8, NULL::float8, 0 FROM summed
 UNION ALL
 SELECT kind, key, leads, (seconds[(leads + 1) / 2] + seconds[(leads + 2) / 2]) / 2,
     seconds[1 + place / 10] + (seconds[1 + (place + 9) / 10] - seconds[1 + place / 10]) * (place %% 10) / 10,
     width_bucket(%(target)s, seconds)
 FROM sorted, LATERAL (SELECT 9 * (leads - 1) AS place) p90
 """
-OTHER = """
-    UNION ALL SELECT '{measure}', NULL, array_agg({measure}) FROM measured WHERE {measure} IS NOT NULL"""
+ARRAY = "array_agg({measure}) FILTER (WHERE {measure} IS NOT NULL) AS {measure}"
+WHOLE = "SELECT '{measure}' AS kind, NULL::bigint AS key, {measure} AS seconds FROM summed"
 MEASURES = {  # between which instants
     "assigned": ("arrived_at", "assigned_at"),
     "accepted": ("assigned_at", "accepted_at"),
@@ -229,7 +229,7 @@ WORKED = """CASE before_{instant} WHEN 0 THEN 0
 ON_DUTY = """(
         SELECT source_id, manager_id, arrived_at, {worked} FROM (
             SELECT response.*, duty.*, {places} FROM response
-            JOIN json_to_recordset(%(duties)s) AS duty (manager bigint, starts float8[], ends float8[], before float8[])
+            LEFT JOIN json_to_recordset(%(duties)s) AS duty (manager bigint, starts float8[], ends float8[], before float8[])
                 ON duty.manager = response.manager_id OFFSET 0  -- a place is found once, not wherever it is named
         ) placed
     ) on_duty"""
@@ -260,7 +260,8 @@ def responses(
     text = RESPONSES.format(
         seconds=", ".join(between.format(start=a, end=b, measure=name) for name, (a, b) in MEASURES.items()),
         clocked="response" if duties is None else CLOCKED,
-        others="".join(OTHER.format(measure=name) for name in MEASURES if name != measure),
+        arrays=", ".join(ARRAY.format(measure=name) for name in MEASURES),
+        wholes=" UNION ALL ".join(WHOLE.format(measure=name) for name in MEASURES),
         measure=measure,
     )
     parameters: dict[str, Any] = {"start": start, "end": end, "horizon": end + WATCHED, "target": target, "source": source,

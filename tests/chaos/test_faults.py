@@ -293,6 +293,24 @@ def test_more_than_can_be_served_is_refused_politely_and_what_is_taken_is_kept(i
     assert load.lost() == 0
 
 
+def test_a_flood_is_cut_off_exactly_at_the_limit_of_its_key(installation):
+    limit = 300
+    if time.time() % 60 > 20:  # the whole flood falls into one minute
+        time.sleep(60 - time.time() % 60)
+    installation.execute(f"UPDATE routing_apikey SET requests_per_minute = {limit}")
+    try:
+        with Load(installation, clients=40) as load:
+            time.sleep(25)
+    finally:
+        installation.execute("UPDATE routing_apikey SET requests_per_minute = NULL")
+    slowest = sorted(load.seconds)[int(len(load.seconds) * 0.99)]
+    print(f"\na flood beyond {limit} a minute: {dict(load.statuses)}, p99 {slowest:.2f} s")
+    assert set(load.statuses) == {201, 429}
+    assert abs(load.statuses[201] - limit) <= limit / 100
+    assert load.missing == []
+    assert load.lost() == 0
+
+
 # Clocks
 
 

@@ -174,10 +174,12 @@ def _seconds(start, end, manager, clock, zone):
     return total
 
 
-def test_leads_that_nobody_accepted_are_no_data():
+@pytest.mark.parametrize("clock", ["wall", "working"])
+def test_leads_that_nobody_accepted_are_no_data(clock):
     make_lead(arrived_at=MONDAY)
-    rows = table(response, "steps", asked("2026-03-02", "2026-03-02"))
-    assert {row[1:] for row in rows} == {(0, None, None, None)}
+    question = asked("2026-03-02", "2026-03-02", clock=clock)
+    assert response.shown(question).facts[0] == ("Leads that arrived", "1")
+    assert {row[1:] for row in table(response, "steps", question)} == {(0, None, None, None)}
 
 
 def test_leads_of_other_days_sources_and_managers_are_left_out():
