@@ -14,7 +14,7 @@ from django.utils.translation import pgettext
 
 from .drawing import Drawing
 
-MOST_ROWS = 30  # of a table that stands open
+MOST_ROWS = 30  # of a table that stands on the page unasked
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -74,7 +74,7 @@ class Table:
 
     @property
     def long(self) -> bool:
-        """Tell whether it is opened only for who asks."""
+        """Tell whether it is shown only to who asks: a page of hundreds of rows is slow to make and to read."""
         return len(self.rows) > MOST_ROWS
 
     @property

@@ -130,6 +130,7 @@ def _page(
         "zone": zone.key,
         "csv": reverse(f"{report.address}-csv"),
         "query": request.GET.urlencode(),
+        "opened": request.GET.get("open", ""),
         "page": "reports",
     }
     return render(request, "reports/report.html", context, status=status)

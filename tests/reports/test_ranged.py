@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import timedelta
+from html import unescape
 from io import StringIO
 
 import pytest
 from django.contrib.auth.models import Permission
 
 from accounts.services import pause_manager
-from reports import catalogue
+from reports import catalogue, tables
 from reports.charts import levels
 from reports.pages import waiting, workload
 from tests.factories import (
@@ -44,6 +46,17 @@ def test_each_report_has_its_own_permission(client, report):
         assert client.get(path).status_code == 200
     index = client.get("/reports/").content.decode()
     assert [other.code for other in catalogue.ALL if f'href="/reports/{other.code}"' in index] == [report.code]
+
+
+def test_a_long_table_is_shown_to_who_asks_for_it(client, sue, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_ROWS", 1)
+    make_trigger(members=[make_manager(), make_manager("bob")])
+    page = client.get("/reports/workload/?trigger=").content.decode()
+    assert "<tbody>" not in page
+    [link] = re.findall(r'href="(\?[^"#]*)#table-limits"', page)
+    page = client.get(f"/reports/workload/{unescape(link)}").content.decode()
+    assert "<tbody>" in page
+    assert ">Ann</th>" in page
 
 
 @RANGED
