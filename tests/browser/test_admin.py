@@ -24,8 +24,9 @@ def follow(page, step):
     page.locator(".lr-steps").get_by_role("link", name=step, exact=True).click()
 
 
-def test_an_empty_installation_comes_to_its_first_lead_by_mouse(visit):
-    visitor = visit(user=User.objects.create_superuser("root@example.com", name="Root"))
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_an_empty_installation_comes_to_its_first_lead_by_mouse(visit, phone):
+    visitor = visit(user=User.objects.create_superuser("root@example.com", name="Root"), phone=phone)
     page = visitor.open("/admin/")
     visitor.assert_well_made("first-steps")
     follow(page, "Name and time zone")

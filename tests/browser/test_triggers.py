@@ -40,13 +40,14 @@ def send_lead() -> Any:
     return Client().post("/api/v1/leads", body, content_type="application/json", headers=headers)
 
 
-def test_a_trigger_is_made_by_mouse_and_distributes_the_next_lead(visit):
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_a_trigger_is_made_by_mouse_and_distributes_the_next_lead(visit, phone):
     make_account(time_zone="Europe/Madrid")
     stage()
     make_manager("ann")
     make_manager("bob")
     make_manager("max")  # no member
-    visitor = visit(user=make_supervisor())
+    visitor = visit(user=make_supervisor(), phone=phone)
     page = visitor.open(ADD)
     page.fill("#id_code", "new-leads")
     choose(page, "stage", "sales/new")
@@ -69,12 +70,12 @@ def test_a_trigger_is_made_by_mouse_and_distributes_the_next_lead(visit):
     assert Lead.objects.get().responsible.user.name == "Ann"
 
 
-@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-def test_the_form_of_a_trigger_is_well_made(visit, dark):
+@pytest.mark.parametrize(("phone", "dark"), [(False, True), (True, False)], ids=["desktop-dark", "phone-light"])
+def test_the_form_of_a_trigger_is_well_made(visit, phone, dark):
     night = make_schedule("night", weekly={"mon": ["22:00-23:00"]})
     members = [{"manager": make_manager("ann"), "schedule": night, "limit": 9}, {"manager": make_manager("bob")}]
     trigger = make_trigger(members=members, acceptance_minutes=10, limit=20)
-    visitor = visit(user=make_supervisor(), dark=dark)
+    visitor = visit(user=make_supervisor(), phone=phone, dark=dark)
     page = visitor.open(f"/admin/routing/trigger/{trigger.pk}/change/")
     page.locator("#id_members-0-schedule + .select2").wait_for()
     visitor.assert_well_made("trigger")

@@ -1,4 +1,7 @@
-"""With 100,000 leads stored every list of the admin answers with fewer than 12 queries, in under 200 ms of processors."""
+"""With 100,000 leads stored every list of the admin answers with fewer than 12 queries, in under 200 ms of processors.
+
+So do the pages that stay open all day, with a query for each thing that they show.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.django_db(
 
 LEADS = 100_000
 MOST_QUERIES, MOST_SECONDS = 11, 0.2
-PAGES = ("admin:team-calendar",)  # lists that are no model's
+PAGES = {"admin:team-calendar": MOST_QUERIES, "admin:index": 26, "board": 26, "me": 26}  # that are no model's list
 # What else would have been written along with the leads.
 BESIDES = """
 INSERT INTO routing_company (id, name, domain, name_key, domain_key, created_at)
@@ -81,22 +84,23 @@ def stored():
         cursor.execute("VACUUM ANALYZE")
 
 
-def test_every_list_of_the_admin_is_quick_with_many_leads(stored):
+def test_every_list_of_the_admin_and_each_page_of_the_day_is_quick_with_many_leads(stored):
     slow = []
-    for user in (make_supervisor(), User.objects.create_superuser("root@example.com")):
+    for user in (make_supervisor(), User.objects.create_superuser("root@example.com"), make_manager("sam").user):
         client = Client()
         client.force_login(user)
-        for path in paths():
+        for path, most_queries in paths().items():
             queries, seconds = measured(client, path)
-            if queries > MOST_QUERIES or seconds > MOST_SECONDS:
+            if queries > most_queries or seconds > MOST_SECONDS:
                 slow.append(f"{path} for {user}: {queries} queries, {1000 * seconds:.0f} ms")
     assert not slow
 
 
-def paths() -> list[str]:
+def paths() -> dict[str, int]:
+    """Return the addresses, each with the most queries that it may ask."""
     models = admin.site._registry
     lists = [f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist" for model in models]
-    return [reverse(name) for name in (*PAGES, *lists)]
+    return {reverse(name): most for name, most in {**PAGES, **dict.fromkeys(lists, MOST_QUERIES)}.items()}
 
 
 def measured(client: Client, path: str) -> tuple[int, float]:
