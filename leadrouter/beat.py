@@ -79,18 +79,17 @@ class ClaimingScheduler(DatabaseScheduler):
         return True
 
     def all_as_schedule(self) -> dict[str, ClaimedEntry]:
-        self.measure_skew()
-        return super().all_as_schedule()
-
-    def schedule_changed(self) -> bool:
-        """Tell whether to read the schedule again; not now, where the database is about to go away."""
-        before = self._last_timestamp
-        if not super().schedule_changed():
-            return False
-        if self.database_answers():
-            return True
-        self._last_timestamp = before
-        return False
+        """Read the schedule; what is known of it stands where the database went away, and is read at the next look."""
+        try:
+            self.measure_skew()
+            return super().all_as_schedule()
+        except (DatabaseError, InterfaceError) as error:
+            if self._schedule is None:
+                raise
+            logger.warning("beat could not read its schedule: %s", error, extra={"action": "beat_schedule_not_read"})
+            connection.close()
+            self._last_timestamp = datetime.min.replace(tzinfo=UTC)
+            return self._schedule
 
     def measure_skew(self) -> None:
         ClaimedEntry.skew = clock.now() - datetime.now(UTC)

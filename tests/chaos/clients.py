@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from .journal import Journal
@@ -129,8 +130,11 @@ class Crowd:
         self._threads.append(self._thread(self.supervisor, 200))
 
     def _thread(self, work: Callable[[Api], None], number: int) -> threading.Thread:
-        api = Api(self.ports, self.key, seed=self.seed * 1000 + number)
-        thread = threading.Thread(target=work, args=(api,), name=f"client-{number}", daemon=True)
+        def run() -> None:
+            with closing(Api(self.ports, self.key, seed=self.seed * 1000 + number)) as api:
+                work(api)
+
+        thread = threading.Thread(target=run, name=f"client-{number}", daemon=True)
         thread.start()
         return thread
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import DatabaseError
 from django_celery_beat import schedulers
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from accounts import clock
 from leadrouter import beat
@@ -119,6 +119,23 @@ def test_a_database_that_fails_during_a_claim_does_not_end_the_beat(task, sent, 
     assert sent == []
     tick(new_beat())
     assert sent == ["sweep"]
+
+
+def test_a_database_that_goes_while_the_schedule_is_read_leaves_what_is_known(task, monkeypatch):
+    PeriodicTasks.update_changed()
+    scheduler = new_beat()
+    assert "sweep" in scheduler.schedule  # it has seen now what the next change is later than
+    PeriodicTask.objects.filter(pk=task.pk).update(enabled=False)
+    PeriodicTasks.update_changed()
+
+    def gone() -> datetime:
+        raise DatabaseError("gone")
+
+    monkeypatch.setattr(beat.connection, "close", lambda: None)
+    with monkeypatch.context() as broken:
+        broken.setattr(beat.clock, "now", gone)
+        assert "sweep" in scheduler.schedule
+    assert "sweep" not in scheduler.schedule
 
 
 def test_a_beat_that_starts_before_the_database_waits_for_it(db, sent, monkeypatch):
