@@ -4,7 +4,8 @@
 #   make check   lint, types, migrations in step, security, Django's check for production
 #   make bench   how fast it is
 #   make audit   known holes in the libraries
-#   make chaos   a real installation killed, stopped and cut off all the time; CONTROL=no-lock breaks it on purpose
+#   make chaos   a real installation killed, stopped and cut off all the time; CONTROL=no-lock breaks it on purpose;
+#                chaos-short takes five minutes
 #   make soak    a steady load for MINUTES=30
 #   make messages  catalogues of translations in step with the texts, and compiled
 
@@ -35,9 +36,10 @@ test-slow: $(BIN)/.tests
 test-browser: $(BIN)/.tests
 	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m browser $(ARGS)
 
-# Faults of every kind in a real installation: a short run in some minutes, a long one in a quarter of an hour or more.
+# Faults of every kind in a real installation: a short run beside one fault after the other, in some minutes; a long run in
+# a quarter of an hour.
 chaos-short: $(BIN)/.tests
-	@$(PY) -m pytest -m chaos -p no:cacheprovider $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile -m chaos -rP $(ARGS)
 
 chaos: $(BIN)/.tests
 	@$(PY) -m tests.chaos --control $(CONTROL) $(ARGS)
