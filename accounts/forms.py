@@ -381,3 +381,15 @@ class CodeForm(forms.Form):
             attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false", "autocapitalize": "off"}
         ),
     )
+
+
+class PasskeyForm(forms.Form):
+    """A new passkey: its name, and what the browser says of it."""
+
+    name = forms.CharField(
+        label=_("Name of the passkey"),
+        max_length=64,
+        help_text=_("By which you know it again: “Laptop”, “Blue key”."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    passkey = forms.CharField(max_length=65_536, widget=forms.HiddenInput, required=False)

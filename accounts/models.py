@@ -75,7 +75,7 @@ class Account(models.Model):
         _("second factor for staff"),
         default=False,
         db_default=False,
-        help_text=_("Who may use the admin sets up an authenticator app before anything else."),
+        help_text=_("Who may use the admin sets up a passkey or an authenticator app before anything else."),
     )
     channel_site = models.BooleanField(_("channel site"), default=True)
     channel_phone = models.BooleanField(_("channel phone"), default=True)

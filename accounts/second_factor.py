@@ -1,4 +1,4 @@
-"""The second factor of a sign-in: an authenticator app (TOTP, RFC 6238), and recovery codes for a lost telephone.
+"""The second factor of a sign-in: passkeys, an authenticator app (TOTP, RFC 6238), and recovery codes for lost ones.
 
 The devices are django-otp's; a recovery code is stored as a digest. Whoever turns it on has it asked at each sign-in;
 the account says whether staff must.
@@ -14,11 +14,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.http import HttpRequest
 from django_otp import devices_for_user
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from . import trail
+from . import passkeys, trail
 from .models import Account, AuditEntry, User
 
 RECOVERY_CODES = 10
@@ -26,6 +27,10 @@ ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that look alike
 
 
 def is_on(user: User) -> bool:
+    return has_app(user) or passkeys.of(user).exists()
+
+
+def has_app(user: User) -> bool:
     return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
 
 
@@ -71,6 +76,39 @@ def confirm(user: User, code: str, *, at: datetime) -> list[str] | None:
 
 
 @transaction.atomic
+def add_passkey(request: HttpRequest, user: User, *, name: str, answer: str, at: datetime) -> list[str] | None:
+    """Keep a new passkey of the user; return None where it is not to be believed.
+
+    The first second factor is turned on by it: the user's sessions end, and the recovery codes are returned.
+    """
+    first = not is_on(user)
+    if passkeys.added(request, user, name=name, answer=answer) is None:
+        return None
+    codes = _new_codes(user) if first else []
+    if first:
+        _end_sessions(user)
+    _note_passkeys(user, at=at)
+    return codes
+
+
+def is_last(passkey: passkeys.Passkey) -> bool:
+    """Tell whether without this passkey its user has no second factor."""
+    user = passkey.user
+    return not has_app(user) and not passkeys.of(user).exclude(pk=passkey.pk).exists()
+
+
+@transaction.atomic
+def remove_passkey(user: User, passkey: passkeys.Passkey, *, at: datetime) -> None:
+    """Forget one of the user's passkeys, and end their sessions. With the last the second factor is off."""
+    passkey.delete()
+    if not is_on(user):
+        turn_off(user, at=at, by=user)
+        return
+    _end_sessions(user)
+    _note_passkeys(user, at=at)
+
+
+@transaction.atomic
 def turn_off(user: User, *, at: datetime, by: User) -> None:
     """Forget the user's devices and codes, and end their sessions."""
     for device in devices_for_user(user, confirmed=None):
@@ -99,6 +137,17 @@ def end_sessions(user: User, *, at: datetime, by: User) -> None:
     """Sign the user out everywhere. Their API keys are apart, and revoked apart."""
     _end_sessions(user)
     trail.note(AuditEntry.Action.SESSIONS_ENDED, at=at, by=by, about=f"accounts_user:{user.pk}")
+
+
+def _note_passkeys(user: User, *, at: datetime) -> None:
+    trail.note(
+        AuditEntry.Action.SECOND_FACTOR,
+        at=at,
+        by=user,
+        about=f"accounts_user:{user.pk}",
+        on=True,
+        passkeys=passkeys.of(user).count(),
+    )
 
 
 def _end_sessions(user: User) -> None:

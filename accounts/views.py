@@ -7,16 +7,19 @@ from io import BytesIO
 from typing import Any, cast
 from urllib.parse import urlencode
 
+from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.views import LoginView, RedirectURLMixin
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -26,15 +29,15 @@ from django.views.generic import FormView
 from django_otp import login as mark_verified
 from django_otp.qr import write_qrcode_image
 
-from . import clock, second_factor
+from . import clock, passkeys, second_factor
 from .addresses import client_address
-from .forms import CodeForm, SignInForm
+from .forms import CodeForm, PasskeyForm, SignInForm
 from .invitations import invited_user
 from .limits import limits
 from .models import Account, Manager, User
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-CODE_SECONDS = 300  # between the password and the code
+CODE_SECONDS = 300  # between the password and the second factor
 
 
 class RoleRedirect(RedirectURLMixin):
@@ -77,9 +80,9 @@ class SignIn(RoleRedirect, LoginView):
         return redirect(f"{reverse('sign-in-code')}?{urlencode({'next': self.get_redirect_url()})}")
 
 
-@method_decorator([sensitive_post_parameters("code"), csrf_protect, never_cache], name="dispatch")
+@method_decorator([sensitive_post_parameters("code", "passkey"), csrf_protect, never_cache], name="dispatch")
 class SignInCode(RoleRedirect, FormView):
-    """The second page of a sign-in, for who has a second factor."""
+    """The second page of a sign-in, for who has a second factor: a passkey, or a code."""
 
     form_class = CodeForm
     template_name = "accounts/sign_in_code.html"
@@ -90,13 +93,19 @@ class SignInCode(RoleRedirect, FormView):
             return redirect("sign-in")
         return cast(HttpResponse, super().dispatch(request, *args, **kwargs))
 
-    @property
+    @cached_property
     def who(self) -> User | None:
-        """Return who gave their password a moment ago, and whose password it still is."""
-        given = self.request.session.get("password_given") or {}
-        if not 0 <= time.time() - given.get("at", 0) <= CODE_SECONDS:
-            return None
-        return User.objects.filter(pk=given["user"], password=given["password"], is_active=True).first()
+        return password_given_by(self.request)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if "passkey" not in request.POST:
+            return super().post(request, *args, **kwargs)
+        user = cast(User, self.who)
+        passkey = shown_passkey(request, user)
+        if passkey is not None:
+            return self.enter(user, passkey)
+        messages.error(request, _("This passkey was not accepted. Try again."))
+        return self.render_to_response(self.get_context_data(form=CodeForm()))
 
     def form_valid(self, form: CodeForm) -> HttpResponse:
         user = self.who
@@ -106,13 +115,57 @@ class SignInCode(RoleRedirect, FormView):
                 "code", _("This code is wrong, was used, or too many wrong ones came before it. Wait a moment.")
             )
             return self.form_invalid(form)
+        return self.enter(user, device)
+
+    def enter(self, user: User, device: Any) -> HttpResponse:
+        """Sign the user in, who has shown their second factor."""
         del self.request.session["password_given"]
         login(self.request, user, backend=BACKEND)
         mark_verified(self.request, device)
         return redirect(self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"next": self.get_redirect_url()}
+        user = cast(User, self.who)
+        return super().get_context_data(**kwargs) | factors_of(user) | {"next": self.get_redirect_url()}
+
+
+def password_given_by(request: HttpRequest) -> User | None:
+    """Return who gave their password a moment ago, and whose password it still is."""
+    given = request.session.get("password_given") or {}
+    if not 0 <= time.time() - given.get("at", 0) <= CODE_SECONDS:
+        return None
+    return User.objects.filter(pk=given["user"], password=given["password"], is_active=True).first()
+
+
+def factors_of(user: User) -> dict[str, bool]:
+    """Return what the user may be asked for, as the templates know it."""
+    has_app = second_factor.has_app(user)
+    return {
+        "has_app": has_app,
+        "has_passkeys": passkeys.of(user).exists(),
+        "takes_codes": has_app or second_factor.codes_left(user) > 0,
+    }
+
+
+def shown_passkey(request: HttpRequest, user: User) -> passkeys.Passkey | None:
+    """Return the user's passkey that a form has the answer of. A wrong answer counts as a wrong password does."""
+    credentials = {"username": user.email}
+    if not AxesProxyHandler.is_allowed(request, credentials):
+        request.axes_locked_out = True  # type: ignore[attr-defined]  # and so the middleware answers
+        return None
+    passkey = passkeys.answering(request, user, request.POST["passkey"])
+    if passkey is None:
+        AxesProxyHandler.user_login_failed(__name__, credentials, request)
+    return passkey
+
+
+@require_POST
+def passkey_ask(request: HttpRequest) -> HttpResponse:
+    """Answer what the browser is to ask of a passkey: of who is signed in, or has just given their password."""
+    user = request.user if request.user.is_authenticated else password_given_by(request)
+    if user is None or not passkeys.of(user).exists():
+        raise Http404
+    return JsonResponse(passkeys.ask(request, user))
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None) -> HttpResponse:
@@ -145,8 +198,7 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         codes = second_factor.confirm(user, form.cleaned_data["code"], at=clock.now())
         if codes is not None:
-            update_session_auth_hash(request, user)
-            mark_verified(request, next(iter(second_factor.devices_for_user(user))))
+            stay_signed_in(request, user)
             return render(request, "accounts/recovery_codes.html", {"codes": codes})
         form.add_error("code", _("This code is wrong. Is the clock of your device right?"))
     device = second_factor.begun(user)
@@ -156,11 +208,18 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
         "device": device,
         "key": second_factor.written_key(device) if device else "",
         "on": second_factor.is_on(user),
+        "has_app": second_factor.has_app(user),
+        "passkeys": passkeys.of(user),
+        "passkey_form": PasskeyForm(),
         "codes_left": second_factor.codes_left(user),
-        "required": user.is_staff and Account.get().second_factor,
+        "required": is_required(user),
         "next": request.GET.get("next", ""),
     }
     return render(request, "accounts/second_factor.html", context)
+
+
+def is_required(user: User) -> bool:
+    return user.is_staff and Account.get().second_factor
 
 
 @never_cache
@@ -176,21 +235,103 @@ def second_factor_qr(request: HttpRequest) -> HttpResponse:
     return HttpResponse(picture.getvalue(), content_type="image/svg+xml")
 
 
-@sensitive_post_parameters("code")
 @login_required
 @require_POST
+def passkey_offer(request: HttpRequest) -> HttpResponse:
+    """Answer what the browser is to make a passkey of."""
+    user = cast(User, request.user)
+    if second_factor.is_on(user) and not request.user.is_verified():  # type: ignore[union-attr]  # django-otp's
+        raise PermissionDenied
+    return JsonResponse(passkeys.offer(request, user))
+
+
+@sensitive_post_parameters("passkey")
+@sensitive_variables("codes")
+@never_cache
+@login_required
+@require_POST
+def passkey_add(request: HttpRequest) -> HttpResponse:
+    """Keep the passkey that the browser made; the first turns the second factor on."""
+    user, form = cast(User, request.user), PasskeyForm(request.POST)
+    codes = None
+    if form.is_valid():
+        name, answer = form.cleaned_data["name"], form.cleaned_data["passkey"]
+        codes = second_factor.add_passkey(request, user, name=name, answer=answer, at=clock.now())
+    if codes is None:
+        messages.error(request, _("This passkey was not accepted. Try again."))
+        return redirect("second-factor")
+    if codes:
+        stay_signed_in(request, user)
+        return render(request, "accounts/recovery_codes.html", {"codes": codes})
+    messages.success(request, _("The passkey is added."))
+    return redirect("second-factor")
+
+
+@sensitive_post_parameters("code", "passkey")
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def passkey_remove(request: HttpRequest, passkey_id: int) -> HttpResponse:
+    """Remove a passkey of the user, who shows that it is them."""
+    user = cast(User, request.user)
+    passkey = get_object_or_404(passkeys.of(user), pk=passkey_id)
+    last = second_factor.is_last(passkey)
+    if last and is_required(user):
+        messages.error(
+            request,
+            _("Your account asks a second factor of everybody who may use the admin. Set up another one first."),
+        )
+        return redirect("second-factor")
+    if request.method != "POST":
+        return render(
+            request, "accounts/prove.html", factors_of(user) | {"passkey": passkey, "last": last, "form": CodeForm()}
+        )
+    if shown_device(request, user) is None:
+        return redirect("passkey-remove", passkey_id)
+    second_factor.remove_passkey(user, passkey, at=clock.now())
+    stay_signed_in(request, user)
+    messages.success(request, _("The passkey is removed."))
+    return redirect("second-factor")
+
+
+@sensitive_post_parameters("code", "passkey")
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
 def second_factor_off(request: HttpRequest) -> HttpResponse:
     """Turn the second factor off, for who has it at hand."""
-    user, form = cast(User, request.user), CodeForm(request.POST)
-    if user.is_staff and Account.get().second_factor:
+    user = cast(User, request.user)
+    if is_required(user):
         messages.error(request, _("Your account asks a second factor of everybody who may use the admin."))
-    elif form.is_valid() and second_factor.matching_device(user, form.cleaned_data["code"]):
-        second_factor.turn_off(user, at=clock.now(), by=user)
-        update_session_auth_hash(request, user)
-        messages.success(request, _("The second factor is off."))
-    else:
-        messages.error(request, _("This code is wrong, so the second factor stays on."))
+        return redirect("second-factor")
+    if not second_factor.is_on(user):
+        return redirect("second-factor")
+    if request.method != "POST":
+        return render(request, "accounts/prove.html", factors_of(user) | {"form": CodeForm()})
+    if shown_device(request, user) is None:
+        return redirect("second-factor-off")
+    second_factor.turn_off(user, at=clock.now(), by=user)
+    stay_signed_in(request, user)
+    messages.success(request, _("The second factor is off."))
     return redirect("second-factor")
+
+
+def shown_device(request: HttpRequest, user: User) -> Any:
+    """Return the passkey, or the device whose code, that a form has; None for a wrong one, and the user is told."""
+    form = CodeForm(request.POST)
+    if "passkey" in request.POST:
+        device = shown_passkey(request, user)
+    else:
+        device = second_factor.matching_device(user, form.cleaned_data["code"]) if form.is_valid() else None
+    if device is None:
+        messages.error(request, _("This code or passkey was not accepted, so nothing has changed."))
+    return device
+
+
+def stay_signed_in(request: HttpRequest, user: User) -> None:
+    """Keep this session, where all of the user's have ended; it knows one of the second factors that are left."""
+    update_session_auth_hash(request, user)
+    mark_verified(request, next(iter(second_factor.devices_for_user(user)), None))
 
 
 # Invitations

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
+    "django_otp_webauthn",
     "accounts",
     "routing",
     "reports",
@@ -180,7 +181,12 @@ AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
 AXES_CLIENT_STR_CALLABLE = "accounts.addresses.nobody"  # what the log says of who tried: nothing
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins that went well are no business of a guard
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "passkey"]  # what it does not write down
 OTP_TOTP_ISSUER = "Leadrouter"
+OTP_WEBAUTHN_RP_NAME = "Leadrouter"
+OTP_WEBAUTHN_RP_ID_CALLABLE = "accounts.passkeys.domain"
+OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False  # a passkey is a second factor
+SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E030"]  # no list of origins: it is that of the request (accounts/passkeys.py)
 
 # --- HTTPS: one switch, because half of it is worse than none -------------------------------------------------------
 

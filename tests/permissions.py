@@ -178,6 +178,7 @@ PARAMETERS = {  # what stands in addresses besides leads and managers
     "app_label": "routing",
     "content_type_id": "1",
     "object_id": "1",
+    "passkey_id": "1",
 }
 
 

@@ -17,6 +17,7 @@ from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, TextFiel
 from django.db.models.expressions import RawSQL
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnAttestation, WebAuthnCredential, WebAuthnUserHandle
 
 from accounts.models import (
     Account,
@@ -270,6 +271,9 @@ STAFF = {
     TOTPDevice: {"name", "key"},
     StaticDevice: {"name"},
     StaticToken: {"token"},
+    WebAuthnCredential: {"name", "credential_id", "credential_id_sha256", "public_key", "transports", "aaguid"},
+    WebAuthnAttestation: {"data", "client_data_json"},
+    WebAuthnUserHandle: {"handle_hex"},
 }
 COMPANIES = {Company: {"name", "domain", "name_key", "domain_key"}}  # no persons; they have no right of erasure
 
