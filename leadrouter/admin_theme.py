@@ -100,11 +100,13 @@ def _box_to_choose(language: str) -> str:
     return str(rendered).replace("{", "{{").replace("}", "}}").replace(escape("row's key"), "{}")
 
 
-def _instant(field: models.DateTimeField[Any, Any]) -> Callable[[models.Model], str | None]:
-    def column(obj: models.Model) -> str | None:
-        return here(field.value_from_object(obj), "DATETIME_FORMAT") or None
+def _instant(field: models.DateTimeField[Any, Any]) -> Callable[[models.Model], str]:
+    """Return what shows an instant in the reader's zone, with the account's beside it where that is another."""
 
-    column.__name__ = field.name  # in the classes of the column's cells
+    def column(obj: models.Model) -> str:
+        return here(field.value_from_object(obj), "DATETIME_FORMAT") or "-"
+
+    column.__name__ = field.name  # by which the admin finds its help text, and names the classes of its cells
     return admin.display(column, description=field.verbose_name, ordering=field.name)
 
 
@@ -124,11 +126,20 @@ class ModelAdmin(ThemeModelAdmin):
     action_checkbox.short_description = ThemeModelAdmin.action_checkbox.short_description  # type: ignore[attr-defined]
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Show each instant of a list in the reader's zone, with the account's beside it where that is another."""
         return [self._instants.get(name, name) for name in super().get_list_display(request)]
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        form = context["adminform"]
+        instants = {name: column for name, column in self._instants.items() if name in form.readonly_fields}
+        form.readonly_fields = [instants.get(name, name) for name in form.readonly_fields]
+        form.fieldsets = [
+            (title, {**options, "fields": [instants.get(name, name) for name in options["fields"]]})
+            for title, options in form.fieldsets
+        ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
     @cached_property
-    def _instants(self) -> dict[Any, Callable[[models.Model], str | None]]:
+    def _instants(self) -> dict[Any, Callable[[models.Model], str]]:
         fields = [field for field in self.model._meta.concrete_fields if isinstance(field, models.DateTimeField)]
         return {field.name: _instant(field) for field in fields}
 

@@ -149,6 +149,7 @@ def naughty_strings() -> list[str]:
     return strings
 
 
+@pytest.mark.slow
 def test_naughty_strings_are_kept_as_they_are_or_refused(world: World) -> None:
     strings = naughty_strings()
     leads = [

@@ -114,6 +114,7 @@ def test_times_are_those_of_the_account_and_of_a_manager_their_own(client, sue):
         ("/me/", "H:i"),
         ("/me/leads/{lead}/", "H:i"),
         ("/admin/routing/offer/", "DATETIME_FORMAT"),
+        ("/admin/routing/offer/{offer}/change/", "DATETIME_FORMAT"),
     ],
 )
 def test_a_time_of_somebody_elsewhere_has_the_accounts_beside_it(client, path, form):
@@ -122,10 +123,12 @@ def test_a_time_of_somebody_elsewhere_has_the_accounts_beside_it(client, path, f
     User.objects.filter(pk=tim.user.pk).update(is_staff=True, is_superuser=True)
     make_trigger(members=[tim], **asking_acceptance(30))
     lead = take(at=clock.now())
-    until = open_offer(lead).accept_by
+    offer = open_offer(lead)
     client.force_login(tim.user)
-    page = client.get(path.format(lead=lead.pk)).content.decode()
-    tokyo, madrid = (date_format(until.astimezone(ZoneInfo(zone)), form) for zone in ("Asia/Tokyo", "Europe/Madrid"))
+    page = client.get(path.format(lead=lead.pk, offer=offer.pk)).content.decode()
+    tokyo, madrid = (
+        date_format(offer.accept_by.astimezone(ZoneInfo(zone)), form) for zone in ("Asia/Tokyo", "Europe/Madrid")
+    )
     assert re.search(rf"{re.escape(tokyo)} \({re.escape(madrid)} CES?T\)", page)
 
 

@@ -65,6 +65,7 @@ def test_the_demo_shows_leads_in_every_state_and_breaks_no_promise(note):
     assert list(audit.violations()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hour", [0, 23])
 def test_the_story_ends_alike_at_any_hour_and_on_any_day(hour):
     import_configuration(CONFIGURATION.read_text())
