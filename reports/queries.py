@@ -232,7 +232,7 @@ ON_DUTY = """(
             SELECT response.*, duty.*, {places} FROM response
             LEFT JOIN json_to_recordset(%(duties)s) AS duty (manager bigint, starts float8[], ends float8[], before float8[])
                 ON duty.manager = response.manager_id OFFSET 0  -- a place is found once, not wherever it is named
-        ) placed
+        ) placed OFFSET 0  -- nor is what was worked until then
     ) on_duty"""
 INSTANTS = ("arrived_at", "assigned_at", "accepted_at")
 CLOCKED = ON_DUTY.format(
