@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,17 @@ def zones_of(user: Any) -> Zones:
     return Zones(schedules.zone(own or account), schedules.zone(account), *facts)
 
 
+@contextmanager
+def reading_in(zones: Zones) -> Iterator[None]:
+    """Show times in the zone of the reader, with the account's beside it where that is another."""
+    token = zones_read_in.set(zones)
+    try:
+        with timezone.override(zones.own):
+            yield
+    finally:
+        zones_read_in.reset(token)
+
+
 class OwnLanguageAndTime:
     """Shows pages in the language that the user chose, and times in their zone."""
 
@@ -64,12 +76,8 @@ class OwnLanguageAndTime:
             translation.activate(request.user.language)
             request.LANGUAGE_CODE = request.user.language
         request.zones = zones_of(request.user)  # type: ignore[attr-defined]
-        token = zones_read_in.set(request.zones)  # type: ignore[attr-defined]
-        try:
-            with timezone.override(request.zones.own):  # type: ignore[attr-defined]
-                return self.get_response(request)
-        finally:
-            zones_read_in.reset(token)
+        with reading_in(request.zones):  # type: ignore[attr-defined]
+            return self.get_response(request)
 
 
 @require_POST

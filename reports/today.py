@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Count, Q
-from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext, pgettext
 
 from accounts import periods
+from accounts.templatetags.moments import here
 from routing.board import Board, board_of
 from routing.models import ApiKey, Heartbeat, Lead, Offer, RefusedIntake, Setback
 from routing.roster import Roster
@@ -139,7 +138,7 @@ def _hours_without_anybody(roster: Roster, *, at: datetime) -> Iterator[Concern]
     for rule in roster.rules.values():
         gaps = uncovered(rule, roster, at=at) if rule.on and rule.duty is None else []
         if gaps:
-            hours = pgettext("between times", ", ").join(_between(gap, roster.zone) for gap in gaps[:3])
+            hours = pgettext("between times", ", ").join(_between(gap) for gap in gaps[:3])
             words = gettext("Nobody is on duty for %(stage)s %(hours)s.")
             stage = roster.stages[rule.stage].path
             yield Concern(
@@ -147,8 +146,8 @@ def _hours_without_anybody(roster: Roster, *, at: datetime) -> Iterator[Concern]
             )
 
 
-def _between(gap: Stretch, zone: ZoneInfo) -> str:
-    start, end = (date_format(instant.astimezone(zone), "D H:i") for instant in gap)
+def _between(gap: Stretch) -> str:
+    start, end = (here(instant, "D H:i") for instant in gap)
     return gettext("from %(start)s to %(end)s") % {"start": start, "end": end}
 
 

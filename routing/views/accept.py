@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts import clock
+from accounts.preferences import Zones, reading_in
 
 from ..desk import zone_of
 from ..exceptions import OfferClosed
@@ -34,10 +35,8 @@ def accept_link(request: HttpRequest, token: str) -> HttpResponse:
             accept_offer(offer.lead_id, at=at, by=offer.manager.user, offer_id=offer.pk)
         offer.refresh_from_db(fields=["closed_at", "outcome"])
         status = 200 if offer.outcome == offer.Outcome.ACCEPTED else 409
-    context = {
-        "offer": offer,
-        "lead": offer.lead,
-        "may_accept": offer.closed_at is None and at < offer.accept_by,
-        "zone": zone_of(offer.manager, current()),
-    }
-    return render(request, "routing/accept_link.html", context, status=status)
+    may_accept = offer.closed_at is None and at < offer.accept_by
+    context = {"offer": offer, "lead": offer.lead, "may_accept": may_accept}
+    roster = current()
+    with reading_in(Zones(own=zone_of(offer.manager, roster), account=roster.zone)):
+        return render(request, "routing/accept_link.html", context, status=status)

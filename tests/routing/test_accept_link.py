@@ -1,9 +1,13 @@
 """The link that accepts an offer with one click: signed, for one offer and one manager, good until it closes."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from django.test import Client
 
 from accounts import clock
+from accounts.models import Manager
+from accounts.templatetags.moments import shown
 from routing.links import accept_path
 from routing.models import Lead, Offer
 from routing.services.assignment import reassign
@@ -74,6 +78,16 @@ def test_the_page_tells_nothing_of_the_customer(client, link):
     assert "CET" in page or "CEST" in page
     assert "Ana" not in page
     assert "600" not in page
+
+
+def test_times_are_those_of_the_manager_with_the_accounts_beside(client, lead, link, ann):
+    until = Offer.objects.get().accept_by
+    madrid, tokyo = (shown(until, ZoneInfo(zone), "j N H:i") for zone in ("Europe/Madrid", "Asia/Tokyo"))
+    page = client.get(link).content.decode()
+    assert f">{madrid}</time>" in page
+    Manager.objects.filter(pk=ann.pk).update(time_zone="Asia/Tokyo")
+    page = client.get(link).content.decode()
+    assert f">{tokyo} <small>({madrid})</small></time>" in page
 
 
 @pytest.mark.parametrize(
