@@ -282,12 +282,8 @@ def passkey_remove(request: HttpRequest, passkey_id: int) -> HttpResponse:
             _("Your account asks a second factor of everybody who may use the admin. Set up another one first."),
         )
         return redirect("second-factor")
-    if request.method != "POST":
-        return render(
-            request, "accounts/prove.html", factors_of(user) | {"passkey": passkey, "last": last, "form": CodeForm()}
-        )
-    if shown_device(request, user) is None:
-        return redirect("passkey-remove", passkey_id)
+    if (page := to_prove(request, user, passkey=passkey, last=last)) is not None:
+        return page
     second_factor.remove_passkey(user, passkey, at=clock.now())
     stay_signed_in(request, user)
     messages.success(request, _("The passkey is removed."))
@@ -306,14 +302,19 @@ def second_factor_off(request: HttpRequest) -> HttpResponse:
         return redirect("second-factor")
     if not second_factor.is_on(user):
         return redirect("second-factor")
-    if request.method != "POST":
-        return render(request, "accounts/prove.html", factors_of(user) | {"form": CodeForm()})
-    if shown_device(request, user) is None:
-        return redirect("second-factor-off")
+    if (page := to_prove(request, user)) is not None:
+        return page
     second_factor.turn_off(user, at=clock.now(), by=user)
     stay_signed_in(request, user)
     messages.success(request, _("The second factor is off."))
     return redirect("second-factor")
+
+
+def to_prove(request: HttpRequest, user: User, **facts: Any) -> HttpResponse | None:
+    """Return the page on which the user shows a second factor; None when they just have. facts: what it is for."""
+    if request.method != "POST":
+        return render(request, "accounts/prove.html", factors_of(user) | facts | {"form": CodeForm()})
+    return redirect(request.path) if shown_device(request, user) is None else None
 
 
 def shown_device(request: HttpRequest, user: User) -> Any:
