@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date
+from importlib import import_module
 from random import Random
 
 import pytest
@@ -136,6 +137,19 @@ def test_a_closed_offer_has_an_outcome_and_an_open_one_has_none(refused, facts):
 def test_an_offer_does_not_end_before_it_begins(refused, facts, name):
     ann, trigger, lead = make_manager(), make_trigger(), make_lead()
     assert refused(lambda: offer(lead, ann, trigger, **facts)) == name
+
+
+def test_an_offer_that_ended_before_it_began_is_mended():
+    """What migration 0016 does before it holds all offers to the constraint."""
+    ann, trigger, lead = make_manager(), make_trigger(), make_lead()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE routing_offer DROP CONSTRAINT offer_ends_after_it_begins")
+        wrong = offer(lead, ann, trigger, closed_at=MONDAY - MINUTE, outcome="withdrawn")
+        right = offer(lead, ann, trigger, closed_at=MONDAY + MINUTE, outcome="accepted")
+        cursor.execute(import_module("routing.migrations.0016_all_offers_end_after_they_begin").MEND)
+    ends = dict(Offer.objects.values_list("pk", "closed_at"))
+    assert ends == {wrong.pk: MONDAY, right.pk: MONDAY + MINUTE}
 
 
 @pytest.mark.parametrize(
