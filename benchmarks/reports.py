@@ -65,14 +65,12 @@ def measure(rounds: int, leads: int = LEADS_STORED) -> Iterator[tuple[str, float
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.create_superuser("root@example.com"))
     today = clock.now().date()
+    questions = [(report.code, f"/reports/{report.code}/?") for report in catalogue.RANGED]
+    questions.append(("response in working time", "/reports/response/?clock=working&"))
     for days in DAYS:
-        for report in catalogue.RANGED:
-            yield (
-                f"{report.code}, {days} days",
-                *_asked(
-                    client, f"/reports/{report.code}/?first={today - timedelta(days=days - 1)}&last={today}", rounds
-                ),
-            )
+        for name, path in questions:
+            asked = f"{path}first={today - timedelta(days=days - 1)}&last={today}"
+            yield f"{name}, {days} days", *_asked(client, asked, rounds)
     yield "sources, a month", *_asked(client, "/reports/sources/?period=month", rounds)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from accounts.models import Manager
 from routing.models import Registry, Source, Trigger
 
 
 def managers() -> dict[int, str]:
-    return {id_: name or email for id_, name, email in Manager.objects.values_list("pk", "user__name", "user__email")}
+    return _distinct(Manager.objects.values_list("pk", "user__name", "user__email"))
 
 
 def sources() -> dict[int, str]:
-    return dict(Source.objects.values_list("pk", "title"))
+    return _distinct(Source.objects.values_list("pk", "title", "code"))
 
 
 def triggers() -> dict[int, str]:
@@ -20,3 +23,10 @@ def triggers() -> dict[int, str]:
 
 def registries() -> dict[int, str]:
     return {registry.pk: str(registry) for registry in Registry.objects.select_related("trigger")}
+
+
+def _distinct(rows: Iterable[tuple[int, str, str]]) -> dict[int, str]:
+    """Return what each is called; those who share a name have what is theirs alone beside it."""
+    named = {id_: (name or alone, alone) for id_, name, alone in rows}
+    times = Counter(name for name, _ in named.values())
+    return {id_: name if times[name] == 1 else f"{name} ({alone})" for id_, (name, alone) in named.items()}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import accumulate
+from datetime import date, datetime
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
+import numpy as np
 from django.db import connection, transaction
 from django.db.models import Count, Min, QuerySet
 
@@ -19,19 +18,16 @@ from accounts.models import Account
 from routing.models import Adjustment, Decision, Lead, Ledger, Lineup, Load, Offer, Source, Stage
 
 from .fairness import Added, Place, Received, Seen
+from .responses import Leads
 from .rings import Arc, arcs
 
-WATCHED = timedelta(days=31)  # after the range in which leads arrived: so long their response is looked for
 MOST_REASONS = 20
 
 
-def rows(text: str, parameters: Mapping[str, Any], *, hashing: bool = False) -> list[tuple[Any, ...]]:
-    """Run the statement; hashing: join by hash tables, whatever few rows the planner expects of a range of today."""
+def rows(text: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
     with transaction.atomic(), connection.cursor() as cursor:
         # What a range holds is sorted in memory; compiling such a statement takes longer than running it.
         cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off")
-        if hashing:
-            cursor.execute("SET LOCAL enable_nestloop = off")
         cursor.execute(text, parameters)
         return list(cursor.fetchall())
 
@@ -155,140 +151,31 @@ def lineups(ids: set[int]) -> dict[int, dict[int, int]]:
 
 # Response times
 
-
-class Times(NamedTuple):
-    """How long leads of one kind took, in seconds."""
-
-    leads: int
-    median: float | None
-    p90: float | None
-    within: int  # leads that took no longer than the target
-
-
-NO_TIMES = Times(0, None, None, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Responses:
-    arrived: int  # leads
-    whole: dict[str, Times]  # by measure
-    by_source: dict[int, Times]
-    by_manager: dict[int, Times]
-    by_hour: dict[tuple[int, int], Times]  # (weekday from Monday 0, hour), account time, of arrival
-
-
-# When a lead was first assigned and accepted stands in the index that finds it. What follows the range by more than a month
-# is looked for no further. Working seconds are those on duty of whom accepted: by arrays of when stretches begin, when
-# they end and what was worked before, side by side; without arrays the manager is always on duty.
-# The seconds of all groups are gathered in one pass, and each group's sorted by itself: half the work of percentile_cont.
-RESPONSES = """
-WITH response AS NOT MATERIALIZED (
-    SELECT source_id, coalesce(accepted_by_id, responsible_id) AS manager_id, arrived_at,
-        CASE WHEN assigned_at < %(horizon)s THEN assigned_at END AS assigned_at,
-        CASE WHEN accepted_at < %(horizon)s THEN accepted_at END AS accepted_at
+# One index holds all that is read. COPY is the shortest way: nothing is written out in digits and read again.
+ARRIVED = """
+COPY (
+    SELECT source_id, coalesce(accepted_by_id, responsible_id, 0), arrived_at,
+        coalesce(assigned_at, 'infinity'), coalesce(accepted_at, 'infinity')
     FROM routing_lead WHERE arrived_at >= %(start)s AND arrived_at < %(end)s
       AND (%(source)s::bigint IS NULL OR source_id = %(source)s)
       AND (%(manager)s::bigint IS NULL OR coalesce(accepted_by_id, responsible_id) = %(manager)s)
-), measured AS MATERIALIZED (
-    SELECT source_id, manager_id, {seconds},
-        (local_hour::bigint + 72) %% 168 AS hour  -- of the week: the first day of 1970 was a Thursday
-    FROM {clocked}, LATERAL (
-        SELECT floor((date_part('epoch', arrived_at)
-            + (SELECT %(offsets)s::int[])[width_bucket(arrived_at, (SELECT %(changes)s::timestamptz[]))]) / 3600) AS local_hour) clock
-    ORDER BY {measure}  -- once for all: the seconds of each group come sorted, and to sort them again is to look at them
-), summed AS MATERIALIZED (
-    SELECT count(*) AS leads, {arrays} FROM measured
-), gathered AS (
-    {wholes}
-    UNION ALL SELECT CASE grouping(source_id, manager_id, hour) WHEN 3 THEN 'source' WHEN 5 THEN 'manager' ELSE 'hour' END,
-        coalesce(source_id, manager_id, hour), array_agg({measure})
-    FROM measured WHERE {measure} IS NOT NULL GROUP BY GROUPING SETS ((source_id), (manager_id), (hour))
-), sorted AS MATERIALIZED (
-    SELECT kind, key, cardinality(seconds) AS leads, ARRAY(SELECT unnest(seconds) ORDER BY 1) AS seconds
-    FROM gathered WHERE seconds IS NOT NULL
-)
-SELECT 'arrived', NULL::bigint, leads, NULL::float8, NULL::float8, 0 FROM summed
-UNION ALL
-SELECT kind, key, leads, (seconds[(leads + 1) / 2] + seconds[(leads + 2) / 2]) / 2,
-    seconds[1 + place / 10] + (seconds[1 + (place + 9) / 10] - seconds[1 + place / 10]) * (place %% 10) / 10,
-    width_bucket(%(target)s, seconds)
-FROM sorted, LATERAL (SELECT 9 * (leads - 1) AS place) p90
+) TO STDOUT (FORMAT binary)
 """
-ARRAY = "array_agg({measure}) FILTER (WHERE {measure} IS NOT NULL) AS {measure}"
-WHOLE = "SELECT '{measure}' AS kind, NULL::bigint AS key, {measure} AS seconds FROM summed"
-MEASURES = {  # between which instants
-    "assigned": ("arrived_at", "assigned_at"),
-    "accepted": ("assigned_at", "accepted_at"),
-    "whole": ("arrived_at", "accepted_at"),
-}
-WALL = "date_part('epoch', {end} - {start}) AS {measure}"
-WORKING = "worked_until_{end} - worked_until_{start} AS {measure}"
-# Seconds on duty until an instant: what was worked before the stretch that holds it or came last, and its own part.
-WORKED = """CASE before_{instant} WHEN 0 THEN 0
-        ELSE before[before_{instant}] + least(date_part('epoch', {instant}), ends[before_{instant}]) - starts[before_{instant}]
-        END AS worked_until_{instant}"""
-ON_DUTY = """(
-        SELECT source_id, manager_id, arrived_at, {worked} FROM (
-            SELECT response.*, duty.*, {places} FROM response
-            LEFT JOIN json_to_recordset(%(duties)s) AS duty (manager bigint, starts float8[], ends float8[], before float8[])
-                ON duty.manager = response.manager_id OFFSET 0  -- a place is found once, not wherever it is named
-        ) placed OFFSET 0  -- nor is what was worked until then
-    ) on_duty"""
-INSTANTS = ("arrived_at", "assigned_at", "accepted_at")
-CLOCKED = ON_DUTY.format(
-    worked=", ".join(WORKED.format(instant=instant) for instant in INSTANTS),
-    places=", ".join(f"width_bucket(date_part('epoch', {one}), starts) AS before_{one}" for one in INSTANTS),
-)
-Stretches = Sequence[tuple[datetime, datetime]]
+# A row is the number of its columns, then each column's length and value; a header of 19 bytes comes first, -1 last.
+COLUMNS = ("source", "manager", "arrived", "assigned", "accepted")
+ROW = np.dtype([("columns", ">i2"), *((name, [("length", ">i4"), ("value", ">i8")]) for name in COLUMNS)])
+HEADER, TRAILER = 19, 2
 
 
-def responses(
-    *,
-    start: datetime,
-    end: datetime,
-    zone: ZoneInfo,
-    measure: str,
-    target: float,
-    source: int | None = None,
-    manager: int | None = None,
-    duties: Mapping[int, Stretches] | None = None,
-) -> Responses:
-    """Return how long the leads took that arrived in [start, end).
-
-    measure: of MEASURES, for all but the summary; target: seconds; duties: by manager, to count working seconds alone.
-    """
-    between = WALL if duties is None else WORKING
-    text = RESPONSES.format(
-        seconds=", ".join(between.format(start=a, end=b, measure=name) for name, (a, b) in MEASURES.items()),
-        clocked="response" if duties is None else CLOCKED,
-        arrays=", ".join(ARRAY.format(measure=name) for name in MEASURES),
-        wholes=" UNION ALL ".join(WHOLE.format(measure=name) for name in MEASURES),
-        measure=measure,
-    )
-    parameters: dict[str, Any] = {"start": start, "end": end, "horizon": end + WATCHED, "target": target, "source": source,
-                  "manager": manager, "duties": json.dumps([_side_by_side(*duty) for duty in (duties or {}).items()])}  # fmt: skip
-    parameters["changes"], parameters["offsets"] = map(list, zip(*periods.offsets(start, end, zone), strict=True))
-    found: dict[str, dict[Any, Times]] = defaultdict(dict)
-    for kind, key, *times in rows(text, parameters, hashing=True):
-        found[kind][key] = Times(*times)
-    return Responses(
-        arrived=found["arrived"][None].leads,
-        whole={name: found[name].get(None, NO_TIMES) for name in MEASURES},
-        by_source=found["source"],
-        by_manager=found["manager"],
-        by_hour={divmod(hour, 24): times for hour, times in found["hour"].items()},
-    )
-
-
-def _side_by_side(manager: int, stretches: Stretches) -> dict[str, Any]:
-    """Return the stretches of duty as arrays of seconds, with what was worked before each."""
-    lengths = [(end - start).total_seconds() for start, end in stretches]
-    return {
-        "manager": manager,
-        "starts": [start.timestamp() for start, _ in stretches],
-        "ends": [end.timestamp() for _, end in stretches],
-        "before": list(accumulate(lengths, initial=0.0))[:-1],
-    }
+def arrived(*, start: datetime, end: datetime, source: int | None, manager: int | None) -> Leads:
+    """Return the leads that arrived in [start, end), as arrays."""
+    copied = io.BytesIO()
+    parameters = {"start": start, "end": end, "source": source, "manager": manager}
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        cursor.copy_expert(cursor.mogrify(ARRIVED, parameters), copied)
+    size = copied.tell() - HEADER - TRAILER
+    found = np.frombuffer(copied.getbuffer(), ROW, count=size // ROW.itemsize, offset=HEADER)
+    return Leads(**{name: found[name]["value"].astype(np.int64) for name in COLUMNS})
 
 
 # Redistribution
@@ -317,9 +204,7 @@ def offers_a_lead(*, start: datetime, end: datetime, **narrowed: int | None) -> 
     each = _offers(start, end, narrowed).order_by().values("lead").annotate(times=Count("*")).values("times")
     query, parameters = each.query.sql_with_params()
     text = f"SELECT times, count(*) FROM ({query}) one GROUP BY times ORDER BY times"  # nosec B608  # SQL of the ORM
-    with connection.cursor() as cursor:
-        cursor.execute(text, parameters)
-        return dict(cursor.fetchall())
+    return dict(rows(text, parameters))
 
 
 def decline_reasons(*, start: datetime, end: datetime, **narrowed: int | None) -> list[tuple[str, int]]:

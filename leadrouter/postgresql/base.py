@@ -2,7 +2,7 @@
 waits for (`send_later`) with the next one, or with COMMIT.
 
 Who holds the lock of a registry holds up all who decide in it: between the last write and the commit there is then
-neither a way to the database and back nor a wait for the interpreter. See docs/decisions/0011.
+neither a way to the database and back nor a wait for the interpreter. See docs/decisions/0012.
 """
 
 from __future__ import annotations

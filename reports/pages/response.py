@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from accounts import periods
 from reports import charts, names, queries
 from reports.asked import MEASURES, Asked
 from reports.charts import Axis
 from reports.drawing import Drawing
-from reports.queries import Times
+from reports.responses import Stretches, Times, responses
 from reports.tables import Column, Shown, Table, duration, percent
 from routing.roster import current
 
 FILTERS = ("measure", "clock", "target", "source", "manager")
+WATCHED = timedelta(days=31)  # after the range in which leads arrived: so long their response is looked for
 HOURS = Axis(names=[str(hour) for hour in range(24)], every=3)
 
 
 def shown(asked: Asked) -> Shown:
-    found = queries.responses(
-        start=asked.start,
-        end=asked.end,
-        zone=asked.zone,
+    leads = queries.arrived(start=asked.start, end=asked.end, source=asked.source, manager=asked.manager)
+    horizon = asked.end + WATCHED
+    found = responses(
+        leads,
         measure=asked.measure,
-        target=asked.target * 60,
-        source=asked.source,
-        manager=asked.manager,
-        duties=_duties(asked) if asked.clock == "working" else None,
+        target=timedelta(minutes=asked.target),
+        horizon=horizon,
+        offsets=periods.offsets(asked.start, asked.end, asked.zone),
+        duties=_duties(asked.start, horizon) if asked.clock == "working" else None,
     )
     whole = found.whole[asked.measure]
     return Shown(
@@ -51,9 +54,8 @@ def shown(asked: Asked) -> Shown:
     )
 
 
-def _duties(asked: Asked) -> dict[int, queries.Stretches]:
-    people = current().people.values()
-    return {person.id: person.duty.stretches(asked.start, asked.end + queries.WATCHED) for person in people}
+def _duties(start: datetime, end: datetime) -> dict[int, Stretches]:
+    return {person.id: person.duty.stretches(start, end) for person in current().people.values()}
 
 
 def _table(code: str, caption: str, first: str, lines: Mapping[str, Times]) -> Table:
