@@ -1,4 +1,7 @@
-"""Why a lead went where it went, in words that people read. Pure: plain values in, text out, in the active language."""
+"""Why a lead went where it went, in words that people read.
+
+Pure: plain values in, text out, in the active language, and for a reader elsewhere with the account's time beside theirs.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext, npgettext, pgettext
+
+from accounts.preferences import zones_read_in
 
 from .engine import LEAD, METHODS, Reason
 
@@ -62,6 +67,13 @@ def balance(billionths: int) -> str:
 
 def moment(instant: datetime, *, at: datetime, zone: ZoneInfo) -> str:
     """Return the instant as somebody at `at` would say it: "13:30", or "Tue 3 Mar, 09:00" on another day."""
+    own, zones = _said(instant, at, zone), zones_read_in.get()
+    if zones is None or not zones.differ:
+        return own
+    return f"{own} ({_said(instant, at, zones.account)} {instant.astimezone(zones.account).tzname()})"
+
+
+def _said(instant: datetime, at: datetime, zone: ZoneInfo) -> str:
     there, here = instant.astimezone(zone), at.astimezone(zone)
     if there.date() == here.date():
         return date_format(there, "H:i")

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from accounts.preferences import Zones, reading_in
 from routing import explanations
 from routing.engine import LEAD, METHODS, Candidate, Reason, line
 from routing.explanations import Seen
@@ -94,6 +95,14 @@ def test_a_standing_is_told_in_a_sentence(owed, place, line_, words):
 
 def test_another_year_is_told():
     assert explanations.moment(MONDAY + timedelta(days=364), at=MONDAY, zone=MADRID) == "Mon 1 Mar 2027, 11:00"
+
+
+def test_a_reader_elsewhere_is_told_the_account_s_time_too():
+    with reading_in(Zones(own=ZoneInfo("America/Los_Angeles"), account=MADRID)):
+        words = explanations.moment(MONDAY + HOUR, at=MONDAY, zone=ZoneInfo("America/Los_Angeles"))
+    assert words == "03:00 (12:00 CET)"
+    with reading_in(Zones(own=MADRID, account=MADRID)):
+        assert explanations.moment(MONDAY + HOUR, at=MONDAY, zone=MADRID) == "12:00"
 
 
 @pytest.mark.parametrize("method", [Reason.FAIR_SHARE, Reason.TOTALS, Reason.LEAST_LOADED, Reason.DIRECT])
