@@ -8,6 +8,7 @@ urlpatterns = [
     path("me", RedirectView.as_view(pattern_name="me", http_method_names=["get", "head"])),  # as people type it
     path("me/pause/", desk.pause, name="pause"),
     path("me/resume/", desk.resume, name="resume"),
+    path("me/calendar/", desk.new_calendar, name="my-new-calendar"),
     path("me/why/", desk.why_not_me, name="why-not-me"),
     path("me/leads/<uuid:lead_id>/", desk.lead, name="my-lead"),
     path("me/leads/<uuid:lead_id>/accept/", desk.accept, name="accept"),

@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import clock
-from accounts.feeds import feed_path
+from accounts.feeds import feed_path, renew_feed
 from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
 
@@ -166,6 +166,16 @@ def resume(request: HttpRequest) -> HttpResponse:
     resume_manager(manager, at=clock.now())
     hurry()
     messages.success(request, _("You are back: leads come to you again."))
+    return _back(request, manager)
+
+
+@require_POST
+@signed_in
+def new_calendar(request: HttpRequest) -> HttpResponse:
+    """Give one's calendar a new address."""
+    manager = own_manager(request)
+    renew_feed(manager)
+    messages.success(request, _("The calendar has a new address. Who subscribed to the old one sees nothing any more."))
     return _back(request, manager)
 
 

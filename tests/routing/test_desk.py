@@ -110,6 +110,17 @@ def test_who_works_by_a_schedule_may_subscribe_to_it(client, ann):
     assert "webcal:" not in client.get("/me/").content.decode()
 
 
+def test_who_told_the_address_of_their_calendar_to_too_many_gives_it_a_new_one(client, ann):
+    ann.schedule = make_schedule()
+    ann.save()
+    old = feed_path(ann)
+    assert "The calendar has a new address." in client.post("/me/calendar/", follow=True).content.decode()
+    ann.refresh_from_db()
+    assert client.get(old).status_code == 404
+    assert client.get(feed_path(ann)).status_code == 200
+    assert feed_path(ann) in client.get("/me/").content.decode()
+
+
 def test_two_weeks_of_the_schedule_are_shown_with_what_makes_days_special(client, ann):
     ann.schedule = make_schedule(holiday_country="ES")
     ann.save()
