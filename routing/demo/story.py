@@ -59,6 +59,7 @@ class Story:
         self.agenda: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = []
         self.numbers = count()
         self.leads: list[UUID] = []
+        self.taken: set[UUID] = set()
         self.stage = {path: stage.id for path, stage in self.roster.stage_by_path.items()}
 
     def run(self) -> int:
@@ -67,7 +68,7 @@ class Story:
             self.plan(at, self.arrive, number, row, number - (len(arrivals) - len(LATEST)))
         self.plan_pauses()
         for step in range(24 * DAYS):  # duty begins and ends on the hour
-            self.plan(self.now.replace(minute=0, second=5, microsecond=0) - timedelta(hours=step), sweep_if_due)
+            self.plan(self.now.replace(minute=0, second=5, microsecond=0) - timedelta(hours=step), sweep_if_any_wait)
         while self.agenda:
             at, _, act, facts = heapq.heappop(self.agenda)
             if at <= self.now:
@@ -132,13 +133,15 @@ class Story:
         if number % 6 != 2:
             self.plan(at + timedelta(minutes=2 + number % 7), self.take, lead, number, row)
         for minutes in (10, 20, 30):
-            self.plan(at + timedelta(minutes=minutes, seconds=3), sweep_if_due)
+            self.plan(at + timedelta(minutes=minutes, seconds=3), self.run_out, lead)
         self.plan(at + timedelta(minutes=34), self.take, lead, number, row)
         for hours in (3, 9, 14):  # who had no turn because nobody was there
             self.plan(at + timedelta(hours=hours), self.take, lead, number, row)
 
     def take(self, at: datetime, lead: UUID, number: int, row: Row) -> None:
         """Move the lead to "Accepted for work", if somebody has it."""
+        if lead in self.taken:
+            return
         found = Lead.objects.select_related("responsible").get(pk=lead)
         if found.stage_id != self.stage["sales/new"] or found.responsible is None:
             return
@@ -146,12 +149,18 @@ class Story:
             move_lead(lead, self.stage["sales/accepted"], at=at, by=found.responsible.user)
         except Refused:
             return  # too late: the next sweep gives it to another
+        self.taken.add(lead)
         title = ("Call back", "Send the offer", "Arrange a demonstration")[number % 3]
         done_at = at + timedelta(hours=1) if number % 2 and at + timedelta(hours=1) < self.now else None
         due_at = at + timedelta(hours=4 + number % 40)
         Task.objects.create(lead=found, title=title, responsible=found.responsible, due_at=due_at, done_at=done_at)
         if number % 10 != 7:
             self.plan(at + timedelta(hours=6 + 11 * (number % 8)), self.close, lead, row, "sales")
+
+    def run_out(self, at: datetime, lead: UUID) -> None:
+        """Give the lead to somebody else, if nobody took it in time."""
+        if lead not in self.taken and Offer.objects.overdue(at=at).exists():
+            sweep(at=at)
 
     def decline(self, at: datetime, lead: UUID) -> None:
         if Offer.objects.open().filter(lead=lead, accept_by__gt=at).exists():
@@ -192,8 +201,8 @@ def credit(lead: Lead, *, at: datetime, by: User) -> None:
         return  # it never counted: the duty manager has it
 
 
-def sweep_if_due(at: datetime) -> None:
-    if Offer.objects.overdue(at=at).exists() or Lead.objects.waiting().exists():
+def sweep_if_any_wait(at: datetime) -> None:
+    if Lead.objects.waiting().exists():
         sweep(at=at)
 
 
