@@ -30,11 +30,16 @@ connection.close()
 
 
 @contextmanager
-def house(prefix: str = "leadrouter-test-") -> Iterator["House"]:
-    """Give a folder for private services, and leave neither the folder nor a process behind."""
+def house(prefix: str = "leadrouter-test-", like: Path | None = None) -> Iterator["House"]:
+    """Give a folder for private services, and leave neither the folder nor a process behind.
+
+    like: another one, at rest, that it begins as a copy of, owners and all.
+    """
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
     folder.chmod(0o755)
     home = House(folder / "var")
+    if like:
+        subprocess.run(["cp", "-a", like, home.var], check=True)
     try:
         yield home
     finally:

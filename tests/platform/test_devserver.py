@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,33 @@ pytestmark = [
 
 
 @pytest.fixture
-def home():
+def empty():
     with house() as home:
         yield home
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Path]:
+    """Give the folder of an installation that ran once: to make its tables takes most of a first start."""
+    with house() as home:
+        home.run("manage.py", "migrate", "-v0")
+        assert home.wait_for_nobody() == []
+        yield home.var
+
+
+@pytest.fixture
+def home(prepared):
+    with house(like=prepared) as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def started(prepared):
+    """Give an installation that runs, and its port, for all tests that leave it running."""
+    with house(like=prepared) as home:
+        port = free_port()
+        with running(home, port=port, SWEEP_SECONDS="1"):
+            yield home, port
 
 
 @pytest.fixture
@@ -28,21 +53,21 @@ def port() -> int:
     return free_port()
 
 
-def test_ctrl_c_leaves_no_process_and_the_data_for_the_next_start(home, port):
-    with running(home, port=port) as first:
-        home.sql("CREATE TABLE kept AS SELECT 42 AS answer")
+def test_ctrl_c_leaves_no_process_and_the_data_for_the_next_start(empty, port):
+    with running(empty, port=port) as first:
+        empty.sql("CREATE TABLE kept AS SELECT 42 AS answer")
         first.send_signal(signal.SIGINT)
         output, _ = first.communicate(timeout=40)
     assert first.returncode == 0
     assert f"Leadrouter answers at http://127.0.0.1:{port}" in output
-    assert home.wait_for_nobody(seconds=3) == []
-    with running(home, port=port):
-        assert home.sql("SELECT answer FROM kept") == "42"
+    assert empty.wait_for_nobody(seconds=3) == []
+    with running(empty, port=port):
+        assert empty.sql("SELECT answer FROM kept") == "42"
 
 
-def test_it_becomes_ready_by_its_worker_and_its_sweep(home, port):
-    with running(home, port=port, SWEEP_SECONDS="1"):
-        assert until(lambda: status(f"http://127.0.0.1:{port}/readyz") == 200, seconds=40)
+def test_it_becomes_ready_by_its_worker_and_its_sweep(started):
+    _, port = started
+    assert until(lambda: status(f"http://127.0.0.1:{port}/readyz") == 200, seconds=40)
 
 
 def test_killed_it_takes_all_along_and_starts_again_at_once(home, port):
@@ -65,14 +90,14 @@ def test_sigterm_ends_it_as_ctrl_c_does(home, port):
 
 
 @pytest.mark.parametrize("program", ["granian", "worker", "beat"])
-def test_a_part_that_ends_is_started_again(home, port, program):
-    with running(home, port=port):
-        before = set(home.processes(program=program))
-        assert before
-        for pid in before:
-            os.kill(pid, signal.SIGKILL)
-        assert until(lambda: set(home.processes(program=program)) - before, seconds=15)
-        assert until(lambda: status(f"http://127.0.0.1:{port}/healthz") == 200, seconds=20)
+def test_a_part_that_ends_is_started_again(started, program):
+    home, port = started
+    before = set(home.processes(program=program))
+    assert before
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    assert until(lambda: set(home.processes(program=program)) - before, seconds=15)
+    assert until(lambda: status(f"http://127.0.0.1:{port}/healthz") == 200, seconds=20)
 
 
 def test_a_taken_port_is_said_and_another_one_proposed(home):
@@ -94,15 +119,14 @@ def test_a_port_that_is_none_is_said(home, text):
     assert f"PORT={text}" in done.stdout
 
 
-def test_a_second_run_in_the_same_folder_is_refused_and_another_folder_is_not(home, port):
-    with running(home, port=port):
-        done = home.run("-m", "leadrouter.devserver", PORT=str(free_port()))
-        assert done.returncode == 1
-        assert "already runs" in done.stdout
-        with house() as neighbour:
-            other = free_port()
-            with running(neighbour, port=other):
-                assert status(f"http://127.0.0.1:{other}/healthz") == 200
+def test_a_second_run_in_the_same_folder_is_refused_and_another_folder_is_not(started, home):
+    ours, _ = started
+    done = ours.run("-m", "leadrouter.devserver", PORT=str(free_port()))
+    assert done.returncode == 1
+    assert "already runs" in done.stdout
+    other = free_port()
+    with running(home, port=other):
+        assert status(f"http://127.0.0.1:{other}/healthz") == 200
 
 
 def test_up_runs_a_command_and_answers_its_status(home):
@@ -110,19 +134,18 @@ def test_up_runs_a_command_and_answers_its_status(home):
     assert home.wait_for_nobody(seconds=5) == []
 
 
-def test_secrets_are_for_the_owner_alone(home, port):
-    with running(home, port=port):
-        for path in (home.var / "secret_key", home.var / "run" / "sockets"):
-            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
-        listening = [line for line in Path("/proc/net/tcp").read_text().splitlines() if f":{5432:04X} " in line]
-        assert not [line for line in listening if " 0A " in line and str(home.var) in line]
+def test_secrets_are_for_the_owner_alone(started):
+    home, _ = started
+    for path in (home.var / "secret_key", home.var / "run" / "sockets"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+    listening = [line for line in Path("/proc/net/tcp").read_text().splitlines() if f":{5432:04X} " in line]
+    assert not [line for line in listening if " 0A " in line and str(home.var) in line]
 
 
 KEEP = "from leadrouter import private_services as p; p.use('postgresql', 'redis'); import time; time.sleep(300)"
 
 
 def test_two_beats_send_each_tick_once_and_one_takes_over_from_the_other(home):
-    home.run("manage.py", "migrate", "-v0")
     keep = home.start("-c", KEEP)
     beats = [
         home.start("-m", "celery", "-A", "leadrouter.celery", "beat", "--pidfile=", SWEEP_SECONDS="1") for _ in range(2)
