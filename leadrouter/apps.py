@@ -12,8 +12,9 @@ class LeadrouterConfig(AppConfig):
     name = "leadrouter"
 
     def ready(self) -> None:
-        from . import checks
+        from . import checks, labels
         from .celery import app  # so that `shared_task` of every process finds this app
 
         app.set_default()
         register(checks.durability, Tags.database)
+        labels.translate()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
+import django
 import unfold
 from babel.messages import Catalog, Message
 from babel.messages.extract import extract
@@ -20,6 +21,8 @@ from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
+
+from . import labels
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("accounts", "routing", "reports", "leadrouter", "templates")
@@ -65,6 +68,8 @@ def template() -> Catalog:
     for path in sources():
         for _line, texts, _comments, context in extract("python", BytesIO(code_of(path)), KEYWORDS):
             found.add(texts, context=context, flags=["python-format"] if "%(" in str(texts) else [])
+    for text in labels.texts():
+        found.add(text, context=labels.CONTEXT)
     return found
 
 
@@ -110,6 +115,7 @@ def update(language: str, texts: Catalog) -> None:
 
 
 def main() -> None:
+    django.setup()
     texts = template()
     for language in languages():
         update(language, texts)

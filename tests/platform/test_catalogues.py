@@ -5,6 +5,7 @@ import re
 import pytest
 
 from leadrouter import catalogues
+from tests.factories import make_manager, make_supervisor, make_trigger
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 
@@ -32,6 +33,7 @@ def test_texts_are_found_in_code_templates_and_the_theme(texts):
     assert ("how leads are shared", "by coefficient") in found  # code, with a context
     assert (None, ("%(count)d manager", "%(count)d managers")) in found  # a plural
     assert (None, "Type to search") in found  # the theme's
+    assert ("field", "accept by") in found  # the name of a model's field
     assert len(found) > 500
 
 
@@ -59,3 +61,17 @@ def test_a_catalogue_is_complete_and_keeps_the_placeholders(language):
 def test_what_is_compiled_is_what_is_written(language):
     catalogue = begun(language)
     assert catalogues.path_of(language).with_suffix(".mo").read_bytes() == catalogues.compiled(catalogue)
+
+
+@pytest.mark.django_db
+def test_a_form_of_the_admin_names_its_fields_in_the_reader_s_language(client):
+    sue, trigger = make_supervisor(), make_trigger(members=[make_manager()])
+    client.force_login(sue)
+    address = f"/admin/routing/trigger/{trigger.pk}/change/"
+    assert "Acceptance minutes" in client.get(address).content.decode()
+    sue.language = "ru"
+    sue.save()
+    page = client.get(address).content.decode()
+    assert "Минуты на принятие" in page
+    for name in ("Acceptance minutes", "Max attempts", "If nobody", "Coefficient", "Online only"):
+        assert name not in page
