@@ -19,7 +19,7 @@ CODE := accounts routing reports leadrouter tests benchmarks manage.py
 # Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
 PURE := $(wildcard accounts/schedules.py accounts/holidays.py routing/engine accounts/periods.py reports/rings.py reports/drawing.py reports/pictures.py reports/charts.py reports/fairness.py reports/responses.py reports/statistics.py)
 
-.PHONY: audit run test test-slow test-browser chaos chaos-short soak check bench shell clean lock .venv dev browser messages
+.PHONY: audit run test test-slow test-browser test-rest chaos chaos-short soak check bench shell clean lock .venv dev browser messages
 
 run: $(BIN)/.runs
 	@exec $(PY) -m leadrouter.devserver
@@ -28,18 +28,22 @@ run: $(BIN)/.runs
 .venv dev: $(BIN)/.tests
 
 test: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser and not chaos" $(ARGS)
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser and not chaos" $(ARGS)
 
 test-slow: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m "slow and not browser and not chaos" $(ARGS)
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not browser and not chaos" $(ARGS)
 
 test-browser: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile -m browser $(ARGS)
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m browser $(ARGS)
+
+# What `make test` leaves out, in one go.
+test-rest: $(BIN)/.tests
+	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or browser or chaos" $(ARGS)
 
 # Faults of every kind in a real installation: a short run beside one fault after the other, in some minutes; a long run in
 # a quarter of an hour.
 chaos-short: $(BIN)/.tests
-	@$(PY) -m pytest -n 2 --dist loadfile -m chaos -rP $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m chaos -rP $(ARGS)
 
 chaos: $(BIN)/.tests
 	@$(PY) -m tests.chaos --control $(CONTROL) $(ARGS)

@@ -20,6 +20,11 @@ from leadrouter import private_services
 WORKERS = 16  # of one run, at most
 DRIVERS = ("playwright", "axe_playwright_python")  # of the tests in tests/browser; `make browser` installs them
 collect_ignore = [] if all(map(find_spec, DRIVERS)) else ["browser"]
+LONGEST = [
+    *("test_interleavings.py", "test_devserver.py", "test_faults.py", "test_chaos.py"),
+    *("test_every_answer.py", "test_replay.py", "test_lists_at_scale.py", "test_all_pages.py", "test_concurrency.py"),
+    *("test_admin_routing.py", "test_permissions.py", "test_schedules.py", "test_configuration.py", "test_intake.py"),
+]
 _run: list[IO[str]] = []  # the lock of this run, held until it ends
 
 
@@ -52,6 +57,11 @@ def pytest_unconfigure() -> None:
 def worker_number() -> int:
     """Return 0 without pytest-xdist or in its first worker, 1 in its second, and so on."""
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that at the end no worker waits for another."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.hookimpl(tryfirst=True)
