@@ -44,6 +44,12 @@ class Zones:
 zones_read_in: ContextVar[Zones | None] = ContextVar("zones_read_in", default=None)  # by whom the page is for
 
 
+def zone_beside() -> ZoneInfo | None:
+    """Return the account's zone where the reader's is another one."""
+    zones = zones_read_in.get()
+    return zones.account if zones and zones.differ else None
+
+
 def zones_of(user: Any) -> Zones:
     """Return the zones of a user: a manager's own where they have one, else the account's."""
     mine = Manager.objects.filter(user_id=user.pk).values("time_zone")[:1]

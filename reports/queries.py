@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-import numpy as np
 from django.db import connection, transaction
 from django.db.models import Count, Min, QuerySet
 
@@ -18,7 +17,6 @@ from accounts.models import Account
 from routing.models import Adjustment, Decision, Lead, Ledger, Lineup, Load, Offer, Source, Stage
 
 from .fairness import Added, Place, Received, Seen
-from .responses import Leads
 from .rings import Arc, arcs
 
 MOST_REASONS = 20
@@ -161,21 +159,15 @@ COPY (
       AND (%(manager)s::bigint IS NULL OR coalesce(accepted_by_id, responsible_id) = %(manager)s)
 ) TO STDOUT (FORMAT binary)
 """
-# A row is the number of its columns, then each column's length and value; a header of 19 bytes comes first, -1 last.
-COLUMNS = ("source", "manager", "arrived", "assigned", "accepted")
-ROW = np.dtype([("columns", ">i2"), *((name, [("length", ">i4"), ("value", ">i8")]) for name in COLUMNS)])
-HEADER, TRAILER = 19, 2
 
 
-def arrived(*, start: datetime, end: datetime, source: int | None, manager: int | None) -> Leads:
-    """Return the leads that arrived in [start, end), as arrays."""
+def arrived(*, start: datetime, end: datetime, source: int | None, manager: int | None) -> bytes:
+    """Return the leads that arrived in [start, end) as PostgreSQL copies them: see `responses.leads_of`."""
     copied = io.BytesIO()
     parameters = {"start": start, "end": end, "source": source, "manager": manager}
     with connection.cursor() as cursor, connection.wrap_database_errors:
         cursor.copy_expert(cursor.mogrify(ARRIVED, parameters), copied)
-    size = copied.tell() - HEADER - TRAILER
-    found = np.frombuffer(copied.getbuffer(), ROW, count=size // ROW.itemsize, offset=HEADER)
-    return Leads(**{name: found[name]["value"].astype(np.int64) for name in COLUMNS})
+    return copied.getvalue()
 
 
 # Redistribution

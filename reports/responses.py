@@ -58,6 +58,19 @@ class Leads:
     accepted: Numbers  # first; NEVER
 
 
+# As COPY writes them in binary: the number of columns, then each column's length and value; a header of 19 bytes comes
+# first, -1 last. https://www.postgresql.org/docs/15/sql-copy.html
+COLUMNS = ("source", "manager", "arrived", "assigned", "accepted")
+ROW = np.dtype([("columns", ">i2"), *((name, [("length", ">i4"), ("value", ">i8")]) for name in COLUMNS)])
+HEADER, TRAILER = 19, 2
+
+
+def leads_of(copied: bytes) -> Leads:
+    count = (len(copied) - HEADER - TRAILER) // ROW.itemsize
+    rows = np.frombuffer(copied, ROW, count=count, offset=HEADER)
+    return Leads(**{name: rows[name]["value"].astype(np.int64) for name in COLUMNS})
+
+
 def micros(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
 

@@ -20,6 +20,7 @@ from accounts import schedules
 from accounts.agenda import Day, days_of
 from accounts.availability import Person
 from accounts.models import Manager, Pause
+from accounts.preferences import zone_beside
 
 from . import engine, explanations, sentences
 from .candidates import look
@@ -274,7 +275,9 @@ def _place(
             place=line.index(manager) + 1 if manager in line else None,
             line=len(line),
         ),
-        obstacle=explanations.why(seen, reason=rule.method, at=at, zone=zone) if seen.refusal else "",
+        obstacle=explanations.why(seen, reason=rule.method, at=at, zone=zone, beside=zone_beside())
+        if seen.refusal
+        else "",
         held=mine.held,
         limit=mine.limit,
         share=_share(mine, rule),

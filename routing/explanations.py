@@ -1,7 +1,4 @@
-"""Why a lead went where it went, in words that people read.
-
-Pure: plain values in, text out, in the active language, and for a reader elsewhere with the account's time beside theirs.
-"""
+"""Why a lead went where it went, in words that people read. Pure: plain values in, text out, in the active language."""
 
 from __future__ import annotations
 
@@ -13,8 +10,6 @@ from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext, npgettext, pgettext
-
-from accounts.preferences import zones_read_in
 
 from .engine import LEAD, METHODS, Reason
 
@@ -65,12 +60,13 @@ def balance(billionths: int) -> str:
     return words % {"amount": amount(billionths)}
 
 
-def moment(instant: datetime, *, at: datetime, zone: ZoneInfo) -> str:
-    """Return the instant as somebody at `at` would say it: "13:30", or "Tue 3 Mar, 09:00" on another day."""
-    own, zones = _said(instant, at, zone), zones_read_in.get()
-    if zones is None or not zones.differ:
-        return own
-    return f"{own} ({_said(instant, at, zones.account)} {instant.astimezone(zones.account).tzname()})"
+def moment(instant: datetime, *, at: datetime, zone: ZoneInfo, beside: ZoneInfo | None = None) -> str:
+    """Return the instant as somebody at `at` would say it: "13:30", or "Tue 3 Mar, 09:00" on another day.
+
+    beside: a zone to say it in as well, in brackets and with its name.
+    """
+    own = _said(instant, at, zone)
+    return f"{own} ({_said(instant, at, beside)} {instant.astimezone(beside).tzname()})" if beside else own
 
 
 def _said(instant: datetime, at: datetime, zone: ZoneInfo) -> str:
@@ -84,17 +80,17 @@ def _said(instant: datetime, at: datetime, zone: ZoneInfo) -> str:
 # One candidate
 
 
-def why(seen: Seen, *, reason: Reason, at: datetime, zone: ZoneInfo) -> str:
+def why(seen: Seen, *, reason: Reason, at: datetime, zone: ZoneInfo, beside: ZoneInfo | None = None) -> str:
     """Return why the candidate got the lead, or why not. reason: of the decision."""
     if seen.chosen:
         return pgettext("a candidate", "chosen: %(why)s") % {"why": _claim(seen, reason)}
     if seen.refusal is not None:
-        return _refusal(seen, at=at, zone=zone)
+        back = moment(seen.back_at, at=at, zone=zone, beside=beside) if seen.back_at else None
+        return _refusal(seen, back=back)
     return pgettext("a candidate", "could take it: %(why)s") % {"why": _claim(seen, reason)}
 
 
-def _refusal(seen: Seen, *, at: datetime, zone: ZoneInfo) -> str:
-    back = seen.back_at and moment(seen.back_at, at=at, zone=zone)
+def _refusal(seen: Seen, *, back: str | None) -> str:
     if seen.refusal is Reason.PAUSED and seen.endless:
         return pgettext("a candidate", "on pause until resumed")
     timed = {

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from operator import add
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from django.db.models import Q
 from django.utils.translation import gettext
 
 from accounts.models import Pause
+from accounts.preferences import zone_beside
 
 from . import documents, engine, explanations
 from .engine import LEAD, Candidate, Reason
@@ -109,8 +111,9 @@ def _pauses(rows: Sequence[Decision]) -> Pauses:
 def _explained(row: Decision, roster: Roster, pauses: Pauses, zone: ZoneInfo, of: int | None) -> Explained:
     reason, rule = Reason(row.reason), roster.rules[row.trigger_id]
     seen, after = _seen(row, roster, pauses)
+    why = partial(explanations.why, reason=reason, at=row.at, zone=zone, beside=zone_beside())
     told = [
-        _told(c.manager, s, c.balance, balance, explanations.why(s, reason=reason, at=row.at, zone=zone))
+        _told(c.manager, s, c.balance, balance, why(s))
         for c, s, balance in zip(documents.seen(row), seen, after, strict=True)
         if of is None or c.manager == of or s.chosen
     ]

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
+from accounts.preferences import zone_beside
+
 from . import explanations
 from .candidates import gather_candidates
 from .desk import seen_now
@@ -125,7 +127,7 @@ def _row(seen: explanations.Seen, before: int, after: int, *, reason: Reason, at
         name=seen.name,
         chosen=seen.chosen,
         eligible=seen.refusal is None,
-        words=explanations.why(seen, reason=reason, at=at, zone=zone),
+        words=explanations.why(seen, reason=reason, at=at, zone=zone, beside=zone_beside()),
         coefficient=seen.coefficient,
         held=seen.held,
         limit=seen.limit,

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from accounts.preferences import zones_read_in
+from accounts.preferences import zone_beside, zones_read_in
 
 register = template.Library()
 
@@ -39,8 +39,8 @@ def here(at: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str:
 
 def _by_account(at: datetime, form: str) -> str:
     """Return the instant in the account's zone; "" where the reader's is the same."""
-    zones = zones_read_in.get()
-    return shown(at, zones.account, form) if zones and zones.differ else ""
+    beside = zone_beside()
+    return shown(at, beside, form) if beside else ""
 
 
 def shown(at: datetime, zone: ZoneInfo, form: str) -> str:

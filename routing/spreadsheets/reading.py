@@ -18,8 +18,6 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from .writing import plain_text
 
@@ -160,6 +158,9 @@ def _csv_rows(text: str, delimiter: str, *, first: int) -> Iterator[tuple[int, l
 
 
 def _workbook_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    from openpyxl import load_workbook  # a fifth of the time of every start: only who reads a workbook waits for it
+    from openpyxl.utils.exceptions import InvalidFileException
+
     check_archive(data)
     try:
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)

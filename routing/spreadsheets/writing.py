@@ -11,9 +11,6 @@ from decimal import Decimal
 from itertools import chain
 from typing import IO, Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-
 BOM = "\ufeff"  # tells Excel that the file is UTF-8
 FORMULA = tuple("=+-@\t\r\n\x00＝＋－＠")
 LONGEST_CELL = 32_767  # characters; Excel's own limit
@@ -55,6 +52,8 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterat
 
 def xlsx_file(header: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> IO[bytes]:
     """Return the table as a workbook in a temporary file, from its beginning; it is gone when closed."""
+    from openpyxl import Workbook  # a fifth of the time of every start: only who writes a workbook waits for it
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet(re.sub(r"[\\*?:/\[\]]", " ", title)[:31] or None)
     sheet.freeze_panes = "A2"
@@ -90,6 +89,8 @@ def _csv_value(cell: object) -> int | float | str:
 
 
 def _xlsx_cell(sheet: Any, cell: object) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+
     value = _value(cell)
     if not isinstance(value, str):
         return WriteOnlyCell(sheet, value)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from accounts.preferences import Zones, reading_in
+from accounts.preferences import Zones, reading_in, zone_beside
 from routing import explanations
 from routing.engine import LEAD, METHODS, Candidate, Reason, line
 from routing.explanations import Seen
@@ -98,11 +98,13 @@ def test_another_year_is_told():
 
 
 def test_a_reader_elsewhere_is_told_the_account_s_time_too():
-    with reading_in(Zones(own=ZoneInfo("America/Los_Angeles"), account=MADRID)):
-        words = explanations.moment(MONDAY + HOUR, at=MONDAY, zone=ZoneInfo("America/Los_Angeles"))
-    assert words == "03:00 (12:00 CET)"
+    los_angeles = ZoneInfo("America/Los_Angeles")
+    paused = Seen(name="Ann", refusal=Reason.PAUSED, back_at=MONDAY + HOUR)
+    with reading_in(Zones(own=los_angeles, account=MADRID)):
+        words = explanations.why(paused, reason=Reason.NOBODY, at=MONDAY, zone=los_angeles, beside=zone_beside())
+    assert words == "on pause until 03:00 (12:00 CET)"
     with reading_in(Zones(own=MADRID, account=MADRID)):
-        assert explanations.moment(MONDAY + HOUR, at=MONDAY, zone=MADRID) == "12:00"
+        assert zone_beside() is None
 
 
 @pytest.mark.parametrize("method", [Reason.FAIR_SHARE, Reason.TOTALS, Reason.LEAST_LOADED, Reason.DIRECT])
