@@ -127,9 +127,11 @@ def load_demo() -> None:
         file.write(note)
 
 
-def show_demo() -> None:
-    with contextlib.suppress(FileNotFoundError):
+def show_who_signs_in() -> None:
+    try:
         say(DEMO_NOTE.read_text().replace(ADDRESS_MARK, address()).rstrip())
+    except FileNotFoundError:
+        say("Without a demo, the first administrator comes from: .venv/bin/python manage.py createsuperuser")
 
 
 # --- Children -------------------------------------------------------------------------------------------------------
@@ -311,7 +313,7 @@ class Run:
 
     def greet(self) -> None:
         say(f"\nLeadrouter answers at {address()}")
-        show_demo()
+        show_who_signs_in()
         say(f"Logs are in {LOGS}. Ctrl-C stops everything.")
 
 

@@ -31,7 +31,7 @@ def test_it_is_shown_again_with_the_address_of_the_day(commands, capsys, monkeyp
     devserver.load_demo()
     monkeypatch.setenv("PORT", "9000")
     capsys.readouterr()
-    devserver.show_demo()
+    devserver.show_who_signs_in()
     assert "curl http://127.0.0.1:9000/api/v1/leads" in capsys.readouterr().out
 
 

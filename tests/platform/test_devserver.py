@@ -60,6 +60,7 @@ def test_ctrl_c_leaves_no_process_and_the_data_for_the_next_start(empty, port):
         output, _ = first.communicate(timeout=40)
     assert first.returncode == 0
     assert f"Leadrouter answers at http://127.0.0.1:{port}" in output
+    assert "manage.py createsuperuser" in output  # there is no demo here
     assert empty.wait_for_nobody(seconds=3) == []
     with running(empty, port=port):
         assert empty.sql("SELECT answer FROM kept") == "42"
