@@ -208,7 +208,8 @@ class AccountAdmin(CarefulAdmin):
         """There is one account: its list is its page."""
         if not self.has_view_permission(request):
             return super().changelist_view(request, extra_context)
-        return HttpResponseRedirect(reverse("admin:accounts_account_change", args=[Account.get().pk]))
+        address = reverse("admin:accounts_account_change", args=[Account.get().pk])
+        return HttpResponseRedirect(f"{address}?{request.GET.urlencode()}" if request.GET else address)
 
 
 @admin.register(ConfigurationVersion)

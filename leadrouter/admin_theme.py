@@ -15,7 +15,8 @@ from django.apps import apps
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.utils import translation
 from django.utils.functional import cached_property
 from django.utils.html import escape, format_html
@@ -110,6 +111,11 @@ def _instant(field: models.DateTimeField[Any, Any]) -> Callable[[models.Model], 
     return admin.display(column, description=field.verbose_name, ordering=field.name)
 
 
+def back_to_first_steps(request: HttpRequest) -> HttpResponseRedirect | None:
+    """Return whoever came from the first steps to them, where the next one is."""
+    return redirect("admin:index") if "first-steps" in request.GET else None
+
+
 class ModelAdmin(ThemeModelAdmin):
     """What all our pages share."""
 
@@ -148,6 +154,12 @@ class ModelAdmin(ThemeModelAdmin):
         joins = self.list_select_related
         rows = super().get_queryset(request)
         return rows.select_related(*joins) if isinstance(joins, tuple) and joins else rows
+
+    def response_post_save_add(self, request: HttpRequest, obj: models.Model) -> HttpResponseRedirect:
+        return back_to_first_steps(request) or super().response_post_save_add(request, obj)
+
+    def response_post_save_change(self, request: HttpRequest, obj: models.Model) -> HttpResponseRedirect:
+        return back_to_first_steps(request) or super().response_post_save_change(request, obj)
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm, change: bool) -> None:
         """Save what was changed and nothing else: a stale page must not undo what a service has written since."""

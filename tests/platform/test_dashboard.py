@@ -173,6 +173,7 @@ def test_an_empty_installation_is_led_to_its_first_lead(client):
         assert client.get(step.address, follow=True).status_code == 200
     make_account(time_zone="Europe/Madrid")
     assert done(client) == "x......"
+    assert '/admin/accounts/workschedule/add/?first-steps"' in client.get("/admin/").content.decode()
     make_manager("ann", schedule=make_schedule())
     assert done(client) == "xxx...."
     stage()
@@ -188,6 +189,15 @@ def test_an_empty_installation_is_led_to_its_first_lead(client):
     assert (lead.responsible.user.name, lead.source.code) == ("Bob", "api")
     assert "The lead was taken" in messages(taken)
     assert "First steps" not in client.get("/admin/").content.decode()
+
+
+def test_after_a_step_the_next_one_is_shown(client):
+    client.force_login(User.objects.create_superuser("root@example.com"))
+    sent = {"code": "sales", "title": "Sales", "position": "0", "stages-TOTAL_FORMS": "0", "stages-INITIAL_FORMS": "0"}
+    assert client.post("/admin/routing/pipeline/add/?first-steps", sent).url == "/admin/"
+    assert client.post("/admin/routing/pipeline/add/", sent | {"code": "other"}).url == "/admin/routing/pipeline/"
+    account = client.get("/admin/accounts/account/?first-steps")
+    assert account.url.endswith("/change/?first-steps=")
 
 
 @pytest.mark.parametrize(
