@@ -235,10 +235,13 @@ def outcomes(*, start: datetime, end: datetime, **narrowed: int | None) -> list[
 # Workload
 
 
-def assigned(*, start: datetime, end: datetime) -> dict[int, int]:
-    """Return how many times each manager was given a lead in [start, end)."""
+def assigned(*, start: datetime, end: datetime) -> dict[int, dict[int, int]]:
+    """Return how many times each trigger gave a lead to each manager in [start, end)."""
     found = Decision.objects.filter(outcome="assigned", at__gte=start, at__lt=end).order_by()
-    return {manager: count for manager, count in found.values_list("chosen").annotate(count=Count("*")) if manager}
+    given: dict[int, dict[int, int]] = defaultdict(dict)
+    for trigger, manager, count in found.values_list("trigger", "chosen").annotate(count=Count("*")):
+        given[trigger][manager] = count
+    return given
 
 
 def loads() -> dict[int, dict[int, int]]:

@@ -58,9 +58,10 @@ KINDS: dict[str, Callable[[Any], str]] = {
 class Column:
     heading: str
     kind: str = "text"  # of KINDS
+    absent: str = ""  # what None says; else that there is no data
 
     def said(self, value: object) -> str:
-        return pgettext("report", "no data") if value is None else KINDS[self.kind](value)
+        return self.absent or pgettext("report", "no data") if value is None else KINDS[self.kind](value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

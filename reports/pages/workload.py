@@ -20,12 +20,14 @@ MOST_BARS = 20
 
 
 class Place(NamedTuple):
-    """A manager as a member of a trigger."""
+    """A manager in a trigger: a member, or somebody besides whom it gave leads in the range."""
 
     manager: int
     trigger: str
+    part: str  # member, duty, or other: an old customer's manager, a former member
     held: int  # leads in the stages that the trigger's limit counts
     limit: int | None
+    given: int  # leads in the range
 
     @property
     def used(self) -> float | None:
@@ -35,8 +37,7 @@ class Place(NamedTuple):
 def shown(asked: Asked) -> Shown:
     places = sorted(_places(asked), key=lambda place: (-(place.used or 0), -place.held, place.manager))
     limited = [place for place in places if place.limit is not None]
-    given = queries.assigned(start=asked.start, end=asked.end)
-    called = names.managers()
+    called, parts = names.managers(), _parts()
     return Shown(
         facts=[
             (_("Held now, with a limit"), number(sum(place.held for place in limited))),
@@ -51,28 +52,38 @@ def shown(asked: Asked) -> Shown:
                 columns=[
                     Column(heading=pgettext("column", "Manager")),
                     Column(heading=pgettext("column", "Trigger")),
+                    Column(heading=pgettext("column", "Takes part as")),
                     Column(heading=_("Held"), kind="count"),
-                    Column(heading=_("Limit"), kind="count"),
+                    Column(heading=_("Limit"), kind="count", absent=_("no limit")),
                     Column(heading=_("Used"), kind="percent"),
                     Column(heading=_("Given in the range"), kind="count"),
                 ],
-                rows=[(called[p.manager], p.trigger, p.held, p.limit, p.used, given.get(p.manager, 0)) for p in places],
+                rows=[(called[p.manager], p.trigger, parts[p.part], p.held, p.limit, p.used, p.given) for p in places],
             )
         ],
     )
 
 
+def _parts() -> dict[str, str]:
+    return {
+        "member": pgettext("in a trigger", "member"),
+        "duty": pgettext("in a trigger", "duty, no member"),
+        "other": pgettext("in a trigger", "no member"),
+    }
+
+
 def _places(asked: Asked) -> Iterator[Place]:
-    """Yield the members of the triggers, as the engine sees them at this moment."""
-    held = queries.loads()
+    """Yield the members of the triggers, as the engine sees them at this moment, and who got leads without being one."""
+    held, given = queries.loads(), queries.assigned(start=asked.start, end=asked.end)
     for rule in current().rules.values():
         if asked.trigger not in (None, rule.id):
             continue
-        stages = set(rule.limit_stages)
-        for member in rule.members:
-            if asked.manager in (None, member.manager):
-                holds = sum(leads for stage, leads in held.get(member.manager, {}).items() if stage in stages)
-                yield Place(member.manager, rule.code, holds, member.limit)
+        stages, limits, got = set(rule.limit_stages), dict(zip(rule.managers, rule.limits, strict=True)), given[rule.id]
+        for manager in {**limits, **got}:
+            if asked.manager in (None, manager):
+                part = "member" if manager in limits else "duty" if manager == rule.duty else "other"
+                holds = sum(leads for stage, leads in held.get(manager, {}).items() if stage in stages)
+                yield Place(manager, rule.code, part, holds, limits.get(manager), got.get(manager, 0))
 
 
 def _chart(places: list[Place], called: dict[int, str]) -> Drawing:

@@ -22,6 +22,7 @@ from tests.factories import (
     asking_acceptance,
     hold,
     make_account,
+    make_contact,
     make_manager,
     make_schedule,
     make_trigger,
@@ -125,14 +126,47 @@ def test_workload_is_what_the_limits_count():
     hold(bob, 1)
     take(at=MONDAY)  # Bob's: Ann is at her limit
     rows = table(workload, "limits", asked("2026-03-02", "2026-03-02"))
-    assert rows == [("Ann", "new-leads", 4, 4, 1.0, 0), ("Bob", "new-leads", 2, 10, 0.2, 1)]
+    assert rows == [("Ann", "new-leads", "member", 4, 4, 1.0, 0), ("Bob", "new-leads", "member", 2, 10, 0.2, 1)]
 
 
-def test_workload_without_a_limit_has_none():
+def test_workload_without_a_limit_says_so(client, sue):
     ann = make_manager()
     make_trigger(members=[ann])
     hold(ann, 3)
-    assert table(workload, "limits", asked("2026-03-02", "2026-03-02")) == [("Ann", "new-leads", 3, None, None, 0)]
+    question = asked("2026-03-02", "2026-03-02")
+    assert table(workload, "limits", question) == [("Ann", "new-leads", "member", 3, None, None, 0)]
+    [limits] = workload.shown(question).tables
+    assert limits.said == [["Ann", "new-leads", "member", "3", "no limit", "no data", "0"]]
+
+
+def test_leads_given_are_those_of_the_trigger():
+    ann = make_manager()
+    first = make_trigger("first", members=[ann])
+    make_trigger("second", members=[ann], on_stage="sales/accepted")
+    take_some(3)
+    take_some(2, stage="accepted")
+    question = asked("2026-03-02", "2026-03-02")
+    assert {row[1]: row[-1] for row in table(workload, "limits", question)} == {"first": 3, "second": 2}
+    question = asked("2026-03-02", "2026-03-02", trigger=first.pk)
+    assert {row[1]: row[-1] for row in table(workload, "limits", question)} == {"first": 3}
+
+
+def test_who_got_leads_without_being_a_member_is_shown_as_such():
+    ann, eva, old = make_manager(), make_manager("eva"), make_manager("kim")
+    trigger = make_trigger(
+        members=[{"manager": ann, "limit": 0}], if_nobody="duty", duty=eva, responsible_check=["contact"]
+    )
+    make_contact("old@client.example", responsible=old)
+    take_some(2)
+    take(contact={"email": "old@client.example"})
+    question = asked("2026-03-02", "2026-03-02", trigger=trigger.pk)
+    assert table(workload, "limits", question) == [
+        ("Ann", "new-leads", "member", 0, 0, 1.0, 0),
+        ("Eva", "new-leads", "duty, no member", 2, None, None, 2),
+        ("Kim", "new-leads", "no member", 1, None, None, 1),
+    ]
+    question = asked("2026-03-02", "2026-03-02", manager=eva.pk)
+    assert [row[0] for row in table(workload, "limits", question)] == ["Eva"]
 
 
 # Waiting leads
