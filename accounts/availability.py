@@ -42,6 +42,16 @@ class Person:
             return "paused"
         return None if self.duty_by(schedule_id).on_duty(at) else "off_duty"
 
+    def at_work(
+        self, first: datetime, last: datetime, *, schedule_id: int | None = None
+    ) -> list[tuple[datetime, datetime]]:
+        """Return when within [first, last) they are on duty and not paused, as things stand."""
+        work = self.duty_by(schedule_id).stretches(first, last)
+        for began, ends in self.pauses:
+            before = [(start, min(end, began)) for start, end in work if start < began]
+            work = before + [(max(start, ends), end) for start, end in work if ends is not None and end > ends]
+        return work
+
     def duty_by(self, schedule_id: int | None) -> schedules.Duty:
         return self.duty if schedule_id is None else self.duties(self.id, schedule_id)
 

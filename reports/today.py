@@ -16,9 +16,10 @@ from django.utils.translation import gettext, ngettext, pgettext
 from accounts import periods
 from accounts.templatetags.moments import here
 from routing.board import Board, board_of
+from routing.histories import name_of
 from routing.models import ApiKey, Heartbeat, Lead, Offer, RefusedIntake, Setback
 from routing.roster import Roster
-from routing.soundness import Stretch, faults, uncovered
+from routing.soundness import Stretch, faults, stand_in_of, uncovered
 
 HOUR = timedelta(hours=1)
 SOON = timedelta(days=7)
@@ -134,16 +135,22 @@ def _leads_left_alone(*, at: datetime) -> Iterator[Concern]:
 
 
 def _hours_without_anybody(roster: Roster, *, at: datetime) -> Iterator[Concern]:
-    """Look for stages on which nobody takes leads at some hours of the next day."""
+    """Look for stages whose leads wait, or go to somebody who is not at work, at some hours of the next day."""
     for rule in roster.rules.values():
-        gaps = uncovered(rule, roster, at=at) if rule.on and rule.duty is None else []
-        if gaps:
-            hours = pgettext("between times", ", ").join(_between(gap) for gap in gaps[:3])
-            words = gettext("Nobody is on duty for %(stage)s %(hours)s.")
-            stage = roster.stages[rule.stage].path
-            yield Concern(
-                words=words % {"stage": stage, "hours": hours}, grave=False, model="routing.trigger", id=rule.id
-            )
+        gaps = uncovered(rule, roster, at=at) if rule.on else []
+        if not gaps:
+            continue
+        stand_in = stand_in_of(rule, roster)
+        facts = {
+            "stage": roster.stages[rule.stage].path,
+            "hours": pgettext("between times", ", ").join(_between(gap) for gap in gaps[:3]),
+        }
+        if stand_in is None:
+            words = gettext("Nobody is on duty for %(stage)s %(hours)s.") % facts
+        else:
+            facts["name"] = name_of(stand_in, roster)
+            words = gettext("Leads on %(stage)s go to %(name)s, who is not at work, %(hours)s.") % facts
+        yield Concern(words=words, grave=False, model="routing.trigger", id=rule.id)
 
 
 def _between(gap: Stretch) -> str:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext, ngettext, pgettext
 
+from accounts import calendars
+
 from .histories import name_of
 from .models import Trigger
 from .roster import MemberFacts, Roster, Rule
@@ -114,17 +116,17 @@ def _rivals(rule: Rule, roster: Roster) -> Iterator[Fault]:
 
 
 def uncovered(rule: Rule, roster: Roster, *, at: datetime) -> list[Stretch]:
-    """Return when, within a day, nobody who takes part is on duty."""
-    end, covered = at + AHEAD, at
-    stretches = sorted(
-        stretch
-        for m in _active(rule, roster)
-        if m.coefficient
-        for stretch in roster.people[m.manager].duty_by(m.schedule).stretches(at, end)
-    )
-    gaps = []
-    for start, until in stretches:
-        if start > covered:
-            gaps.append((covered, start))
-        covered = max(covered, until)
-    return [*gaps, (covered, end)] if covered < end else gaps
+    """Return when, within a day, nobody whom leads may go to is at work: on duty, and not on a pause."""
+    places = [(m.manager, m.schedule) for m in _active(rule, roster) if m.coefficient and m.limit != 0]
+    stand_in = stand_in_of(rule, roster)
+    if stand_in is not None:
+        places.append((stand_in, None))
+    end = at + AHEAD
+    work = [roster.people[manager].at_work(at, end, schedule_id=schedule) for manager, schedule in places]
+    return calendars.gaps(work, at, end)
+
+
+def stand_in_of(rule: Rule, roster: Roster) -> int | None:
+    """Return who takes at once what no member can: active is all they must be, on duty or not."""
+    takes = rule.if_nobody == Trigger.IfNobody.DUTY and rule.duty is not None and roster.people[rule.duty].active
+    return rule.duty if takes else None

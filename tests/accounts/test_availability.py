@@ -100,6 +100,21 @@ def test_a_pause_counts_from_its_start_to_its_end():
     assert paused.unavailable(MONDAY + 30 * MINUTE) is None
 
 
+def test_at_work_is_on_duty_and_not_paused():
+    ann = make_manager(schedule=make_schedule())  # 09:00-18:00
+    pause_manager(ann, at=MONDAY + HOUR, minutes=30)
+    hours = person(ann).at_work(MONDAY, MONDAY + DAY)
+    assert hours == [
+        (MONDAY, MONDAY + HOUR),
+        (MONDAY + HOUR + 30 * MINUTE, MONDAY + 8 * HOUR),
+        (MONDAY + 23 * HOUR, MONDAY + DAY),
+    ]
+    assert all(
+        (person(ann).unavailable(at) is None) == any(start <= at < end for start, end in hours)
+        for at in (MONDAY + n * 10 * MINUTE for n in range(144))
+    )
+
+
 def test_the_past_may_be_asked():
     ann = make_manager()
     pause_manager(ann, at=MONDAY)
