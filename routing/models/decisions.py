@@ -78,9 +78,12 @@ class Decision(models.Model):
                 condition=Q(counted=True),
                 name="decision_counted_by_lineup",
             ),
-            # The reports of response times and workload: when leads were assigned.
+            # The report of workload and the board: which leads were assigned, by which trigger, to whom.
             models.Index(
-                fields=["at"], include=["lead", "chosen"], condition=Q(outcome="assigned"), name="decision_assigned_at"
+                fields=["at"],
+                include=["lead", "trigger", "chosen"],
+                condition=Q(outcome="assigned"),
+                name="decision_assigned_by_trigger",
             ),
         ]
 
