@@ -18,7 +18,7 @@ from django.db.models import Min
 from accounts import clock, schedules
 from accounts.models import Account, Manager, User
 from routing import audit
-from routing.models import Lead, Offer, RefusedIntake, Trigger
+from routing.models import Lead, Offer, RefusedIntake, Trigger, waiting_since
 
 from . import checks, health
 
@@ -131,11 +131,11 @@ def _signs_of_life() -> Iterator[Finding]:
 
 def _waiting() -> Iterator[Finding]:
     at = clock.now()
-    since = Lead.objects.waiting().aggregate(since=Min("created_at"))["since"]
+    since = Lead.objects.waiting().aggregate(since=Min(waiting_since()))["since"]
     if since:
         yield Finding(
             "waiting leads", "warning",
-            f"{Lead.objects.waiting().count()} leads wait; the oldest for {(at - since).total_seconds() / 60:.0f} minutes.",
+            f"{Lead.objects.waiting().count()} leads wait; the longest for {(at - since).total_seconds() / 60:.0f} minutes.",
             "Somebody must be on duty and have room: manage.py duty; the board says of each lead why it waits.",
         )  # fmt: skip
     else:

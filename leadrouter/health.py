@@ -26,7 +26,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from accounts import clock
 from routing import audit
-from routing.models import Decision, Heartbeat, Lead, Load, Offer, RefusedIntake, Setback
+from routing.models import Decision, Heartbeat, Lead, Load, Offer, RefusedIntake, Setback, waiting_since
 
 from . import checks
 
@@ -151,7 +151,9 @@ class DatabaseCollector:
 
     def of_leads(self, *, at: datetime) -> Iterator[Metric]:
         """Count by what has an index or is counted already: a scrape must cost the same among ten million leads."""
-        waiting = Lead.objects.waiting().aggregate(number=Count("*"), since=Min("created_at"))
+        waiting = (
+            Lead.objects.waiting().annotate(waits=waiting_since()).aggregate(number=Count("*"), since=Min("waits"))
+        )
         offered = Offer.objects.open().count()
         held = Load.objects.aggregate(leads=Sum("leads"))["leads"] or 0
         leads = GaugeMetricFamily("leadrouter_leads", "Leads in each distribution state.", labels=["state"])
@@ -159,7 +161,9 @@ class DatabaseCollector:
             leads.add_metric([state], number)
         yield leads
         age = (at - waiting["since"]).total_seconds() if waiting["since"] else 0
-        yield GaugeMetricFamily("leadrouter_oldest_waiting_seconds", "Age of the oldest waiting lead.", value=age)
+        yield GaugeMetricFamily(
+            "leadrouter_oldest_waiting_seconds", "How long the lead has waited that waits longest.", value=age
+        )
         yield GaugeMetricFamily(
             "leadrouter_leads_set_aside",
             "Leads whose distribution failed too often: somebody must look.",

@@ -14,7 +14,7 @@ from django.db.models import Count, Min, QuerySet
 
 from accounts import periods, schedules
 from accounts.models import Account
-from routing.models import Adjustment, Decision, Lead, Ledger, Lineup, Load, Offer, Source, Stage
+from routing.models import Adjustment, Decision, Lead, Ledger, Lineup, Load, Offer, Source, Stage, waiting_since
 
 from .fairness import Added, Place, Received, Seen
 from .rings import Arc, arcs
@@ -260,13 +260,14 @@ class Waiting(NamedTuple):
 
     trigger: int
     leads: int
-    oldest: datetime
+    oldest: datetime  # since when the first of them waits
 
 
-def waiting(*, start: datetime, end: datetime) -> list[Waiting]:
+def waiting(*, start: datetime, end: datetime, **narrowed: int | None) -> list[Waiting]:
     """Return the leads that came in [start, end) and wait, by trigger."""
-    leads = Lead.objects.waiting().filter(created_at__gte=start, created_at__lt=end).order_by()
-    found = leads.values_list("trigger").annotate(count=Count("*"), oldest=Min("created_at"))
+    wanted = {name: value for name, value in narrowed.items() if value is not None}
+    leads = Lead.objects.waiting().filter(created_at__gte=start, created_at__lt=end, **wanted).order_by()
+    found = leads.annotate(since=waiting_since()).values_list("trigger").annotate(count=Count("*"), oldest=Min("since"))
     return [Waiting._make(row) for row in found.order_by("trigger")]
 
 
@@ -276,6 +277,8 @@ WITH waiting AS (
     SELECT lead.id, decision.reason, decision.refusals FROM routing_lead lead LEFT JOIN LATERAL (
         SELECT reason, refusals FROM routing_decision WHERE lead_id = lead.id ORDER BY id DESC LIMIT 1) decision ON true
     WHERE lead.state = 'waiting' AND lead.created_at >= %(start)s AND lead.created_at < %(end)s
+      AND (%(source)s::bigint IS NULL OR lead.source_id = %(source)s)
+      AND (%(trigger)s::bigint IS NULL OR lead.trigger_id = %(trigger)s)
 )
 SELECT refusal.reason, count(DISTINCT id), count(*) FROM waiting, LATERAL (
     SELECT value AS reason FROM jsonb_each_text(refusals)
@@ -284,6 +287,9 @@ GROUP BY 1 ORDER BY 2 DESC, 1
 """
 
 
-def waiting_reasons(*, start: datetime, end: datetime) -> list[tuple[str, int, int]]:
+def waiting_reasons(
+    *, start: datetime, end: datetime, source: int | None, trigger: int | None
+) -> list[tuple[str, int, int]]:
     """Return why leads wait: reason, leads for which somebody had it, candidates who had it."""
-    return [(reason, leads, times) for reason, leads, times in rows(REASONS, {"start": start, "end": end})]
+    parameters = {"start": start, "end": end, "source": source, "trigger": trigger}
+    return [(reason, leads, times) for reason, leads, times in rows(REASONS, parameters)]

@@ -17,7 +17,7 @@ from accounts import periods
 from accounts.templatetags.moments import here
 from routing.board import Board, board_of
 from routing.histories import name_of
-from routing.models import ApiKey, Heartbeat, Lead, Offer, RefusedIntake, Setback
+from routing.models import ApiKey, Heartbeat, Lead, Offer, RefusedIntake, Setback, waiting_since
 from routing.roster import Roster
 from routing.soundness import Stretch, faults, stand_in_of, uncovered
 
@@ -113,7 +113,7 @@ def _machinery(*, at: datetime, late: timedelta) -> Iterator[Concern]:
 
 
 def _leads_left_alone(*, at: datetime) -> Iterator[Concern]:
-    long = Lead.objects.waiting().filter(created_at__lt=at - HOUR).count()
+    long = Lead.objects.waiting().annotate(since=waiting_since()).filter(since__lt=at - HOUR).count()
     if long:
         words = ngettext("%(count)d lead waits over an hour.", "%(count)d leads wait over an hour.", long)
         yield Concern(words=words % {"count": long}, grave=True, model="routing.lead", query="state__exact=waiting")

@@ -23,7 +23,7 @@ from .candidates import look
 from .desk import age, title_of
 from .engine import Candidate
 from .histories import name_of
-from .models import Decision, Lead, Load, Offer, Stage
+from .models import Decision, Lead, Load, Offer, Stage, waiting_since
 from .roster import Roster, Rule
 from .services.distribution import needs_of
 
@@ -64,7 +64,7 @@ class Waiting:
     title: str
     stage: str
     trigger: str
-    minutes: int  # since it came in
+    minutes: int  # since it began to wait
     why: str
 
 
@@ -207,7 +207,8 @@ def _counts(colleagues: Sequence[Colleague]) -> Counts:
 
 def _waiting(roster: Roster, looked: Looked, stages: Mapping[int, Stage], *, at: datetime, most: int) -> list[Waiting]:
     """Return the leads that wait, those that are taken first before the others, and why nobody takes them now."""
-    leads = list(Lead.objects.waiting().select_related("contact", "company").best_first()[:most])
+    waiting = Lead.objects.waiting().select_related("contact", "company").annotate(since=waiting_since())
+    leads = list(waiting.best_first()[:most])
     tried: dict[UUID, set[int]] = defaultdict(set)
     had = Offer.objects.filter(lead__in=[lead.pk for lead in leads], round=F("lead__round"))
     for lead_id, manager_id in had.values_list("lead_id", "manager_id"):
@@ -218,7 +219,7 @@ def _waiting(roster: Roster, looked: Looked, stages: Mapping[int, Stage], *, at:
             title=str(lead),
             stage=title_of(stages[lead.stage_id]),
             trigger=roster.rules[lead.trigger_id].code,
-            minutes=age(at - lead.created_at),
+            minutes=age(at - lead.since),  # type: ignore[attr-defined]  # annotated
             why=_why(lead, roster.rules[lead.trigger_id], looked[lead.trigger_id][1], tried[lead.pk]),
         )
         for lead in leads

@@ -11,7 +11,7 @@ from reports.charts import Bar
 from reports.drawing import Drawing
 from reports.tables import Column, Shown, Table, ago, duration, local, number
 
-FILTERS = ()
+FILTERS = ("source", "trigger")
 REASONS = {
     "inactive": gettext_lazy("not active"),
     "paused": gettext_lazy("on a pause"),
@@ -28,8 +28,9 @@ REASONS = {
 
 
 def shown(asked: Asked) -> Shown:
-    found = queries.waiting(start=asked.start, end=asked.end)
-    reasons = queries.waiting_reasons(start=asked.start, end=asked.end) if found else []
+    start, end, narrowed = asked.start, asked.end, {"source": asked.source, "trigger": asked.trigger}
+    found = queries.waiting(start=start, end=end, **narrowed)
+    reasons = queries.waiting_reasons(start=start, end=end, **narrowed) if found else []
     triggers = names.triggers()
     oldest = min((row.oldest for row in found), default=None)
     said = [(str(REASONS.get(reason, reason)), leads, times) for reason, leads, times in reasons]

@@ -1,7 +1,7 @@
 """Tables, in the order of a lead's way."""
 
 from .crm import Company, Contact, Lead, LeadEvent, Load, Task, UnqualifiedLead
-from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, Undertaking
+from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, Undertaking, waiting_since
 from .handovers import HandedLead, HandOver
 from .identifiers import new_id
 from .imports import ImportRow, LeadExport, LeadImport
@@ -42,4 +42,5 @@ __all__ = [
     "Undertaking",
     "UnqualifiedLead",
     "new_id",
+    "waiting_since",
 ]

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Value
-from django.db.models.functions import Greatest
+from django.db.models import Exists, F, Max, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Manager, Pause
@@ -89,6 +89,15 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trigger}: {self.reason}"
+
+
+def waiting_since() -> Coalesce:
+    """Return since when a lead waits: since its last decision, for a sweep that finds nobody again writes none.
+
+    One that was taken while the registry was busy has no decision yet: since it came.
+    """
+    last = Decision.objects.filter(lead=OuterRef("pk")).order_by().values("lead").annotate(latest=Max("at"))
+    return Coalesce(Subquery(last.values("latest")), F("created_at"))
 
 
 class OfferQuerySet(models.QuerySet["Offer"]):

@@ -15,6 +15,7 @@ from accounts.services import pause_manager
 from reports import catalogue, tables
 from reports.charts import levels
 from reports.pages import waiting, workload
+from routing.services.stages import move_lead
 from tests.factories import (
     DAY,
     HOUR,
@@ -23,13 +24,17 @@ from tests.factories import (
     hold,
     make_account,
     make_contact,
+    make_lead,
     make_manager,
     make_schedule,
+    make_source,
     make_trigger,
+    stage,
     take,
     take_some,
 )
 from tests.reports.asking import asked, table
+from tests.reports.asking import tables as tables_of
 
 pytestmark = pytest.mark.django_db
 
@@ -193,6 +198,48 @@ def test_leads_that_came_on_other_days_are_left_out():
     take(at=MONDAY + DAY)
     [row] = table(waiting, "triggers", asked("2026-03-03", "2026-03-03", at=MONDAY + 2 * DAY))
     assert row[1] == 1
+
+
+def test_waiting_leads_are_those_of_the_source_and_the_trigger():
+    ann, bob = make_manager(), make_manager("bob")
+    first = make_trigger("first", members=[{"manager": ann, "limit": 0}])
+    make_trigger("second", members=[bob], on_stage="sales/accepted")
+    pause_manager(bob, at=MONDAY)
+    hotline = make_source("hotline", channel="phone")
+    take(source=hotline)
+    take()
+    take(stage="accepted")
+    for narrowed, triggers, reasons in (
+        ({}, [("first", 2), ("second", 1)], [("at the limit", 2, 2), ("on a pause", 1, 1)]),
+        ({"trigger": first.pk}, [("first", 2)], [("at the limit", 2, 2)]),
+        ({"source": hotline.pk}, [("first", 1)], [("at the limit", 1, 1)]),
+        ({"source": hotline.pk, "trigger": first.pk + 1}, [], []),
+    ):
+        found = tables_of(waiting, asked("2026-03-02", "2026-03-02", **narrowed))
+        assert [row[:2] for row in found["triggers"]] == triggers
+        assert found["reasons"] == reasons
+
+
+def test_the_form_narrows_waiting_leads_to_source_and_trigger(client, sue):
+    form = client.get("/reports/waiting/").context["form"]
+    assert {"source", "trigger"} <= set(form.fields)
+
+
+def test_a_lead_that_is_moved_begins_to_wait_when_it_is():
+    make_trigger("first", members=[make_manager()])
+    make_trigger("second", members=[{"manager": make_manager("bob"), "limit": 0}], on_stage="sales/accepted")
+    lead = take(at=MONDAY)
+    move_lead(lead.pk, stage("sales/accepted").pk, at=MONDAY + 9 * DAY)
+    question = asked("2026-03-02", "2026-03-02", at=MONDAY + 9 * DAY + HOUR)
+    [row] = table(waiting, "triggers", question)
+    assert row[3] == HOUR.total_seconds()
+
+
+def test_a_lead_that_nobody_decided_on_waits_since_it_came():
+    trigger = make_trigger(members=[make_manager()])
+    make_lead(state="waiting", trigger=trigger)
+    [row] = table(waiting, "triggers", asked("2026-03-02", "2026-03-02", at=MONDAY + HOUR))
+    assert row[3] == HOUR.total_seconds()
 
 
 # Charts

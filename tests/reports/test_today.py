@@ -7,14 +7,20 @@ from datetime import timedelta
 import pytest
 
 from accounts.services import pause_manager
-from reports.today import concerns
+from reports.today import concerns, today
 from routing import roster
+from routing.services.stages import move_lead
+from routing.services.sweep import sweep
 from tests.factories import (
+    DAY,
+    HOUR,
+    MINUTE,
     MONDAY,
     asking_acceptance,
     make_manager,
     make_schedule,
     make_trigger,
+    stage,
     take,
 )
 
@@ -73,3 +79,14 @@ def test_a_stage_is_not_covered_by_who_is_on_a_pause():
 def test_a_stage_is_not_covered_by_who_may_hold_no_lead(ann):
     make_trigger(members=[ann, {"manager": make_manager("bob"), "limit": 0}])
     assert words() == [f"Nobody is on duty for sales/new {GAP}."]
+
+
+def test_a_lead_waits_since_it_began_to_and_not_since_it_came():
+    make_trigger(members=[make_manager("ann")])
+    make_trigger("second", members=[{"manager": make_manager("bob"), "limit": 0}], on_stage="sales/accepted")
+    lead = take(at=MONDAY - 9 * DAY)
+    move_lead(lead.pk, stage("sales/accepted").pk, at=MONDAY)
+    assert today(roster.current(), at=MONDAY + 5 * MINUTE, late=LATE).board.waiting[0].minutes == 5
+    assert "1 lead waits over an hour." not in words(MONDAY + HOUR)
+    sweep(at=MONDAY + HOUR)  # finds nobody, and writes nothing
+    assert "1 lead waits over an hour." in words(MONDAY + HOUR + MINUTE)
