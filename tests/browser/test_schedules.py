@@ -43,6 +43,16 @@ def test_two_two_is_made_with_one_press(visit, phone):
     assert WorkSchedule.objects.get().cycle_days == TWO_TWO
 
 
+def test_today_is_a_cell_like_the_others_in_the_six_weeks(visit):
+    schedule = make_schedule()
+    make_manager("ann", schedule=schedule)
+    page = visit(user=make_supervisor()).open(f"/admin/accounts/workschedule/{schedule.pk}/change/")
+    page.locator("#lr-preview[data-ready] .lr-weeks td").first.wait_for()
+    assert page.locator(".lr-weeks td").evaluate_all(
+        "cells => [...new Set(cells.map(cell => getComputedStyle(cell).display))]"
+    ) == ["table-cell"]
+
+
 def test_two_two_is_drawn_with_the_mouse(visit):
     page = visit(user=make_supervisor()).open(ADD)
     page.get_by_label("Title").fill("Two two")
