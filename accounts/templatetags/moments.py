@@ -21,11 +21,16 @@ def moment(at: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str | Sa
     """Show the instant with its zone; "" for none. form: a date format, such as H:i."""
     if at is None:
         return ""
-    zones = zones_read_in.get()
-    own, account = shown(at, zones.own if zones else ZoneInfo("UTC"), form), _by_account(at, form)
+    own, account = _by_reader(at, form), _by_account(at, form)
     if not account:
         return format_html('<time datetime="{}">{}</time>', at.isoformat(), own)
     return format_html('<time datetime="{}">{} <small>({})</small></time>', at.isoformat(), own, account)
+
+
+def in_words(at: datetime, form: str = "SHORT_DATETIME_FORMAT") -> str:
+    """Return what `moment` shows as plain text, for sentences."""
+    own, account = _by_reader(at, form), _by_account(at, form)
+    return f"{own} ({account})" if account else own
 
 
 @register.filter
@@ -35,6 +40,11 @@ def here(at: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str:
         return ""
     own, account = formats.date_format(timezone.localtime(at), form, use_l10n=True), _by_account(at, form)
     return f"{own} ({account})" if account else own
+
+
+def _by_reader(at: datetime, form: str) -> str:
+    zones = zones_read_in.get()
+    return shown(at, zones.own if zones else ZoneInfo("UTC"), form)
 
 
 def _by_account(at: datetime, form: str) -> str:

@@ -17,18 +17,19 @@ from django.urls import NoReverseMatch, path, reverse
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, pgettext_lazy
+from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from accounts import agenda, calendars, clock, feeds, periods
 from accounts.admin import ManagerAdmin as AccountsManagerAdmin
 from accounts.models import Manager
 from accounts.roles import may_edit_user
-from accounts.templatetags.moments import duration, shown
+from accounts.templatetags.moments import duration, in_words
 from leadrouter.admin_theme import AutocompleteFilter, CheckboxInput, Select, UncountedPaginator, display
 
 from ..api.duty import manager_documents
 from ..engine import LEAD
 from ..exceptions import Refused
+from ..histories import name_of
 from ..models import Trigger
 from ..roster import MemberFacts, Roster, current
 from ..services.off_boarding import Farewell, off_board, places_of
@@ -48,7 +49,7 @@ class Glance:
     balances: Sequence[tuple[str, float]]
 
 
-def glances(managers: Sequence[Manager], *, at: datetime, zone: Any) -> dict[int, Glance]:
+def glances(managers: Sequence[Manager], *, at: datetime) -> dict[int, Glance]:
     """Return what there is to see of each, in a fixed number of queries."""
     roster = current()
     documents = manager_documents([m.user.email for m in managers], roster, at=None, now=at)
@@ -59,13 +60,13 @@ def glances(managers: Sequence[Manager], *, at: datetime, zone: Any) -> dict[int
             if member.limit is not None:
                 limits.setdefault(member.manager, set()).add(member.limit)
     return {
-        m.pk: _glance(m, by_email[m.user.email], limits.get(m.pk, set()), at=at, zone=zone)
+        m.pk: _glance(m, by_email[m.user.email], limits.get(m.pk, set()), at=at)
         for m in managers
         if m.user.email in by_email
     }
 
 
-def _glance(manager: Manager, document: dict[str, Any], limits: set[int], *, at: datetime, zone: Any) -> Glance:
+def _glance(manager: Manager, document: dict[str, Any], limits: set[int], *, at: datetime) -> Glance:
     reason = document["reason"]
     until = {"paused": document["paused_until"], "off_duty": document["next_start"]}.get(reason or "")
     words = {
@@ -75,7 +76,7 @@ def _glance(manager: Manager, document: dict[str, Any], limits: set[int], *, at:
         "off_duty": _now("off duty"),
     }.get(reason, reason)
     if until:
-        then = shown(datetime.fromisoformat(until), zone, "SHORT_DATETIME_FORMAT")
+        then = in_words(datetime.fromisoformat(until))
         words = _now("%(state)s until %(instant)s") % {"state": words, "instant": then}
     return Glance(
         reason=reason,
@@ -103,7 +104,6 @@ class ManagerAdmin(AccountsManagerAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         parent = super().get_changelist(request, **kwargs)
-        zone = request.zones.own  # type: ignore[attr-defined]
 
         class WithGlances(parent):  # type: ignore[misc, valid-type]
             """Looks at all managers of the page at once."""
@@ -113,7 +113,7 @@ class ManagerAdmin(AccountsManagerAdmin):
             def get_results(self, request: HttpRequest) -> None:
                 super().get_results(request)
                 rows: list[Any] = list(self.result_list)
-                found = glances(rows, at=clock.now(), zone=zone)
+                found = glances(rows, at=clock.now())
                 for row in rows:
                     row.glance = found.get(row.pk)
                 self.result_list = rows
@@ -163,7 +163,7 @@ class ManagerAdmin(AccountsManagerAdmin):
         manager = self.get_object(request, object_id)
         context: dict[str, Any] = {}
         if manager is not None and request.method == "GET":
-            found = glances([manager], at=clock.now(), zone=request.zones.own)  # type: ignore[attr-defined]
+            found = glances([manager], at=clock.now())
             context = {"glance": found.get(manager.pk), "limits": limits_of(manager)}
             if self.has_change_permission(request, manager):
                 context["feed"] = request.build_absolute_uri(feeds.feed_path(manager))
@@ -340,7 +340,7 @@ def calendar_choices(roster: Roster) -> list[tuple[str, str]]:
     triggers = [
         (f"trigger:{t.code}", _now("Trigger %(code)s") % {"code": t.code}) for t in Trigger.objects.order_by("code")
     ]
-    staffed = {rule.stage for rule in roster.rules.values()}
+    staffed = {rule.stage for rule in roster.rules.values() if rule.on}
     stages = [
         (f"stage:{stage.path}", _now("Stage %(path)s") % {"path": stage.path})
         for stage in roster.stages.values()
@@ -355,7 +355,8 @@ def duties_of(of: str, roster: Roster) -> tuple[list[tuple[int, int | None]], st
     rules = [
         rule
         for rule in roster.rules.values()
-        if (kind == "trigger" and rule.code == name) or (kind == "stage" and roster.stages[rule.stage].path == name)
+        if (kind == "trigger" and rule.code == name)
+        or (kind == "stage" and rule.on and roster.stages[rule.stage].path == name)
     ]
     if rules:
         members = {(m.manager, m.schedule) for rule in rules for m in rule.members if _takes_part(m, roster)}
@@ -393,9 +394,34 @@ def week_of(duties: Sequence[tuple[int, int | None]], roster: Roster, monday: da
         "days": days[:7],
         "people": people,
         "coverage": [(day, _columns(counted, most, start, end)) for day, start, end in spans],
+        "always": _always_on_duty(duties, stretches, roster, edges),
         "gaps": [(start.astimezone(roster.zone), end.astimezone(roster.zone)) for start, end in gaps],
         "most": most,
     }
+
+
+def _always_on_duty(
+    duties: Sequence[tuple[int, int | None]],
+    stretches: Sequence[Sequence[agenda.Stretch]],
+    roster: Roster,
+    edges: Sequence[datetime],
+) -> str:
+    """Say who is on duty all week for want of a schedule, so that no gap can show; "" for nobody."""
+    whole = [(edges[0], edges[-1])]
+    without = set(Manager.objects.filter(schedule=None).values_list("pk", flat=True))
+    names = [
+        name_of(manager, roster)
+        for (manager, schedule), work in zip(duties, stretches, strict=True)
+        if schedule is None and manager in without and list(work) == whole
+    ]
+    if not names:
+        return ""
+    words = ngettext(
+        "%(names)s has no schedule and is always on duty.",
+        "%(names)s have no schedule and are always on duty.",
+        len(names),
+    )
+    return words % {"names": pgettext("between names", ", ").join(names)}
 
 
 def _columns(

@@ -9,9 +9,10 @@ import pytest
 from django.test import Client
 
 from accounts import clock
+from accounts.models import Manager
 from accounts.schedules import WEEKDAYS
 from accounts.services import pause_manager
-from routing.admin.managers import duties_of, week_of
+from routing.admin.managers import calendar_choices, duties_of, week_of
 from routing.exceptions import Conflict
 from routing.models import ApiKey, Member, Trigger
 from routing.roster import current
@@ -78,6 +79,18 @@ def test_the_list_asks_as_much_of_one_as_of_many(sue, django_assert_max_num_quer
         assert sue.get(MANAGERS).content.decode().count("m0") >= 25  # a page
 
 
+def test_until_when_somebody_is_away_has_the_accounts_time_beside_it(client):
+    make_account(time_zone="Europe/Madrid")
+    sue = make_supervisor()
+    Manager.objects.create(user=sue, time_zone="America/New_York", active=False)
+    ann = make_manager("ann")
+    pause_manager(ann, at=clock.now(), minutes=60)
+    client.force_login(sue)
+    for address in (MANAGERS, f"{MANAGERS}{ann.pk}/change/"):
+        page = words(client.get(address).content.decode())
+        assert re.search(r"paused until [^()]* E[SD]T \([^()]* CES?T\)", page)
+
+
 # The team's calendar
 
 
@@ -116,6 +129,47 @@ def test_the_calendar_of_a_trigger_has_its_members_by_the_schedules_they_have_th
     assert "March 2, 2026" in page
     for nonsense in ("?week=tomorrow", "?week=2026-99-99", "?week=0001-01-01", "?of=trigger:none", "?of=%00"):
         assert sue.get(f"{MANAGERS}calendar/{nonsense}").status_code == 200
+
+
+def test_members_of_a_trigger_that_is_switched_off_cover_no_stage():
+    ann, bob = make_manager("ann"), make_manager("bob")
+    make_trigger(members=[ann])
+    make_trigger("off", members=[bob], on=[])
+    make_trigger("idle", members=[bob], on=[], on_stage="sales/accepted")
+    roster = current()
+    assert duties_of("stage:sales/new", roster)[0] == [(ann.pk, None)]
+    assert duties_of("trigger:off", roster)[0] == [(bob.pk, None)]
+    choices = [value for value, _label in calendar_choices(roster)]
+    assert "stage:sales/new" in choices
+    assert "stage:sales/accepted" not in choices
+
+
+def test_the_calendar_says_who_is_always_on_duty_for_want_of_a_schedule(sue):
+    ann, bob = make_manager("ann"), make_manager("bob", schedule=make_schedule())
+    assert "Ann has no schedule and is always on duty." in words(sue.get(f"{MANAGERS}calendar/").content.decode())
+    make_trigger("late", members=[bob])
+    assert "no schedule" not in words(sue.get(f"{MANAGERS}calendar/?of=trigger:late").content.decode())
+    make_exception(ann, on=date(2026, 3, 4))
+    page = words(sue.get(f"{MANAGERS}calendar/?week=2026-03-02").content.decode())
+    assert "no schedule" not in page
+
+
+def test_all_hours_of_the_calendar_are_the_accounts_and_that_is_said_to_who_lives_elsewhere(client):
+    make_account(time_zone="Europe/Madrid")
+    sue = make_supervisor()
+    make_manager("ann", schedule=make_schedule())
+    client.force_login(sue)
+    told = (
+        "All hours of this calendar are those of Europe/Madrid, the account's zone, and not of America/New_York, yours."
+    )
+    page = words(client.get(f"{MANAGERS}calendar/?week=2026-03-02").content.decode())
+    assert told not in page
+    Manager.objects.create(user=sue, time_zone="America/New_York", active=False)
+    elsewhere = words(client.get(f"{MANAGERS}calendar/?week=2026-03-02").content.decode())
+    assert told in elsewhere
+    gap = "Mon 2 Mar, 00:00 – Mon 2 Mar, 09:00"
+    assert gap in page
+    assert gap in elsewhere
 
 
 def test_who_may_not_see_managers_sees_no_calendar(client):
