@@ -45,7 +45,10 @@ RANGED = [
         code="fairness",
         permission="reports.view_fairness",
         title=_("Fairness"),
-        about=_("Leads received against leads due, by manager and registry, and how far apart they ever were."),
+        about=_(
+            "Leads received against leads due, by manager and registry, and how far apart they were "
+            "at the end of each day, week or month."
+        ),
         shown=fairness.shown,
         filters=fairness.FILTERS,
     ),

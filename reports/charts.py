@@ -1,14 +1,26 @@
-"""Bars, lines and heat maps as drawings. Pure: numbers and words in, shapes out."""
+"""Bars, lines and heat maps as drawings, each for a desk and for a phone. Pure: numbers and words in, shapes out."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from .drawing import FAINT, TRACK, Box, Drawing, Line, Shape, Text
 
-WIDTH = 760.0
-LABELS = 190.0  # width of the names on the left
-SAID = 96.0  # width of what is said on the right
-ROW = 32.0
+
+class Sheet(NamedTuple):
+    """The measures of a chart, so that its writing can be read where the sheet is shown."""
+
+    width: float
+    labels: float  # width of the names on the left; 0: they stand above their bars
+    row: float
+    cell: tuple[float, float]  # of a heat map: width and height
+    gap: float
+
+
+WIDE = Sheet(width=760, labels=190, row=32, cell=(26, 26), gap=3)
+NARROW = Sheet(width=330, labels=0, row=46, cell=(10, 20), gap=1)
+LETTER = 6.4  # how wide a letter of size 12 is, about
+THICK = 18.0  # a bar
 HUES = ("lilac", "blue", "yellow", "red", "green")
 LONGEST_NAME = 26
 
@@ -49,94 +61,114 @@ class Axis:
     every: int = field(default=1)  # how many stand between two that are written
 
 
+def on_both(draw: Callable[[Sheet], Drawing]) -> Drawing:
+    """Return the drawing as it is made for a desk, with the one for a phone."""
+    return replace(draw(WIDE), narrow=draw(NARROW))
+
+
 def bars(lines: Sequence[Bar], *, title: str, keys: Sequence[Key] = (), largest: float | None = None) -> Drawing:
     """Return horizontal bars, one below the other."""
     reach = largest or max((_reach(bar) for bar in lines), default=0) or 1
-    scale = (WIDTH - LABELS - SAID) / reach
-    top = 36.0 if keys else 8.0
-    shapes = [
-        *_legend(keys, x=LABELS),
-        *(shape for n, bar in enumerate(lines) for shape in _bar(bar, top + n * ROW, scale)),
-    ]
-    return Drawing(width=WIDTH, height=top + len(lines) * ROW + 4, shapes=shapes, title=title)
+
+    def draw(sheet: Sheet) -> Drawing:
+        right = sheet.width - 14 - 7 * max((len(bar.said) for bar in lines), default=0)
+        shapes, top = _legend(keys, sheet, x=sheet.labels)
+        for n, bar in enumerate(lines):
+            shapes += _bar(bar, sheet, top + n * sheet.row, right, reach)
+        return Drawing(width=sheet.width, height=top + len(lines) * sheet.row + 4, shapes=shapes, title=title)
+
+    return on_both(draw)
 
 
 def _reach(bar: Bar) -> float:
     return max(sum(value for _, value in bar.parts), bar.mark or 0, bar.interval[1] if bar.interval else 0)
 
 
-def _bar(bar: Bar, y: float, scale: float) -> Iterator[Shape]:
-    middle = y + ROW / 2
-    yield Text(x=LABELS - 10, y=middle + 4, text=shortened(bar.name), anchor="end", size=13)
-    yield Box(x=LABELS, y=y + 7, width=WIDTH - LABELS - SAID, height=ROW - 14, rounded=3, opacity=0.06)
-    x = LABELS
+def _bar(bar: Bar, sheet: Sheet, y: float, right: float, reach: float) -> Iterator[Shape]:
+    left, y = sheet.labels, y + sheet.row - 25
+    scale = (right - left) / reach
+    middle = y + THICK / 2
+    if left:
+        yield Text(x=left - 10, y=middle + 4, text=shortened(bar.name), anchor="end", size=13)
+    else:
+        yield Text(x=0, y=y - 7, text=shortened(bar.name, 40), size=13)
+    yield Box(x=left, y=y, width=right - left, height=THICK, rounded=3, opacity=0.06)
+    x = left
     for color, value in bar.parts:
         width = max(0.0, value * scale)
-        yield Box(x=x, y=y + 7, width=width, height=ROW - 14, color=color, rounded=3, title=f"{bar.name}: {bar.said}")
+        yield Box(x=x, y=y, width=width, height=THICK, color=color, rounded=3, title=f"{bar.name}: {bar.said}")
         x += width
     if bar.interval:
-        low, high = (LABELS + edge * scale for edge in bar.interval)
+        low, high = (left + edge * scale for edge in bar.interval)
         yield Line(points=[(low, middle), (high, middle)], width=2)
         for edge in (low, high):
             yield Line(points=[(edge, middle - 5), (edge, middle + 5)], width=2)
     if bar.mark is not None:
-        at = LABELS + bar.mark * scale
-        yield Line(points=[(at, y + 3), (at, y + ROW - 3)], width=2.5)
-    yield Text(x=WIDTH - SAID + 10, y=middle + 4, text=bar.said, size=13)
+        at = left + bar.mark * scale
+        yield Line(points=[(at, y - 4), (at, y + THICK + 4)], width=2.5)
+    yield Text(x=right + 10, y=middle + 4, text=bar.said, size=13)
 
 
-def _legend(keys: Sequence[Key], *, x: float) -> Iterator[Shape]:
+def _legend(keys: Sequence[Key], sheet: Sheet, *, x: float) -> tuple[list[Shape], float]:
+    """Return what the colours stand for, in as many lines as it takes, and how far down it reaches."""
+    shapes: list[Shape] = []
+    left, y = x, 8.0
     for key in keys:
-        yield Box(x=x, y=8, width=12, height=12, rounded=3, color=key.color)
-        yield Text(x=x + 18, y=18, text=key.name, size=12, opacity=FAINT)
-        x += 32 + 6.2 * len(key.name)
+        width = 18 + LETTER * len(key.name)
+        if x > left and x + width > sheet.width:
+            x, y = left, y + 20
+        shapes.append(Box(x=x, y=y, width=12, height=12, rounded=3, color=key.color))
+        shapes.append(Text(x=x + 18, y=y + 10, text=key.name, size=12, opacity=FAINT))
+        x += width + 14
+    return shapes, y + 28 if keys else 8.0
 
 
-def shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+def shortened(name: str, longest: int = LONGEST_NAME) -> str:
+    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 # Lines
 
-LEFT, RIGHT, TOP, HEIGHT = 46.0, 12.0, 36.0, 200.0
+LEFT, RIGHT, HEIGHT = 46.0, 12.0, 200.0
 
 
 def lines(series: Sequence[Series], *, along: Axis, title: str, steps: Sequence[tuple[float, str]]) -> Drawing:
     """Return lines over time. steps: the levels that are drawn across, from the lowest, each with what it says."""
     low, high = steps[0][0], steps[-1][0]
-    shapes = [
-        *_legend([Key(name=shortened(one.name), color=one.color) for one in series], x=LEFT),
-        *_levels(steps, low, high),
-        *_along(along),
-        *(
-            Line(points=[(_x(n, len(along.names)), _y(v, low, high)) for n, v in enumerate(one.values)],
-                 color=one.color, width=2.5)
-            for one in series
-        ),
-    ]  # fmt: skip
-    return Drawing(width=WIDTH, height=TOP + HEIGHT + 28, shapes=shapes, title=title)
+    keys = [Key(name=shortened(one.name, 40), color=one.color) for one in series]
+
+    def draw(sheet: Sheet) -> Drawing:
+        shapes, top = _legend(keys, sheet, x=LEFT)
+
+        def y(value: float) -> float:
+            return top + HEIGHT * (high - value) / ((high - low) or 1)
+
+        for level, said in steps:
+            points = [(LEFT, y(level)), (sheet.width - RIGHT, y(level))]
+            shapes.append(Line(points=points, opacity=0.5 if level == 0 else 0.15))
+            shapes.append(Text(x=LEFT - 8, y=y(level) + 4, text=said, size=12, anchor="end", opacity=FAINT))
+        shapes += _along(along, sheet, top + HEIGHT + 20)
+        for one in series:
+            points = [(_x(n, along, sheet), y(value)) for n, value in enumerate(one.values)]
+            shapes.append(Line(points=points, color=one.color, width=2.5))
+        return Drawing(width=sheet.width, height=top + HEIGHT + 28, shapes=shapes, title=title)
+
+    return on_both(draw)
 
 
-def _x(number: int, count: int) -> float:
-    return LEFT + (WIDTH - LEFT - RIGHT) * (number + 0.5) / max(count, 1)
+def _x(number: int, along: Axis, sheet: Sheet) -> float:
+    return LEFT + (sheet.width - LEFT - RIGHT) * (number + 0.5) / max(len(along.names), 1)
 
 
-def _y(value: float, low: float, high: float) -> float:
-    return TOP + HEIGHT * (high - value) / ((high - low) or 1)
-
-
-def _levels(steps: Sequence[tuple[float, str]], low: float, high: float) -> Iterator[Shape]:
-    for level, said in steps:
-        y = _y(level, low, high)
-        yield Line(points=[(LEFT, y), (WIDTH - RIGHT, y)], opacity=0.5 if level == 0 else 0.15)
-        yield Text(x=LEFT - 8, y=y + 4, text=said, size=12, anchor="end", opacity=FAINT)
-
-
-def _along(along: Axis) -> Iterator[Shape]:
+def _along(along: Axis, sheet: Sheet, y: float) -> Iterator[Shape]:
+    """Yield as many names as stand side by side and can be read."""
+    widest = LETTER * max((len(name) for name in along.names), default=0)
+    room = (sheet.width - LEFT - RIGHT) / max(len(along.names), 1)
+    every = max(along.every, int((widest + 16) // room) + 1)
     for number, name in enumerate(along.names):
-        if number % along.every == 0:
-            x = _x(number, len(along.names))
-            yield Text(x=x, y=TOP + HEIGHT + 20, text=name, size=12, anchor="middle", opacity=FAINT)
+        x = _x(number, along, sheet)
+        if number % every == 0 and x + widest / 2 <= sheet.width:
+            yield Text(x=x, y=y, text=name, size=12, anchor="middle", opacity=FAINT)
 
 
 def levels(lowest: float, highest: float) -> list[float]:
@@ -149,7 +181,6 @@ def levels(lowest: float, highest: float) -> list[float]:
 
 # Heat maps
 
-CELL = 26.0
 NAMES = 84.0
 
 
@@ -158,21 +189,29 @@ def heat(
 ) -> Drawing:
     """Return a field of cells, the deeper the larger their value. cells: (row, column) -> value, what it says."""
     largest = max((value for value, _ in cells.values()), default=0) or 1
-    shapes: list[Shape] = []
-    for row, name in enumerate(down):
-        y = 6 + row * CELL
-        shapes.append(Text(x=NAMES - 10, y=y + CELL / 2 + 4, text=name, size=12, anchor="end"))
-        for column in range(len(across.names)):
-            value, said = cells.get((row, column), (None, ""))
-            shapes.append(_cell(NAMES + column * CELL, y, None if value is None else value / largest, said))
-    for column, name in enumerate(across.names):
-        if column % across.every == 0:
-            x = NAMES + column * CELL + (CELL - 3) / 2
-            shapes.append(Text(x=x, y=22 + len(down) * CELL, text=name, size=12, anchor="middle", opacity=FAINT))
-    return Drawing(width=NAMES + len(across.names) * CELL, height=30 + len(down) * CELL, shapes=shapes, title=title)
+
+    def draw(sheet: Sheet) -> Drawing:
+        width, height = sheet.cell
+        shapes: list[Shape] = []
+        for row, name in enumerate(down):
+            y = 6 + row * height
+            shapes.append(Text(x=NAMES - 10, y=y + height / 2 + 4, text=name, size=12, anchor="end"))
+            for column in range(len(across.names)):
+                value, said = cells.get((row, column), (None, ""))
+                depth = None if value is None else value / largest
+                shapes.append(_cell(NAMES + column * width, y, depth, said, sheet))
+        for column, name in enumerate(across.names):
+            if column % across.every == 0:
+                x, y = NAMES + column * width + (width - sheet.gap) / 2, 22 + len(down) * height
+                shapes.append(Text(x=x, y=y, text=name, size=12, anchor="middle", opacity=FAINT))
+        right, bottom = NAMES + len(across.names) * width, len(down) * height
+        return Drawing(width=right, height=30 + bottom, shapes=shapes, title=title)
+
+    return on_both(draw)
 
 
-def _cell(x: float, y: float, depth: float | None, said: str) -> Box:
+def _cell(x: float, y: float, depth: float | None, said: str, sheet: Sheet) -> Box:
     """Return one cell; depth: from 0 to 1, None where there is nothing."""
     color, opacity = ("text", TRACK / 2) if depth is None else ("blue", 0.15 + 0.85 * depth)
-    return Box(x=x, y=y, width=CELL - 3, height=CELL - 3, rounded=4, color=color, opacity=opacity, title=said)
+    width, height = (side - sheet.gap for side in sheet.cell)
+    return Box(x=x, y=y, width=width, height=height, rounded=sheet.gap + 1, color=color, opacity=opacity, title=said)

@@ -83,3 +83,4 @@ class Drawing:
     height: float
     shapes: Sequence[Shape]
     title: str
+    narrow: "Drawing | None" = None  # the same for a phone, where this one would be too wide

@@ -134,7 +134,7 @@ def _lines(
     return [
         charts.lines(
             series,
-            along=Axis(names=ends, every=max(1, len(ends) // 8)),
+            along=Axis(names=ends),
             steps=[(level, signed(level) if level else "0") for level in charts.levels(min(values), max(values))],
             title=_("Due less received over time, of those who were furthest away"),
         )

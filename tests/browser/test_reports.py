@@ -86,6 +86,8 @@ def test_each_report_over_a_range_is_well_made(visit, busy_week, phone, dark):
         page = visitor.open(f"/reports/{report.code}/?first=2026-03-02&last=2026-03-09")
         page.get_by_role("heading", name=str(report.title), level=1).wait_for()
         assert page.locator("table.numbers tbody tr").count() > 0, report.code
+        hidden = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth).length"
+        assert page.locator(".chart .scroll").evaluate_all(hidden) == 0, report.code  # the values stand at the end
         visitor.assert_well_made(f"report-{report.code}")
 
 
