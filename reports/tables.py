@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
@@ -51,12 +50,14 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "signed": signed,
     "percent": percent,
     "duration": duration,
+    "instant": lambda value: date_format(value, "SHORT_DATETIME_FORMAT"),  # in the zone that it carries
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     heading: str
+    code: str = ""  # the heading for programs, where it is another
     kind: str = "text"  # of KINDS
     absent: str = ""  # what None says; else that there is no data
 
@@ -90,11 +91,11 @@ class Shown:
     tables: Sequence[Table]
     charts: Sequence[Drawing] = ()
     facts: Sequence[tuple[str, str]] = field(default=())  # name and figure, above all
+    empty: bool = False  # the rows that there are say 0
 
-
-def local(at: datetime, zone: ZoneInfo) -> str:
-    """Return the instant as it stands on the clocks of the zone."""
-    return date_format(at.astimezone(zone), "SHORT_DATETIME_FORMAT")
+    @property
+    def nothing(self) -> bool:
+        return self.empty or not (self.charts or any(table.rows for table in self.tables))
 
 
 def ago(at: datetime, now: datetime) -> float:

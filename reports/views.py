@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -61,28 +61,30 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @page_of(catalogue.SOURCES)
 def sources(request: HttpRequest) -> HttpResponse:
-    form = PeriodForm(request.GET)
-    ring = _ring(form)
-    context = {"form": form, "ring": ring, "periods": PERIODS, **_steps(ring), "query": _query(ring), "page": "reports"}
-    return render(request, "reports/sources.html", context, status=200 if form.is_valid() else 400)
+    return _sources(request, PeriodForm(request.GET))
 
 
 @page_of(catalogue.SOURCES)
 def sources_svg(request: HttpRequest) -> HttpResponse:
-    card = _readable_ring(request).card
-    return render(request, "reports/sources.svg", {"drawing": card}, content_type="image/svg+xml")
+    form = PeriodForm(request.GET)
+    if not form.is_valid():
+        return _sources(request, form)
+    return render(request, "reports/sources.svg", {"drawing": _ring(form).card}, content_type="image/svg+xml")
 
 
 @page_of(catalogue.SOURCES)
 def sources_png(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(png(_readable_ring(request).card), content_type="image/png")
-
-
-def _readable_ring(request: HttpRequest) -> Ring:
     form = PeriodForm(request.GET)
     if not form.is_valid():
-        raise BadRequest("No such period.")
-    return _ring(form)
+        return _sources(request, form)
+    return HttpResponse(png(_ring(form).card), content_type="image/png")
+
+
+def _sources(request: HttpRequest, form: PeriodForm) -> HttpResponse:
+    """Show the page; for a form that cannot be read what is wrong with it, and the present day."""
+    ring = _ring(form)
+    context = {"form": form, "ring": ring, "periods": PERIODS, **_steps(ring), "query": _query(ring), "page": "reports"}
+    return render(request, "reports/sources.html", context, status=200 if form.is_valid() else 400)
 
 
 def _ring(form: PeriodForm) -> Ring:
@@ -152,14 +154,12 @@ def _shown(report: catalogue.Ranged, form: AskedForm, at: datetime, zone: ZoneIn
 def ranged_csv(report: catalogue.Ranged) -> View:
     """Return the tables of the report as CSV: the one that `table` names, or the first.
 
-    Who asks too much is answered with the page, where they can ask for less.
+    Who asks too much, or what cannot be read, is answered with the page, where they can ask for something else.
     """
 
     @page_of(report)
     def csv(request: HttpRequest) -> HttpResponse:
         form, at, zone = _asked(request, report)
-        if not form.is_valid():
-            raise BadRequest("No such range.")
         shown, status = _shown(report, form, at, zone)
         if shown is None:
             return _page(request, report, form, shown, zone, status)
@@ -167,7 +167,7 @@ def ranged_csv(report: catalogue.Ranged) -> View:
         table = next((table for table in shown.tables if table.code == code), None)
         if table is None:
             raise Http404
-        lines = csv_lines([column.heading for column in table.columns], table.rows)
+        lines = csv_lines([column.code or column.heading for column in table.columns], table.rows)
         response = HttpResponse(lines, content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{report.code}-{table.code}.csv"'
         return response

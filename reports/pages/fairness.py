@@ -94,12 +94,13 @@ def _table(found: Sequence[Standing], managers: dict[int, str], registries: dict
 
 def _over_time(found: Sequence[Standing], called: dict[tuple[int, int], str], days: Sequence[datetime.date]) -> Table:
     aimed = [s for s in found if s.due is not None]
+    ends = [day - datetime.timedelta(days=1) for day in days[1:]]
     return Table(
         code="time",
         caption=_("Due less received since the start, at the end of each day, week or month"),
         columns=[
             Column(heading=pgettext("column", "Manager")),
-            *(Column(heading=_short(day - datetime.timedelta(days=1)), kind="signed") for day in days[1:]),
+            *(Column(heading=_short(day), code=day.isoformat(), kind="signed") for day in ends),
         ],
         rows=[(called[s.registry, s.manager], *s.distances) for s in aimed],
     )

@@ -45,8 +45,13 @@ def shown(asked: Asked) -> Shown:
                 pgettext("column", "Trigger"),
                 _counted(found, lambda row: triggers[row.trigger]),
             ),
-            _pairs("times", _("How often a lead was offered"), _("Offers of the lead"), times.items()),
-            _pairs("reasons", _("Why managers declined"), _("Reason"), reasons),
+            _pairs(
+                "times",
+                _("How often a lead was offered"),
+                (_("Offers of the lead"), pgettext("column", "Leads")),
+                times.items(),
+            ),
+            _pairs("reasons", _("Why managers declined"), (_("Reason"), _("Offers")), reasons),
         ],
     )
 
@@ -89,8 +94,8 @@ def _table(code: str, caption: str, first: str, counts: Mapping[str, Counter[str
     )
 
 
-def _pairs(code: str, caption: str, first: str, rows: Iterable[tuple[object, int]]) -> Table:
-    columns = [Column(heading=first), Column(heading=pgettext("column", "Leads"), kind="count")]
+def _pairs(code: str, caption: str, headings: tuple[str, str], rows: Iterable[tuple[object, int]]) -> Table:
+    columns = [Column(heading=headings[0]), Column(heading=headings[1], kind="count")]
     return Table(code=code, caption=caption, columns=columns, rows=list(rows))
 
 

@@ -40,6 +40,7 @@ def shown(asked: Asked) -> Shown:
         duties=_duties(asked.start, horizon) if asked.clock == "working" else None,
     )
     whole = found.whole[asked.measure]
+    steps = {str(name): found.whole[code] for code, name in MEASURES}
     return Shown(
         facts=[
             (_("Leads that arrived"), str(found.arrived)),
@@ -47,9 +48,10 @@ def shown(asked: Asked) -> Shown:
             (pgettext("figure", "90th percentile"), _said(whole.p90)),
             (_("Within the target"), percent(whole.within / whole.leads) if whole.leads else _nothing()),
         ],
+        empty=not found.arrived,
         charts=[_heat(found.by_hour)] if found.by_hour else [],
         tables=[
-            _table("steps", _("By step"), pgettext("column", "Step"), {str(n): found.whole[c] for c, n in MEASURES}),
+            _table("steps", _("By step"), pgettext("column", "Step"), steps),
             _table("sources", _("By source"), pgettext("column", "Source"), _named(found.by_source, names.sources())),
             _table(
                 "managers", _("By manager"), pgettext("column", "Manager"), _named(found.by_manager, names.managers())

@@ -9,7 +9,7 @@ from reports import charts, names, queries
 from reports.asked import Asked
 from reports.charts import Bar
 from reports.drawing import Drawing
-from reports.tables import Column, Shown, Table, ago, duration, local, number
+from reports.tables import Column, Shown, Table, ago, duration, number
 
 FILTERS = ("source", "trigger")
 REASONS = {
@@ -57,11 +57,11 @@ def shown(asked: Asked) -> Shown:
                 columns=[
                     Column(heading=pgettext("column", "Trigger")),
                     Column(heading=pgettext("column", "Leads"), kind="count"),
-                    Column(heading=_("Oldest since")),
+                    Column(heading=_("Oldest since"), kind="instant"),
                     Column(heading=_("Longest wait"), kind="duration"),
                 ],
                 rows=[
-                    (triggers[row.trigger], row.leads, local(row.oldest, asked.zone), ago(row.oldest, asked.at))
+                    (triggers[row.trigger], row.leads, row.oldest.astimezone(asked.zone), ago(row.oldest, asked.at))
                     for row in found
                 ],
             ),

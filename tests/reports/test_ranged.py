@@ -84,7 +84,7 @@ def test_each_report_is_shown_and_taken_home_in_few_statements(client, sue, repo
     for one in page.context["shown"].tables:
         answer = client.get(f"/reports/{report.code}.csv?{query}&table={one.code}")
         rows = list(csv.reader(StringIO(answer.content.decode("utf-8-sig"))))
-        assert rows[0] == [column.heading for column in one.columns]
+        assert rows[0] == [column.code or column.heading for column in one.columns]
         assert len(rows) == len(one.rows) + 1
         assert f'filename="{report.code}-{one.code}.csv"' in answer.headers["Content-Disposition"]
 
@@ -110,7 +110,10 @@ def test_a_question_that_cannot_be_read_is_refused(client, sue, query):
     page = client.get(f"/reports/response/?{query}")
     assert page.status_code == 400
     assert 'class="errors"' in page.content.decode()
-    assert client.get(f"/reports/response.csv?{query}").status_code == 400
+    taken = client.get(f"/reports/response.csv?{query}")
+    assert taken.status_code == 400
+    assert 'class="errors"' in taken.content.decode()
+    assert 'action="/reports/response"' in taken.content.decode()
 
 
 def test_without_a_range_it_is_the_last_thirty_days_of_the_account(client, sue):
@@ -118,6 +121,29 @@ def test_without_a_range_it_is_the_last_thirty_days_of_the_account(client, sue):
     form = client.get("/reports/waiting/").context["form"]
     first, last = form.cleaned_data["first"], form.cleaned_data["last"]
     assert (last - first).days == 29
+
+
+def test_instants_and_dates_are_for_programs_in_a_csv(client, sue):
+    make_account(time_zone="Europe/Madrid")
+    make_trigger("first", members=[{"manager": make_manager(), "limit": 0}])
+    make_trigger("second", members=[make_manager("bob")], on_stage="sales/accepted")
+    take(at=MONDAY)
+    take(at=MONDAY, stage="accepted")
+    query = "first=2026-03-02&last=2026-03-03"
+    page = client.get(f"/reports/waiting/?{query}").content.decode()
+    assert "03/02/2026 11 a.m." in page
+    assert '"2026-03-02T11:00:00+01:00"' in client.get(f"/reports/waiting.csv?{query}&table=triggers").content.decode()
+    over_time = client.get(f"/reports/fairness.csv?{query}&table=time").content.decode("utf-8-sig")
+    assert over_time.splitlines()[0] == '"Manager","2026-03-02","2026-03-03"'
+    assert "March 2" in client.get(f"/reports/fairness/?{query}").content.decode()
+
+
+def test_a_table_is_not_nothing(client, sue):
+    make_trigger(members=[make_manager()])
+    take()  # assigned, and not to be accepted: no chart
+    page = client.get("/reports/response/?first=2026-03-02&last=2026-03-02").content.decode()
+    assert "arrival to assignment" in page[page.index("By step") :]
+    assert "There is nothing to show" not in page
 
 
 # Workload

@@ -263,9 +263,14 @@ def test_the_page_says_why_there_is_no_ring(client, sue):
 
 @pytest.mark.parametrize("query", ["period=year", "date=yesterday", "date=1066-10-14", "date=9999-12-31"])
 def test_a_period_that_cannot_be_read_is_refused(client, sue, query):
-    assert client.get(f"/reports/sources/?{query}").status_code == 400
-    assert client.get(f"/reports/sources.svg?{query}").status_code == 400
-    assert client.get(f"/reports/sources.png?{query}").status_code == 400
+    page = client.get(f"/reports/sources/?{query}")
+    assert page.status_code == 400
+    assert 'class="errors"' in page.content.decode()
+    for suffix in (".svg", ".png"):  # the page as well: what is wrong, and the form to mend it with
+        picture = client.get(f"/reports/sources{suffix}?{query}")
+        assert (picture.status_code, picture.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+        assert 'class="errors"' in picture.content.decode()
+        assert 'action="/reports/sources"' in picture.content.decode()
 
 
 def test_the_svg_is_whole_by_itself_and_the_png_shows_the_same(client, sue):
