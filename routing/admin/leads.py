@@ -39,13 +39,14 @@ from ..forms import (
     ReassignForm,
 )
 from ..histories import EXPLAINED, Explained, timeline, why_not
-from ..models import Company, Decision, Lead, Source, Stage, UnqualifiedLead
+from ..models import Company, Decision, Lead, Stage, UnqualifiedLead
+from ..models.crm import LEAD_WORDS
 from ..roster import current
 from ..services.assignment import credit_back, reassign
 from ..services.stages import move_lead, qualify_lead
 from .exports import exported
 from .facts import shown
-from .people import MOST_FOUND, contacts_found
+from .people import MOST_FOUND, contacts_found, with_words
 
 MOST_AT_ONCE = 500  # leads of one action: each is a transaction, and somebody waits
 MOST_SHOWN = 100  # decisions, offers or events on a lead's page
@@ -120,8 +121,10 @@ class LeadAdmin(ModelAdmin):
     form = LeadForm
     list_display: tuple[Any, ...] = ("__str__", "state_badge", "source", "stage", "responsible", "score", "created_at")
     list_filter: tuple[Any, ...] = (
+        "created_at",
         "state",
         "source",
+        "stage__pipeline",
         ("stage", AutocompleteFilter),
         ("responsible", AutocompleteFilter),
         "arrived_unqualified",
@@ -129,7 +132,8 @@ class LeadAdmin(ModelAdmin):
     list_select_related = ("contact", "company", "source", "stage__pipeline", "responsible__user")
     search_fields = ("pk",)  # see get_search_results
     search_help_text = _(
-        "Start of the contact's e-mail, phone or chat handle, or of the company's domain; or the whole id or external id"
+        "Name; the contact's e-mail or its domain, phone number or start of the chat handle; start of the company's domain; "
+        "or the whole id or external id"
     )
     paginator = UncountedPaginator
     ordering = ("-created_at", "-pk")
@@ -201,11 +205,11 @@ class LeadAdmin(ModelAdmin):
         if not term:
             return queryset, False
         companies = Company.objects.order_by().filter(domain_key__startswith=term.lower())
-        found = Q(contact__in=contacts_found(term)) | Q(
-            company__in=list(companies.values_list("pk", flat=True)[:MOST_FOUND])
-        )
-        sources = list(Source.objects.values_list("pk", flat=True))  # the index begins with the source
-        found |= Q(source__in=sources, external_id=term)
+        named = with_words(Lead.objects.order_by().exclude(name=""), LEAD_WORDS, term)  # without, as the index has it
+        first, second = (rows.values_list("pk", flat=True)[:MOST_FOUND] for rows in (companies, named))
+        ids = list(first.union(second))  # asked at once; no company has the id of a lead
+        found = Q(contact__in=contacts_found(term)) | Q(company__in=ids) | Q(pk__in=ids)
+        found |= Q(source__in=list(current().sources), external_id=term)  # the index begins with the source
         with suppress(ValueError):  # most terms are no id
             found |= Q(pk=UUID(term))
         return queryset.filter(found), False
@@ -364,7 +368,7 @@ class UnqualifiedLeadAdmin(LeadAdmin):
     """The Unqualified section: who wrote, and whether they become a lead."""
 
     list_display = ("__str__", "email", "phone", "company", "source", "comment_begins", "created_at")
-    list_filter: Any = ("source", ("stage", AutocompleteFilter))
+    list_filter: Any = ("created_at", "source", ("stage", AutocompleteFilter))
     actions: Any = ("accept_selected", "decline_selected")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Replace
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Manager
@@ -53,6 +56,11 @@ class Company(models.Model):
         return self.name or self.domain
 
 
+# What a search for words looks through; "simple": a name has no stem. The domain of an e-mail is a word of its own.
+CONTACT_WORDS = SearchVector("name", Replace("email_key", Value("@"), Value(" ")), config="simple")
+LEAD_WORDS = SearchVector("name", config="simple")
+
+
 class Contact(models.Model):
     """A person to reach: by e-mail, phone or chat. What was written is kept beside what is compared."""
 
@@ -73,6 +81,8 @@ class Contact(models.Model):
     class Meta:
         verbose_name = _("contact")
         permissions = [("erase_person", _("Can export and erase a person's data"))]
+        # Search: people are found by any part of their name.
+        indexes = [GinIndex(CONTACT_WORDS, name="contact_by_words")]
 
     def __str__(self) -> str:
         return self.name or self.email or self.phone or self.chat
@@ -204,6 +214,8 @@ class Lead(models.Model):
                 include=["source", "stage", "responsible", "assigned_at", "accepted_at", "accepted_by"],
                 name="lead_told_by_arrival",
             ),
+            # Search. Most leads have no name of their own, and cost the index nothing.
+            GinIndex(LEAD_WORDS, condition=~Q(name=""), name="lead_by_words"),
         ]
 
     def __str__(self) -> str:

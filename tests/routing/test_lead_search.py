@@ -1,0 +1,97 @@
+"""The lists of leads and contacts find people as others write them: by names, by numbers as they are dialled, by domains."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from routing.admin.people import contacts_found, with_words
+from routing.models import Lead
+from routing.models.crm import LEAD_WORDS
+from tests.factories import MONDAY, make_account, make_contact, make_lead, make_source, make_supervisor, stage, take
+
+pytestmark = pytest.mark.django_db
+
+LEADS, CONTACTS = "/admin/routing/lead/", "/admin/routing/contact/"
+
+
+@pytest.fixture
+def sue(client: Client) -> Client:
+    stage()
+    make_account(country="US")
+    client.force_login(make_supervisor())
+    return client
+
+
+def found(client: Client, address: str = LEADS, **asked: str) -> list[Lead]:
+    return list(client.get(address, asked).context["cl"].result_list)
+
+
+NAMES = ("Rossi", "rossi", "Boris Rossi", "Rossi, Boris", "Ross", "GTX Plus", "gtx-plus", "GTX Plus Basic: Boris Rossi")
+NUMBERS = ("(404) 555-0159", "4045550159", "404-555-0159", "+1 404 555 0159", "14045550159")
+MAIL = ("example.com", "boris.rossi@example.com", "boris.rossi")
+
+
+@pytest.mark.parametrize("country", ["US", "ES", ""])
+def test_a_lead_is_found_as_people_write_it(sue, country):
+    make_account(country=country)
+    contact = {"name": "Boris Rossi", "email": "boris.rossi@example.com", "phone": "+14045550159"}
+    wanted = take(name="GTX-Plus Basic: Boris Rossi", contact=contact)
+    take(
+        name="MG Special: Ana Ruiz",
+        contact={"name": "Ana Ruiz", "email": "ana@client.example", "phone": "+34600000000"},
+    )
+    for term in (*NAMES, *NUMBERS, *MAIL):
+        assert found(sue, q=term) == [wanted], term
+
+
+def test_a_number_with_the_zero_that_a_country_dials_is_found(sue):
+    make_account(country="DE")
+    wanted = take(contact={"email": "bo@client.example", "phone": "+4930901820"})
+    assert found(sue, q="030 901820") == [wanted]
+
+
+def test_a_contact_is_found_by_name(sue):
+    wanted = make_contact(name="Zoë O'Neil", phone="+14045550159", phone_key="+14045550159")
+    make_contact("bo@client.example", name="Bo")
+    for term in ("zoë", "O'Neil", "neil zoë", "(404) 555-0159"):
+        assert found(sue, CONTACTS, q=term) == [wanted], term
+
+
+SIGNS = (
+    "a & !b", "'", "''", "\\", "a\\", "'a':*", "(", "|", "!", "<->", ":*", "a:b", "--", "%", "_", "a'b\\'c", "ﬀ", "𝄞", "🙂",
+)  # fmt: skip
+
+
+def test_no_sign_in_a_search_is_an_operator(sue):
+    make_lead(name="Somebody")
+    for term in SIGNS:
+        assert found(sue, q=term) == [], term
+        assert found(sue, CONTACTS, q=term) == [], term
+
+
+def test_words_are_looked_up_in_an_index(sue):
+    with CaptureQueriesContext(connection) as captured:
+        contacts_found("Boris Rossi")
+        contacts_found("404 555 0159")
+        list(with_words(Lead.objects.order_by().exclude(name=""), LEAD_WORDS, "Boris Rossi"))
+    asked = [query["sql"] for query in captured.captured_queries if "to_tsvector" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for query in asked:
+            cursor.execute("EXPLAIN " + query)
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "Index Cond" in plan, plan
+            assert "Seq Scan on routing" not in plan, plan
+
+
+def test_leads_are_filtered_by_the_day_they_came_and_by_pipeline(sue):
+    source = make_source()
+    old, other = take(), make_lead(in_stage="partners/new", source=source)
+    late = make_lead(source=source, created_at=MONDAY.replace(day=MONDAY.day + 1))
+    asked = {"created_at__gte": str(late.created_at), "created_at__lt": "2100-01-01 00:00:00+00:00"}
+    assert found(sue, **asked) == [late]
+    assert found(sue, stage__pipeline__id__exact=str(other.stage.pipeline_id)) == [other]
+    assert set(found(sue)) == {old, other, late}
