@@ -1,7 +1,7 @@
 """Pages on which configuration is edited: two people do not overwrite each other unseen, and every change is shown.
 
 A form carries, signed, what it was made from. Whoever saves it after somebody else is told what changed meanwhile, and
-may save again, knowing it.
+may save again, knowing it: what they changed themselves stands as they wrote it, everything else as it is stored now.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from leadrouter.admin_theme import ModelAdmin
 
 from .changes import told
+from .merging import Version, merged, untouched
 from .models import ConfigurationChange
 
 SEEN = "seen"  # the form's field
@@ -53,20 +54,21 @@ class CarefulAdmin(ModelAdmin):
         if row is None:
             return
         try:
-            seen = signing.loads(request.POST[SEEN], salt=SALT)
+            seen, form_seen = signing.loads(request.POST[SEEN], salt=SALT)
         except signing.BadSignature:
             request.overtaken = [_("This form is damaged; load the page again.")]  # type: ignore[attr-defined]
             return
         found = differences(seen, self.state_of(request, row))
         if found:
+            request.POST = merged(request.POST, seen=form_seen, now=self.form_of(request, row))  # type: ignore[assignment]
             request.overtaken = [self._who(row), *found]  # type: ignore[attr-defined]
 
     def _who(self, row: models.Model) -> str:
         change = ConfigurationChange.objects.of(row._meta.label_lower, row.pk).select_related("by").first()
         who = change.by if change and change.by else _("Somebody")
         return _(
-            "%(who)s changed this while you were editing. Save again to overwrite what is listed here, or load the page "
-            "again to begin from it:"
+            "%(who)s changed this while you were editing. What you changed stands below as you wrote it, everything else as "
+            "it is now; save again if that is right. Since you opened the page:"
         ) % {"who": who}
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -80,7 +82,8 @@ class CarefulAdmin(ModelAdmin):
         row = kwargs.get("obj")
         if row is not None and row.pk and self.has_change_permission(request, row):
             stored = self.model._base_manager.filter(pk=row.pk).first()  # a form that was refused has filled the row
-            context[SEEN] = signing.dumps(self.state_of(request, stored), salt=SALT, compress=True) if stored else ""
+            seen = [self.state_of(request, stored), self.form_of(request, stored)] if stored else None
+            context[SEEN] = signing.dumps(seen, salt=SALT, compress=True) if seen else ""
         return super().render_change_form(request, context, *args, **kwargs)
 
     def state_of(self, request: HttpRequest, row: Any) -> State:
@@ -90,6 +93,14 @@ class CarefulAdmin(ModelAdmin):
             for below in inline.get_queryset(request).filter(**{_key_to(self.model, inline): row}):
                 state |= {f"{inline.opts.model_name}:{below.pk}:{what}": value for what, value in _values(below)}
         return state
+
+    def form_of(self, request: HttpRequest, row: Any) -> Version:
+        """Return what the page of the row would send if nobody touched it."""
+        version: Version = {"": {"": untouched(self.get_form(request, row, change=True)(instance=row))}}
+        for kind, inline in self.get_formsets_with_inlines(request, row):
+            rows = kind(instance=row, queryset=inline.get_queryset(request))
+            version[rows.prefix] = {str(form.instance.pk): untouched(form, of_row=True) for form in rows.initial_forms}
+        return version
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -131,20 +142,33 @@ def _values(row: models.Model) -> Iterator[tuple[str, list[str]]]:
             raw = getattr(row, field.attname)
             shown = getattr(row, field.name) if field.is_relation else field.value_from_object(row)
             display = getattr(row, f"get_{field.name}_display", None)
-            yield field.name, [repr(raw), str(display() if display else shown), str(field.verbose_name), str(row)]
+            words = _words(display() if display else shown)
+            yield field.name, [repr(raw), words, str(field.verbose_name), str(row)]
     for many in row._meta.many_to_many:
         rows = sorted(getattr(row, many.name).all(), key=lambda each: each.pk)
         yield many.name, [repr([each.pk for each in rows]), ", ".join(map(str, rows)), str(many.verbose_name), str(row)]
 
 
+def _words(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def differences(seen: State, now: State) -> list[str]:
     """Return in words what is other now than when it was seen; rows of an inline are named."""
-    found = []
+    found: list[str] = []
     for what in [*now, *(what for what in seen if what not in now)]:
         before, after = seen.get(what), now.get(what)
         if before and after and before[0] == after[0]:
             continue
         _value, _shown, name, row = after or before or ["", "", "", ""]
-        label = f"{row}: {capfirst(name)}" if ":" in what else capfirst(name)
-        found.append(f"{label}: {before[1] if before else '–'} → {after[1] if after else '–'}")
-    return found
+        was, now_is = before[1] if before else "", after[1] if after else ""
+        if before and after is None:  # a row that is gone, said once for all it had
+            found.append(_("%(row)s: removed") % {"row": row})
+        elif was or now_is:
+            label = f"{row}: {capfirst(name)}" if ":" in what else capfirst(name)
+            found.append(f"{label}: {was or '–'} → {now_is or '–'}")
+    return list(dict.fromkeys(found))

@@ -49,6 +49,11 @@ def filled(client: Client, address: str) -> dict[str, Any]:
     """Return what the form of the page would send if nothing were changed."""
     response = client.get(address)
     assert response.status_code == 200, (address, response.status_code)
+    return form_in(response)
+
+
+def form_in(response: Any) -> dict[str, Any]:
+    """Return what the form of an answer would send if nothing were changed."""
     reader = _Form()
     reader.feed(re.sub(r"(?s)<template.*?</template>", "", response.content.decode()))
     return {
