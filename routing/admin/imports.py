@@ -7,6 +7,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,8 +22,8 @@ from leadrouter.admin_theme import CheckboxInput, FileInput, ReadOnlyAdmin, Sele
 
 from ..exceptions import Refused
 from ..models import ImportRow, LeadExport, LeadImport, Source, Stage
-from ..services.imports import counts_of, keep_table, preview, start_import, stop_import
-from ..spreadsheets.leads import CHOICES, TEMPLATE_HEADER, TEMPLATE_ROW, faults_of_columns
+from ..services.imports import counts_of, keep_table, known_already, preview, start_import, stop_import
+from ..spreadsheets.leads import CHOICES, TEMPLATE_HEADER, TEMPLATE_ROW, columns_added, faults_of_columns
 from ..spreadsheets.reading import DELIMITERS, MOST_BYTES, MOST_ROWS, BadTable, Table, read_table
 from ..spreadsheets.writing import csv_lines
 from ..tasks import hurry_import
@@ -108,6 +109,10 @@ class ReadingForm(forms.ModelForm):
     @property
     def columns(self) -> list[forms.BoundField]:
         return [self[f"column_{place}"] for place in range(len(self.instance.header))]
+
+    def choices(self) -> str:
+        """Return what is chosen as one text: the page carries it, and nothing begins by choices it has not shown."""
+        return "|".join(str(self[name].value() or "") for name in self.fields)
 
     @property
     def where_to(self) -> list[forms.BoundField]:
@@ -207,6 +212,11 @@ class LeadImportAdmin(ReadOnlyAdmin):
                 form.add_error(name, _("Choose one."))
         if form.errors:
             return False
+        if request.POST.get("checked") != form.choices():
+            messages.info(
+                request, _("The rows were looked at again with what you have chosen. Import them if this is right.")
+            )
+            return False
         try:
             start_import(batch, source=form.cleaned_data["source"], stage=form.cleaned_data["stage"], at=clock.now())
         except Refused as error:
@@ -229,7 +239,7 @@ class LeadImportAdmin(ReadOnlyAdmin):
         rows = batch.rows.filter(outcome=ImportRow.Outcome.REFUSED).order_by("number")
         width = len(batch.header)
         lines = csv_lines(
-            [*batch.header, _now("Row"), _now("Why it was refused")],
+            [*batch.header, *columns_added()],
             ((*row.cells[:width], row.number, row.problem) for row in rows.iterator(chunk_size=500)),
         )
         return download(lines, f"refused-{batch.pk}.csv")
@@ -307,17 +317,16 @@ def first_choices() -> dict[str, Any]:
     return {"source": sources[0].pk if len(sources) == 1 else None, "stage": stage and stage.pk}
 
 
+def _chosen(rows: QuerySet[Any], value: Any) -> Any:
+    return rows.filter(pk=value).first() if str(value or "").isdecimal() else None
+
+
 def looked_at(batch: LeadImport, form: ReadingForm) -> dict[str, Any]:
     """Return the first rows, some more of those that would be refused, and how many these are."""
-    source, stage = (form[name].value() for name in ("source", "stage"))
+    source = _chosen(Source.objects.all(), form["source"].value())
+    stage = _chosen(Stage.objects.select_related("pipeline"), form["stage"].value())
     rows = list(batch.rows.order_by("number")[:LOOKED_AT])
-    answers = preview(
-        batch,
-        rows,
-        Source.objects.filter(pk=source).first() if source else None,
-        Stage.objects.select_related("pipeline").filter(pk=stage).first() if stage else None,
-        at=clock.now(),
-    )
+    answers = preview(batch, rows, source, stage, at=clock.now())
     seen = [(row, faults) for row, (_form, faults) in zip(rows, answers, strict=True)]
     bad = [pair for pair in seen if pair[1]]
     first = [row.number for row, _faults in seen[:SHOWN]]
@@ -327,6 +336,9 @@ def looked_at(batch: LeadImport, form: ReadingForm) -> dict[str, Any]:
         "total": batch.rows.count(),
         "looked": len(rows),
         "bad": len(bad),
+        "checked": bool(source and stage),  # without, nobody can say that a row would be taken
+        "choices": form.choices(),
+        "known": known_already([lead for lead, faults in answers if not faults], source) if source else 0,
         "before": LeadImport.objects.filter(digest=batch.digest, started_at__isnull=False).exclude(pk=batch.pk).first(),
     }
 

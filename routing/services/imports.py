@@ -20,7 +20,7 @@ from django.utils import translation
 
 from accounts.models import User
 from routing.exceptions import Busy, Conflict, InvalidLead
-from routing.models import ImportRow, LeadImport, Source, Stage
+from routing.models import ImportRow, Lead, LeadImport, Source, Stage
 from routing.roster import current
 from routing.spreadsheets.leads import Reading, guessed_columns, read_row
 from routing.spreadsheets.reading import Table
@@ -118,6 +118,13 @@ def preview(
         (form, faults or [error["detail"] for error in refusal.errors] if refusal else faults)
         for (form, faults), refusal in zip(answers, refusals, strict=True)
     ]
+
+
+def known_already(forms: Sequence[Mapping[str, Any]], source: Source) -> int:
+    """Return how many of the leads the source has sent before, or the same file says twice: they change nothing."""
+    numbers = [form["external_id"] for form in forms if form.get("external_id")]
+    sent = Lead.objects.filter(source=source, external_id__in=set(numbers)).count()
+    return len(numbers) - (len(set(numbers)) - sent)
 
 
 def _reading(batch: LeadImport) -> Reading:

@@ -14,6 +14,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -101,11 +103,26 @@ class BadCell(ValueError):
 def guessed_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return what each column probably is, each thing once; a column that fits nothing stays under its own name."""
     columns: list[str] = []
-    for place, title in enumerate(header):
+    added = len(header) - 2 if tuple(header[-2:]) in _columns_added() else len(header)
+    for place, title in enumerate(header[:added]):
         samples = [row[place] for row in rows[:50] if row[place]]
         known = (key for key, field in FIELDS.items() if _plain(title) in field.titles.split() and key not in columns)
         columns.append(next((key for key in known if _fits(key, samples)), OWN if title else IGNORED))
-    return columns
+    return columns + [IGNORED] * (len(header) - added)
+
+
+def columns_added() -> tuple[str, str]:
+    """Return the titles of what a file of refused rows has beside their cells."""
+    return _now("Row"), _now("Why it was refused")
+
+
+def _columns_added() -> set[tuple[str, str]]:
+    """Return them in every language: who imports the file need not read the one of who fetched it."""
+    found = set()
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            found.add(columns_added())
+    return found
 
 
 def _plain(title: str) -> str:

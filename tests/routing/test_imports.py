@@ -12,13 +12,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DataError
 from django.test import Client
 
+from accounts.models import User
 from routing.models import ImportRow, IntakeRequest, Lead, LeadImport
 from routing.services import imports
 from routing.services.imports import ROWS_OF_A_BLOCK, continue_import, keep_table, start_import, stop_import
 from routing.services.sweep import IMPORTED, sweep
 from routing.spreadsheets.reading import read_table
 from routing.tasks import run_import
-from tests.admin_pages import filled, messages
+from tests.admin_pages import filled, form_in, messages
 from tests.data import data_path
 from tests.factories import (
     MONDAY,
@@ -101,6 +102,44 @@ def test_the_columns_can_be_chosen_otherwise(sue):
     page = sue.post(address, filled(sue, address) | {"column_2": "contact.email", "start": "1"}).content.decode()
     assert "Two columns are “Contact: e-mail”" in page
     assert not LeadImport.objects.running().exists()
+
+
+def test_rows_are_not_said_to_be_good_before_a_source_is_chosen(sue):
+    phone, other = make_source(), make_source("site")
+    stage()
+    batch = make_import("Name;E-mail\nAnna;anna@client.example\nBob;no address\n", start=False)
+    address = f"{IMPORTS}{batch.pk}/change/"
+    page = sue.get(address).content.decode()
+    assert "The rows are not checked yet" in page
+    assert "would be refused." not in page
+    chosen = filled(sue, address) | {"source": str(other.pk)}
+    shown = sue.post(address, chosen | {"start": "1"})
+    assert "1 of the first 2 rows would be refused" in shown.content.decode()
+    assert "looked at again" in messages(shown)
+    assert not LeadImport.objects.running().exists()
+    assert sue.post(address, form_in(shown) | {"source": str(phone.pk), "start": "1"}).status_code == 200
+    assert not LeadImport.objects.running().exists()
+    assert sue.post(address, form_in(shown) | {"start": "1"}).status_code == 302
+    assert LeadImport.objects.running().get().source == other
+
+
+def test_rows_that_are_known_already_are_announced(sue):
+    make_source()
+    stage()
+    text = "External ID;E-mail\nA1;anna@client.example\nA2;bob@client.example\n"
+    run(make_import(text))
+    batch = make_import(text + "A3;cora@client.example\nA3;cora@client.example\n", start=False)
+    page = sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
+    assert "3 of the first 4 rows are leads that are known already" in page
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "es"])
+def test_the_columns_that_a_file_of_refused_rows_adds_are_left_out(sue, language):
+    batch = make_import("Name;Hat size\n=cmd();x\n")
+    run(batch)
+    User.objects.update(language=language)
+    text = b"".join(sue.get(f"{IMPORTS}{batch.pk}/refused.csv").streaming_content)
+    assert make_import(text, start=False).columns == ["contact.name", "fields", "", ""]
 
 
 def test_an_import_goes_from_the_page_to_the_leads(sue, django_capture_on_commit_callbacks):
