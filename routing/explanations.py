@@ -194,6 +194,16 @@ def outcome(seen: Sequence[Seen], *, reason: Reason) -> str:
     return words % {"name": chosen.name, "count": able}
 
 
+def would_be(seen: Sequence[Seen], *, reason: Reason) -> str:
+    """Return what a decision would come to that nobody has made, in a sentence."""
+    chosen = next((s for s in seen if s.chosen), None)
+    if chosen is None:
+        return _waits(seen, reason)
+    if reason in METHODS and sum(s.refusal is None for s in seen) == 1:
+        return gettext("%(name)s would get it: nobody else could take it.") % {"name": chosen.name}
+    return gettext("%(name)s would get it: %(reason)s.") % {"name": chosen.name, "reason": in_brief(reason)}
+
+
 def _named(reason: Reason) -> str:
     return {
         Reason.RESPONSIBLE: gettext("%(name)s got it: responsible for the customer already."),

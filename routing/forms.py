@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -157,6 +158,9 @@ class MemberForm(forms.ModelForm):
         fields = ["manager", "coefficient", "limit", "schedule", "position"]
 
 
+FIRST_YEAR_TRIED, LAST_YEAR_TRIED = 2000, 2100  # schedules know no others
+
+
 class TrialForm(forms.Form):
     """A lead that is not there, to try a trigger on. Everything may be left empty."""
 
@@ -180,12 +184,26 @@ class TrialForm(forms.Form):
         widget=admin_theme.TextInput,
         help_text=_("Of an old customer, to try the responsible check."),
     )
+    phone = forms.CharField(
+        required=False,
+        max_length=200,
+        label=_("Phone of the contact"),
+        widget=admin_theme.TextInput,
+        help_text=_("Instead of the e-mail, or beside it."),
+    )
     domain = forms.CharField(
         required=False, max_length=255, label=_("Domain of the company"), widget=admin_theme.TextInput
     )
     fields = JsonObjectField(  # type: ignore[assignment]
         required=False, initial=dict, label=_("Fields"), help_text=_('Of your own, as an object: {"employees": 240}')
     )
+
+    def clean_at(self) -> datetime | None:
+        at = self.cleaned_data["at"]
+        if at and not FIRST_YEAR_TRIED <= at.year <= LAST_YEAR_TRIED:
+            sentence = _("Choose a time between the years %(first)s and %(last)s.")
+            raise ValidationError(sentence, params={"first": FIRST_YEAR_TRIED, "last": LAST_YEAR_TRIED})
+        return at
 
     def clean_country(self) -> str:
         return clean_country(self.cleaned_data["country"])

@@ -51,21 +51,22 @@ class Outcome:
 def try_on(rule: Rule, roster: Roster, sample: Mapping[str, Any], *, at: datetime) -> Outcome:
     """Decide the sample by the trigger as if it came at the instant, by the numbers that stand in the database now.
 
-    sample: the fields of a lead, and `email`, `phone`, `domain` to know old customers by.
+    sample: the fields of a lead, and `email`, `phone`, `domain` to know old customers by; the phone as by a source
+    without a country of its own.
     Raises Moved when the configuration has changed since the roster was read.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")  # the database itself refuses to write now
-        case = _case(rule, sample, at=at)
+        case = _case(rule, sample, roster, at=at)
         book, candidates = gather_candidates(rule, roster, at=at, lock=False)
         others_wait = book.others_wait
         [verdict] = decide_all([case], rule, roster, book, candidates, at=at)
     return _outcome(verdict, rule, roster, others_wait=others_wait, at=at)
 
 
-def _case(rule: Rule, sample: Mapping[str, Any], *, at: datetime) -> Case:
-    contact = _known_contact(sample)
+def _case(rule: Rule, sample: Mapping[str, Any], roster: Roster, *, at: datetime) -> Case:
+    contact = _known_contact(sample, roster.account.country or sample.get("country") or None)
     company = _known_company(sample)
     return Case(
         id=new_id(),
@@ -82,9 +83,12 @@ def _case(rule: Rule, sample: Mapping[str, Any], *, at: datetime) -> Case:
     )
 
 
-def _known_contact(sample: Mapping[str, Any]) -> Contact | None:
-    key = identity.normalise_email(sample.get("email") or "")
-    return Contact.objects.filter(email_key=key).first() if key else None
+def _known_contact(sample: Mapping[str, Any], country: str | None) -> Contact | None:
+    """Return the contact by e-mail, else by phone, as intake does."""
+    email = identity.normalise_email(sample.get("email") or "")
+    phone = identity.normalise_phone(sample.get("phone") or "", country)
+    found = Contact.objects.filter(email_key=email).first() if email else None
+    return found or (Contact.objects.filter(phone_key=phone).first() if phone else None)
 
 
 def _known_company(sample: Mapping[str, Any]) -> Company | None:
@@ -103,7 +107,7 @@ def _outcome(verdict: Verdict, rule: Rule, roster: Roster, *, others_wait: bool,
         for s, c, after in zip(seen, verdict.candidates, decision.balances, strict=True)
     ]
     return Outcome(
-        words=explanations.outcome(seen, reason=decision.reason),
+        words=explanations.would_be(seen, reason=decision.reason),
         chosen=next((s.name for s in seen if s.chosen), ""),
         reason=decision.reason.value,
         accept_by=verdict.accept_by,

@@ -16,6 +16,7 @@ from tests.factories import (
     hold,
     make_account,
     make_company,
+    make_contact,
     make_manager,
     make_registry,
     make_schedule,
@@ -185,6 +186,26 @@ def test_old_customers_are_known_in_a_trial():
 # The pages
 
 
+def test_an_old_customer_is_known_by_phone_as_well():
+    make_account(country="ES")
+    ann, bob = make_manager("ann"), make_manager("bob")
+    trigger = make_trigger(members=[ann, bob], responsible_check=["contact"])
+    make_contact("", email_key=None, phone="600 000 000", phone_key="+34600000000", responsible=bob)
+    for phone in ("+34 600 000 000", "600 00 00 00"):
+        outcome = tried(trigger, phone=phone)
+        assert outcome.chosen == "Bob"
+        assert outcome.words == "Bob would get it: responsible for the customer already."
+
+
+@pytest.mark.parametrize("at", [("9999-12-31", "23:59:59"), ("0001-01-01", "00:00:00"), ("1999-12-31", "10:00")])
+def test_a_trial_of_a_time_beyond_all_schedules_is_refused_beside_the_field(client, sue, at):
+    make_account(time_zone="Europe/Madrid")
+    trigger = make_trigger(members=[make_manager("ann", schedule=make_schedule())])
+    answer = client.post(f"/admin/routing/trigger/{trigger.pk}/try/", {"at_0": at[0], "at_1": at[1], "fields": "{}"})
+    assert answer.status_code == 200
+    assert "at" in answer.context["form"].errors
+
+
 def test_the_list_and_the_page_tell_what_a_trigger_does(client, sue):
     trigger = make_trigger(members=[(make_manager("ann"), 40), (make_manager("bob", active=False), 60)])
     sentence = "Leads new in or moved into Sales: new go to 2 managers by coefficient."
@@ -210,7 +231,7 @@ def test_a_trigger_is_tried_on_its_page(client, sue):
     address = f"/admin/routing/trigger/{trigger.pk}/try/"
     assert "outcome" not in client.get(address).context
     page = client.post(address, {"language": "es", "fields": "{}"}).content.decode()
-    assert "Ann got it: nobody else could take it." in page
+    assert "Ann would get it: nobody else could take it." in page
     make_trigger("before", members=[make_manager("bob")], priority=1)
     page = client.post(address, {"fields": "{}"}).content.decode()
     assert "On this stage the trigger before comes first" in page
