@@ -16,7 +16,8 @@ from django.utils.translation import ngettext
 from accounts import clock
 from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, ReadOnlyAdmin, UncountedPaginator, action, display
 
-from ..engine.values import LEAD
+from ..engine.values import LEAD, Reason
+from ..explanations import in_brief
 from ..histories import EXPLAINED, Explained, explained
 from ..models import (
     Adjustment,
@@ -44,7 +45,7 @@ class BigReadOnlyAdmin(ReadOnlyAdmin):
 
 @admin.register(Decision)
 class DecisionAdmin(BigReadOnlyAdmin):
-    list_display = ("id", "at", "lead", "trigger", "method", "attempt", "result", "chosen", "reason")
+    list_display = ("id", "at", "lead", "trigger", "how", "attempt", "result", "chosen", "why")
     list_filter = ("outcome", ("trigger", AutocompleteFilter), ("chosen", AutocompleteFilter))
     list_select_related = ("lead__contact", "lead__company", "trigger", "registry__trigger", "chosen__user")
     fields = (
@@ -52,11 +53,11 @@ class DecisionAdmin(BigReadOnlyAdmin):
         "at",
         "trigger",
         "registry",
-        "method",
+        "how",
         "attempt",
-        "outcome",
+        "result",
         "chosen",
-        "reason",
+        "why",
         "turn",
         "counted",
     )
@@ -73,8 +74,20 @@ class DecisionAdmin(BigReadOnlyAdmin):
         return super().get_queryset(request).defer("held", "balances", "received", "last_turns", "refusals")
 
     @display(description=_("outcome"), label={"assigned": "success", "waiting": "warning"})
-    def result(self, decision: Decision) -> str:
-        return decision.outcome
+    def result(self, decision: Decision) -> tuple[str, str]:
+        return decision.outcome, decision.get_outcome_display()
+
+    @display(description=_("method"), ordering="method")
+    def how(self, decision: Decision) -> str:
+        return _brief(decision.method)
+
+    @display(description=_("reason"), ordering="reason")
+    def why(self, decision: Decision) -> str:
+        return _brief(decision.reason)
+
+
+def _brief(code: str) -> str:
+    return in_brief(Reason(code)) if code in set(Reason) else code
 
 
 def shown(decisions: Iterable[Decision]) -> list[Explained]:

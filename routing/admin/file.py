@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.changes import signed
 from leadrouter import admin_theme
@@ -34,6 +35,13 @@ MODELS = {
     "trigger": "routing.{}_trigger",
 }
 VERBS = {"add": "add", "remove": "delete"}  # all else is a change
+ACTIONS = {
+    "add": pgettext_lazy("change of configuration", "add"),
+    "change": pgettext_lazy("change of configuration", "change"),
+    "remove": pgettext_lazy("change of configuration", "remove"),
+    "turn off": pgettext_lazy("change of configuration", "turn off"),
+    "deactivate": pgettext_lazy("change of configuration", "deactivate"),
+}
 
 
 class FileForm(forms.Form):
@@ -109,7 +117,10 @@ def _try(
         return _page(request, context, FileForm(), faults=[("", error.detail)], name=name)
     confirm = ConfirmForm(initial={"text": text, "prune": prune, "name": name, "version": version})
     refused = forbidden(request.user, report)
-    more = {"report": report, "confirm": confirm, "refused": refused, "name": name, "notice": notice}
+    changes = [(change, ACTIONS.get(change.action, change.action), kind_of(change.kind)) for change in report.changes]
+    kept = [(kind_of(kind), key, why) for kind, key, why in report.kept]
+    more = {"report": report, "changes": changes, "kept": kept, "confirm": confirm, "refused": refused}
+    more |= {"name": name, "notice": notice}
     return _page(request, context, FileForm(), **more)
 
 
@@ -136,10 +147,17 @@ def _take(
     return redirect("admin:configuration")
 
 
+def kind_of(kind: str) -> str:
+    """Return what people call a kind of thing in a file."""
+    if kind == "order of pipelines":
+        return _("order of pipelines")
+    return str(apps.get_model(MODELS[kind].replace("{}_", ""))._meta.verbose_name)
+
+
 def forbidden(user: Any, report: Report) -> list[str]:
     """Return what of it the user may not do, each as a line of the report."""
     return [
-        f"{change.action} {change.kind} {change.key}"
+        f"{ACTIONS.get(change.action, change.action)} {kind_of(change.kind)} {change.key}".strip()
         for change in report.changes
         if not user.has_perm(MODELS[change.kind].format(VERBS.get(change.action, "change")))
     ]

@@ -236,8 +236,8 @@ class LeadAdmin(ModelAdmin):
         label={"waiting": "warning", "offered": "info", "assigned": "success", "idle": "default"},
         ordering="state",
     )
-    def state_badge(self, lead: Lead) -> str:
-        return lead.state
+    def state_badge(self, lead: Lead) -> tuple[str, str]:
+        return lead.state, lead.get_state_display()
 
     # Actions
 

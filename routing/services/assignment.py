@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import AutoField, BigAutoField, Model
+from django.utils.translation import gettext
 
 from accounts.models import Manager, User
 from routing.candidates import Book
@@ -341,7 +342,7 @@ def reassign(
     """
     lead = locked_lead(lead_id)
     if not Manager.objects.filter(pk=manager_id, active=True).exists():
-        raise Conflict("The manager is not active.")
+        raise Conflict(gettext("The manager is not active."))
     if count:
         registry = _last_registry(lead)
         _adjust(registry, manager_id, lead, Adjustment.Kind.BY_HAND, -LEAD, received=1, at=at, by=by, reason=reason)
@@ -362,10 +363,10 @@ def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: 
     lead = locked_lead(lead_id)
     registry = _counted_in(lead)
     if registry is None or lead.responsible_id is None:
-        raise Conflict("This lead did not count for its responsible.")
+        raise Conflict(gettext("This lead did not count for its responsible."))
     before = Adjustment.objects.filter(lead=lead, kind=Adjustment.Kind.CREDIT_BACK, manager=lead.responsible_id)
     if before.exists():
-        raise Conflict("This lead was credited back before.")
+        raise Conflict(gettext("This lead was credited back before."))
     data = {"manager": lead.responsible_id, "registry": Registry.objects.get(pk=registry).label, "reason": reason}
     LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.CREDITED_BACK, by=by, data=data)
     kind, manager = Adjustment.Kind.CREDIT_BACK, lead.responsible_id
@@ -408,7 +409,7 @@ def locked_lead(lead_id: UUID) -> Lead:
     """Return the lead, locked. Raises NotFound."""
     leads = lock_leads([lead_id])
     if not leads:
-        raise NotFound("No such lead.")
+        raise NotFound(gettext("No such lead."))
     return leads[0]
 
 
@@ -423,7 +424,7 @@ def _counted_in(lead: Lead) -> int | None:
 def _last_registry(lead: Lead) -> int:
     registry = Decision.objects.filter(lead=lead).order_by("-id").values_list("registry_id", flat=True).first()
     if registry is None:
-        raise Conflict("No trigger distributed this lead, so there is no registry to count it in.")
+        raise Conflict(gettext("No trigger distributed this lead, so there is no registry to count it in."))
     return registry
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from accounts.models import User
 from routing.candidates import Book, gather_candidates
@@ -49,7 +50,7 @@ def preview_hand_over(
             return _preview(manager_id, current(), at=at, to=to, stages=stages)
         except Moved:  # the configuration changed in between: look again
             continue
-    raise Busy("The configuration changes too fast.")
+    raise Busy(gettext("The configuration changes too fast."))
 
 
 def hand_over(
@@ -89,11 +90,13 @@ def undo_hand_over(batch_id: UUID, *, at: datetime, by: User | None = None) -> H
     """
     batch = HandOver.objects.select_related("manager").filter(pk=batch_id).first()
     if batch is None:
-        raise NotFound("There is no such hand-over.")
+        raise NotFound(gettext("There is no such hand-over."))
     if not batch.may_be_undone(at=at):
-        raise Conflict("It was undone before." if batch.undone_at else "A hand-over is undone within a day.")
+        raise Conflict(
+            gettext("It was undone before.") if batch.undone_at else gettext("A hand-over is undone within a day.")
+        )
     if not batch.manager.active:
-        raise Conflict("The manager is not active.")
+        raise Conflict(gettext("The manager is not active."))
     while _undo_some(batch_id, at=at, by=by):
         pass
     HandOver.objects.filter(pk=batch_id).update(undone_at=at, undone_by=by)
@@ -106,7 +109,7 @@ def undo_hand_over(batch_id: UUID, *, at: datetime, by: User | None = None) -> H
 
 def _check(manager_id: int, to: int | None, roster: Roster) -> None:
     if to is not None and (to == manager_id or to not in roster.people or not roster.people[to].active):
-        raise Conflict("The leads go to another manager, who must be active.")
+        raise Conflict(gettext("The leads go to another manager, who must be active."))
 
 
 def _leads_of(manager_id: int, stages: Collection[int]) -> QuerySet[Lead]:

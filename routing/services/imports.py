@@ -17,6 +17,7 @@ from typing import Any
 from django.db import DataError, transaction
 from django.db.models import Count
 from django.utils import translation
+from django.utils.translation import gettext
 
 from accounts.models import User
 from routing.exceptions import Busy, Conflict, InvalidLead
@@ -64,7 +65,7 @@ def start_import(batch: LeadImport, *, source: Source, stage: Stage, at: datetim
     """Say where the leads go, and let the rows be taken. Raises Conflict when it was started before."""
     waiting = LeadImport.objects.filter(pk=batch.pk, started_at=None, cancelled_at=None)
     if not waiting.update(source=source, stage=stage, started_at=at):
-        raise Conflict("This import was started before.")
+        raise Conflict(gettext("This import was started before."))
 
 
 def stop_import(batch: LeadImport, *, at: datetime) -> bool:

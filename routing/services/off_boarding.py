@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from accounts.models import Manager, ScheduleException, User
 from routing.engine import LEAD
@@ -71,9 +72,9 @@ def off_board(manager: Manager, farewell: Farewell, *, at: datetime, by: User | 
     """Do it, all or nothing; return a line for each thing that was changed. Raises Conflict."""
     places = places_of(manager, at=at)
     if farewell.successor is None and (farewell.duties or "replace" in (farewell.members, farewell.related)):
-        raise Conflict("Choose who takes their place.")
+        raise Conflict(gettext("Choose who takes their place."))
     if farewell.end_access and by is not None and by.pk == manager.user_id:
-        raise Conflict("You cannot end your own access.")
+        raise Conflict(gettext("You cannot end your own access."))
     return [
         *_members(places, farewell),
         *_duties(places, farewell),
@@ -88,7 +89,10 @@ def _members(places: Places, farewell: Farewell) -> list[str]:
         return []
     if farewell.members == "remove" and places.sole:
         codes = ", ".join(m.trigger.code for m in places.members if m.trigger_id in places.sole)
-        raise Conflict(f"Nobody else is a member of {codes}: without members a trigger takes everybody. Replace them.")
+        sentence = gettext(
+            "Nobody else is a member of %(triggers)s: without members a trigger takes everybody. Replace them."
+        )
+        raise Conflict(sentence % {"triggers": codes})
     done = []
     for member in places.members:
         inside = Member.objects.filter(trigger=member.trigger_id, manager=farewell.successor).exists()
@@ -115,14 +119,14 @@ def _related(places: Places, farewell: Farewell) -> list[str]:
     if farewell.related == "keep":
         return []
     owner = farewell.successor if farewell.related == "replace" else None
-    counts = [rows.update(responsible=owner) for rows in (places.contacts, places.companies, places.tasks)]
-    return [f"{sum(counts)} → {owner or '–'}"]
+    count = sum(rows.update(responsible=owner) for rows in (places.contacts, places.companies, places.tasks))
+    return [f"{count} → {owner or '–'}"] if count else []
 
 
 def _access(manager: Manager, places: Places, farewell: Farewell, *, at: datetime) -> list[str]:
     done = []
-    if farewell.revoke_keys:
-        done.append(f"{places.keys.update(revoked_at=at)} × revoked")
+    if farewell.revoke_keys and (count := places.keys.update(revoked_at=at)):
+        done.append(f"{count} × revoked")
     if farewell.deactivate and manager.active:
         manager.active = False
         manager.save(update_fields=["active"])

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from accounts.models import User
 from routing.exceptions import NotAllowed, OfferClosed
 from routing.locks import in_transaction, lock_leads
@@ -27,9 +29,9 @@ def accept_offer(lead_id: UUID, *, at: datetime, by: User | None = None, offer_i
     lead = locked_lead(lead_id)
     offer = _open_offer(lead, by=by)
     if offer_id not in (None, offer.pk):
-        raise OfferClosed("This offer is over.")
+        raise OfferClosed(gettext("This offer is over."))
     if offer.accept_by <= at:
-        raise OfferClosed("The time to accept this lead is over.")
+        raise OfferClosed(gettext("The time to accept this lead is over."))
     _close(offer, Offer.Outcome.ACCEPTED, at=at)
     lead.state = Lead.State.ASSIGNED
     lead.save(update_fields=["state"])
@@ -45,7 +47,7 @@ def decline_offer(lead_id: UUID, *, at: datetime, reason: str = "", by: User | N
     lead = locked_lead(lead_id)
     offer = _open_offer(lead, by=by)
     if offer.accept_by <= at:
-        raise OfferClosed("The time to accept this lead is over.")
+        raise OfferClosed(gettext("The time to accept this lead is over."))
     _redistribute([offer], [lead], Offer.Outcome.DECLINED, at=at, reason=reason)
     return Lead.objects.get(pk=lead.pk)
 
@@ -70,11 +72,11 @@ def close_offers(ids: Iterable[int], outcome: Offer.Outcome, *, at: datetime, sk
 def _open_offer(lead: Lead, *, by: User | None) -> Offer:
     offer = Offer.objects.open().filter(lead=lead).select_related("manager").first()
     if offer is None:
-        raise OfferClosed("This lead is not on offer.")
+        raise OfferClosed(gettext("This lead is not on offer."))
     if by is not None and by.pk != offer.manager.user_id:
         if Offer.objects.filter(lead=lead, manager__user=by).exists():
-            raise OfferClosed("The offer to you is over; the lead went to somebody else.")
-        raise NotAllowed("This lead is offered to somebody else.")
+            raise OfferClosed(gettext("The offer to you is over; the lead went to somebody else."))
+        raise NotAllowed(gettext("This lead is offered to somebody else."))
     return offer
 
 

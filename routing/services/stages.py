@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from accounts.models import User
 from routing.exceptions import Conflict, NotFound, OfferClosed
 from routing.locks import in_transaction
@@ -28,7 +30,7 @@ def move_lead(
     roster = current()
     lead = _locked(lead_id, stage_id, roster)
     if theirs and not (by and lead.responsible and lead.responsible.user_id == by.pk):
-        raise OfferClosed("The lead went to somebody else.")
+        raise OfferClosed(gettext("The lead went to somebody else."))
     if lead.stage_id != stage_id:
         at = _enter(lead, stage_id, roster, at=at, by=by, reason=reason)
         rule = roster.rules_on.get((stage_id, "moved"))
@@ -48,9 +50,9 @@ def qualify_lead(
     roster = current()
     lead = _locked(lead_id, stage_id, roster)
     if roster.stages[lead.stage_id].kind != Stage.Kind.UNQUALIFIED:
-        raise Conflict("This lead is not unqualified any more.")
+        raise Conflict(gettext("This lead is not unqualified any more."))
     if manager_id is not None and not (manager_id in roster.people and roster.people[manager_id].active):
-        raise Conflict("The manager is not active.")
+        raise Conflict(gettext("The manager is not active."))
     before = lead.responsible_id
     at = _enter(lead, stage_id, roster, at=at, by=by)
     rule = roster.rules_on.get((stage_id, "moved"))
@@ -66,7 +68,7 @@ def qualify_lead(
 
 def _locked(lead_id: UUID, stage_id: int, roster: Roster) -> Lead:
     if stage_id not in roster.stages:
-        raise NotFound("No such stage.")
+        raise NotFound(gettext("No such stage."))
     return locked_lead(lead_id)
 
 
@@ -88,7 +90,7 @@ def _accept_by_moving(lead: Lead, *, at: datetime, by: User | None) -> datetime:
     if offer is None:
         return at
     if offer.accept_by <= at and by is not None and by.pk == offer.manager.user_id:
-        raise OfferClosed("The time to accept this lead is over.")
+        raise OfferClosed(gettext("The time to accept this lead is over."))
     outcome = Offer.Outcome.ACCEPTED if offer.accept_by > at else Offer.Outcome.WITHDRAWN
     Offer.objects.filter(pk=offer.pk).close(outcome, at=at)
     return max(at, offer.offered_at)

@@ -2,8 +2,9 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import translation
 
-from accounts.models import Account, ConfigurationChange, Manager
+from accounts.models import Account, ConfigurationChange, Manager, User
 from routing.configuration import export_configuration
 from routing.models import Trigger
 from tests.admin_pages import messages
@@ -53,6 +54,13 @@ def test_a_file_is_tried_and_written_only_when_confirmed(client, sue, trigger):
     assert Trigger.objects.get().priority == 4
     change = ConfigurationChange.objects.get(model="routing.trigger", action="changed")
     assert (change.by, change.way) == (sue, "file team.yaml")
+
+
+def test_what_a_file_would_change_is_told_in_the_readers_language(client, sue, trigger):
+    User.objects.update(language="es")
+    page = send(client, export_configuration().replace("priority: 10", "priority: 4")).content.decode()
+    with translation.override("es"):
+        assert f"{Trigger._meta.verbose_name} new-leads" in page
 
 
 def test_what_changed_meanwhile_is_shown_before_it_is_taken(client, sue, trigger):

@@ -9,6 +9,7 @@ import re
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import translation
 from openpyxl import load_workbook
 
 from accounts.models import Account, User
@@ -198,6 +199,27 @@ def test_a_mere_link_takes_no_leads_out(sue):
     answer = strict.post(button[0], {"csrfmiddlewaretoken": button[1]})
     assert answer.status_code == 200
     assert LeadExport.objects.get().filters == {"q": ["ana@client"]}
+
+
+def test_lists_show_words_and_no_codes(sue):
+    make_trigger(members=[make_manager()])
+    take(at=MONDAY)
+    make_lead(state="idle")
+    User.objects.update(language="es")
+    leads, decisions = sue.get(LEADS).content.decode(), sue.get("/admin/routing/decision/").content.decode()
+    with translation.override("es"):
+        assert str(Lead.State.IDLE.label) != "idle"
+        assert re.search(rf">\s*{Lead.State.IDLE.label}\s*<", leads)
+    assert not re.search(r">\s*(idle|assigned)\s*<", leads)
+    assert not re.search(r">\s*(fair_share|assigned|nobody)\s*<", decisions)
+
+
+def test_a_refusal_is_said_in_the_readers_language(sue):
+    lead = take()
+    User.objects.update(language="es")
+    answer = sue.post(f"{LEADS}{lead.pk}/act/credit-back/", {"reason": "junk"})
+    with translation.override("es"):
+        assert messages(answer) == f"{lead}: {translation.gettext('This lead did not count for its responsible.')}"
 
 
 def test_a_search_is_exported_as_it_was_found(sue):

@@ -5,7 +5,9 @@ from django.test import Client
 from django.test.utils import override_settings
 from django.utils import translation
 
-from .world import LEAD, World
+from accounts.models import Manager
+
+from .world import LEAD, Api, World
 
 
 def test_a_request_with_a_key_opens_no_session_and_gets_no_cookie(world: World, django_assert_max_num_queries) -> None:
@@ -56,10 +58,18 @@ def test_plain_http_is_redirected_where_https_is_asked_for(world: World) -> None
     assert Client().get("/api/v1/leads", headers={"x-api-key": world.keys["account"]}).status_code == 301
 
 
-def test_the_language_is_the_callers_and_never_that_of_the_page_before(world: World) -> None:
+def test_programs_are_answered_in_english_whatever_they_ask_for_and_whoever_came_before(world: World) -> None:
     translation.activate("es")
-    world.api().get("leads")
-    assert translation.get_language() == "en"
-    world.api().get("leads", accept_language="es")
-    assert translation.get_language() == "es"
-    translation.activate("en")
+    lead = world.api().post("leads", LEAD).json()["id"]
+    path, inactive = f"leads/{lead}/reassign", {"manager": "bob@example.com"}
+    Manager.objects.update(active=False)
+    world.users["sue"].language = "ru"
+    world.users["sue"].save()
+    browser = Client(raise_request_exception=False)
+    browser.force_login(world.users["sue"])
+    for api in (world.api(), Api(None, browser)):
+        answer = api.post(path, inactive, accept_language="ru")
+        assert (answer.status_code, answer.json()["detail"]) == (409, "The manager is not active.")
+        answer = api.post(path, {"manager": ""}, accept_language="ru")
+        assert answer.status_code == 400
+        assert answer.content.isascii()
