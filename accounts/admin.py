@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -35,7 +35,7 @@ from leadrouter.admin_theme import (
 from . import clock, second_factor
 from .calendars import Plan
 from .careful_admin import CarefulAdmin
-from .changes import told
+from .changes import columns_of, things_of, told
 from .forms import (
     AccountForm,
     ManagerAddForm,
@@ -56,6 +56,7 @@ from .models import (
     ScheduleException,
     User,
     WorkSchedule,
+    kind_of,
 )
 from .roles import may_edit_roles, may_edit_user
 from .schedule_admin import Copied, SixWeeks, copy_of, plans_of_manager, plans_of_schedule, presets, today
@@ -217,12 +218,20 @@ class ConfigurationVersionAdmin(ReadOnlyAdmin):
     list_display = ("version",)
 
 
+class KindFilter(admin.AllValuesFieldListFilter):
+    """Names models as people do."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": kind_of(str(choice["display"]))}
+
+
 @admin.register(ConfigurationChange)
 class ConfigurationChangeAdmin(ReadOnlyAdmin):
     """The history of the configuration: for all who may look at it."""
 
     list_display = ("at", "by", "way", "thing", "action", "what")
-    list_filter = ("model", "action", ("by", AutocompleteFilter), ("at", admin.DateFieldListFilter))
+    list_filter = (("model", KindFilter), "action", ("by", AutocompleteFilter), ("at", admin.DateFieldListFilter))
     list_select_related = ("by",)
     search_fields = ("name__istartswith",)
     paginator = UncountedPaginator
@@ -237,16 +246,27 @@ class ConfigurationChangeAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         change = self.get_object(request, object_id)
-        context = {"changes": told([change])} if isinstance(change, ConfigurationChange) else {}
+        context: dict[str, Any] = {}
+        if isinstance(change, ConfigurationChange):
+            [one] = context["changes"] = told([change])
+            context["title"] = f"{one.kind} {one.thing}: {change.get_action_display()}"
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Name the things of the page at once: columns ask nobody."""
+        changes = super().get_changelist_instance(request)
+        things = things_of(changes.result_list)
+        for change in changes.result_list:
+            change.called = things[change.pk]
+        return changes
+
     @display(description=_("thing"))
-    def thing(self, change: ConfigurationChange) -> str:
-        return f"{change.model.partition('.')[2]} {change.name or change.row_id}"
+    def thing(self, change: Any) -> str:
+        return f"{change.kind} {getattr(change, 'called', '') or things_of([change])[change.pk]}"
 
     @display(description=_("what"))
     def what(self, change: ConfigurationChange) -> str:
-        return ", ".join(column for column in change.after or change.before if column != "id")
+        return ", ".join(columns_of(change))
 
 
 # Working hours

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -75,25 +75,86 @@ class Told:
 
     change: ConfigurationChange
     kind: str  # "Member"
+    thing: str  # "Eva in new-leads"
     values: Sequence[tuple[str, str, str]]  # what, before, after
 
 
 def told(changes: Sequence[ConfigurationChange]) -> list[Told]:
     """Return the changes in words, in a fixed number of queries."""
-    names = _names_of_rows_referred_to(changes)
-    return [Told(change=change, kind=_kind(change.model), values=list(_values(change, names))) for change in changes]
+    names = _names(row for change in changes for row in (*_named_by(change), *_referred_to(change)))
+    return [
+        Told(change=change, kind=change.kind, thing=_thing(change, names), values=list(_values(change, names)))
+        for change in changes
+    ]
+
+
+def things_of(changes: Sequence[ConfigurationChange]) -> dict[int, str]:
+    """Return what people call the thing of each change, by the change's key: "Eva in new-leads" for a member."""
+    names = _names(row for change in changes for row in _named_by(change))
+    return {change.pk: _thing(change, names) for change in changes}
+
+
+Names = dict[type[Model], dict[Any, str]]
+
+
+def _names(rows: Iterable[tuple[type[Model], Any]]) -> Names:
+    wanted: dict[type[Model], set[Any]] = defaultdict(set)
+    for model, pk in rows:
+        wanted[model].add(pk)
+    return {
+        model: {pk: str(row) for pk, row in _with_their_names(model).in_bulk(ids).items()}
+        for model, ids in wanted.items()
+    }
+
+
+def _named_by(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any]]:
+    """Yield the rows whose names name the thing; a row that is gone is known by what it referred to."""
+    model, owner = _model(change.model), _model(change.owner_model)
+    if owner is not None:
+        yield owner, change.owner_id
+    if model is not None and not change.name:
+        if change.action == change.Action.CHANGED:  # and so not told in full
+            yield model, change.row_id
+        else:
+            yield from _beside(change)
+
+
+def _beside(change: ConfigurationChange) -> list[tuple[type[Model], Any]]:
+    """Return the first that the row refers to beside whose page it is on: of a member, the manager."""
+    return [row for row in _referred_to(change) if row[0] is not _model(change.owner_model)][:1]
+
+
+def _referred_to(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any]]:
+    model = _model(change.model)
+    for column, value in [*change.before.items(), *change.after.items()]:
+        field = _field(model, column)
+        if isinstance(field, ForeignKey) and value is not None:
+            yield field.related_model, value
+
+
+def _thing(change: ConfigurationChange, names: Names) -> str:
+    def name(model: type[Model] | None, pk: Any) -> str:
+        return names.get(model, {}).get(pk, "") if model else ""
+
+    changed = change.action == change.Action.CHANGED
+    known = [(_model(change.model), change.row_id)] if changed else _beside(change)
+    thing = change.name or "".join(name(*row) for row in known) or f"#{change.row_id}"
+    page = name(_model(change.owner_model), change.owner_id)
+    return _("%(thing)s in %(page)s") % {"thing": thing, "page": page} if page else thing
+
+
+def columns_of(change: ConfigurationChange) -> list[str]:
+    """Return what was changed of the thing, as people call it."""
+    model = _model(change.model)
+    fields = {column: _field(model, column) for column in change.after or change.before if column != "id"}
+    return [str(field.verbose_name) if field else column for column, field in fields.items()]
 
 
 def _model(label: str) -> type[Model] | None:
     try:
         return apps.get_model(label)
-    except LookupError:  # of a version of the program that is gone
+    except (LookupError, ValueError):  # of a version of the program that is gone; of nothing
         return None
-
-
-def _kind(label: str) -> str:
-    model = _model(label)
-    return capfirst(str(model._meta.verbose_name)) if model else label
 
 
 def _field(model: type[Model] | None, column: str) -> Field[Any, Any] | None:
@@ -104,27 +165,11 @@ def _field(model: type[Model] | None, column: str) -> Field[Any, Any] | None:
         return next(found, None)
 
 
-Names = dict[type[Model], dict[Any, str]]
-
-
-def _names_of_rows_referred_to(changes: Sequence[ConfigurationChange]) -> Names:
-    wanted: dict[type[Model], set[Any]] = defaultdict(set)
-    for change in changes:
-        model = _model(change.model)
-        for column, value in [*change.before.items(), *change.after.items()]:
-            field = _field(model, column)
-            if isinstance(field, ForeignKey) and value is not None:
-                wanted[field.related_model].add(value)
-    return {
-        model: {pk: str(row) for pk, row in _with_their_names(model).in_bulk(ids).items()}
-        for model, ids in wanted.items()
-    }
-
-
 def _with_their_names(model: type[Model]) -> Any:
     """Return the rows joined with what their names are made of."""
     rows = model._default_manager.all()
-    joins = [name for name in ("user", "pipeline") if any(f.name == name for f in model._meta.concrete_fields)]
+    fields = {field.name for field in model._meta.concrete_fields}
+    joins = [join for join in ("user", "pipeline", "manager__user", "schedule") if join.partition("__")[0] in fields]
     return rows.select_related(*joins) if joins else rows
 
 

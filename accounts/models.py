@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -16,6 +17,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -410,7 +412,22 @@ class ConfigurationChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model} {self.name or self.row_id}: {self.get_action_display()}"
+        return f"{self.kind} {self.name or self.row_id}: {self.get_action_display()}"
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.model)
+
+
+def kind_of(label: str) -> str:
+    """Return what people call a model: "Member" for routing.member; for what joins two, the field: "Limit stages"."""
+    try:
+        options = apps.get_model(label)._meta
+    except (LookupError, ValueError):  # of a version of the program that is gone
+        return label
+    joins = options.auto_created._meta.many_to_many if options.auto_created else ()
+    field = next((field for field in joins if field.remote_field.through is options.model), None)
+    return capfirst(str((field or options).verbose_name))
 
 
 class AuditEntry(models.Model):

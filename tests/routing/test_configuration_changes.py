@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core import signing
 from django.db import connection
@@ -152,8 +154,22 @@ def test_the_history_takes_no_more_queries_for_more_changes(client, sue, trigger
     client.get(address(trigger))
     with django_assert_max_num_queries(14):
         client.get(f"/admin/routing/trigger/{trigger.pk}/history/")
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         client.get("/admin/accounts/configurationchange/")
+
+
+def test_the_history_names_things_as_people_do(client, sue, trigger):
+    Member.objects.update(limit=5)
+    changed = client.get(f"/admin/accounts/configurationchange/{last().pk}/change/").content.decode()
+    assert "Member Ann in new-leads: changed" in changed
+    Member.objects.all().delete()
+    removed = client.get(f"/admin/accounts/configurationchange/{last().pk}/change/").content.decode()
+    assert "Member Ann in new-leads: removed" in removed
+    page = client.get("/admin/accounts/configurationchange/").content.decode()
+    assert page.count("Member Ann in new-leads") >= 2
+    assert "Limit stages sales/new in new-leads" in page
+    assert "manager_id" not in page
+    assert ">Member<" in re.sub(r"\s+", "", page)
 
 
 # Two people
