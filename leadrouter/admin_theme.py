@@ -22,6 +22,7 @@ from django.utils.functional import cached_property
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from accounts.templatetags.moments import here
 
@@ -184,6 +185,8 @@ class TabularInline(ThemeTabularInline):
         formset = super().get_formset(request, obj, **kwargs)
         for field in formset.form.base_fields.values():
             field.widget.attrs.setdefault("aria-label", capfirst(str(field.label or "")))
+        if order := formset.form.base_fields.get(getattr(self, "ordering_field", None)):
+            order.widget.attrs |= {"data-up": _("Move up"), "data-down": _("Move down")}  # what order.js says
         return formset
 
 

@@ -32,13 +32,16 @@ LATEST = 20  # decisions on a registry's page
 
 class StageInline(TabularInline):
     model = Stage
-    fields = ("position", "code", "title", "kind")
+    fields = ("code", "title", "kind", "position")  # the first field has the handle: it must be seen
     ordering = ("position", "id")
     ordering_field = "position"  # of Unfold: rows are dragged
     hide_ordering_field = True
     hide_title = True  # of Unfold: the row says it already
     extra = 0
     show_change_link = True
+
+    class Media:
+        js = ("leadrouter/order.js",)
 
 
 @admin.register(Pipeline)
@@ -161,6 +164,9 @@ class MemberInline(TabularInline):
     hide_title = True  # of Unfold: the row says it already
     extra = 0
     verbose_name_plural = _("members; with none, all active managers take part")
+
+    class Media:
+        js = ("leadrouter/order.js",)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "manager":

@@ -79,3 +79,35 @@ def test_the_form_of_a_trigger_is_well_made(visit, phone, dark):
     page = visitor.open(f"/admin/routing/trigger/{trigger.pk}/change/")
     page.locator("#id_members-0-schedule + .select2").wait_for()
     visitor.assert_well_made("trigger")
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_members_are_put_in_order_by_keyboard(visit, phone):
+    make_account(time_zone="Europe/Madrid")
+    trigger = make_trigger(members=[make_manager("ann"), make_manager("bob"), make_manager("cora")])
+    visitor = visit(user=make_supervisor(), phone=phone)
+    page = visitor.open(f"/admin/routing/trigger/{trigger.pk}/change/")
+    expect(page.get_by_role("button", name="Move up: Ann")).to_be_disabled()
+    page.get_by_role("button", name="Move up: Cora").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # the button keeps the focus
+    expect(page.get_by_role("button", name="Move up: Cora")).to_be_disabled()
+    expect(page.get_by_role("button", name="Move down: Cora")).to_be_focused()
+    box = page.locator(".formset-wrapper")
+    assert box.evaluate("e => e.querySelector('table').scrollWidth - e.clientWidth") <= 0
+    page.locator(SAVE).first.click()
+    page.wait_for_url("**/admin/routing/trigger/")
+    assert [str(member) for member in trigger.members.order_by("position")] == ["Cora", "Ann", "Bob"]
+    cut = page.locator("td.field-does").first.evaluate("e => e.scrollHeight - e.clientHeight")
+    assert cut <= 0
+
+
+def test_stages_are_put_in_order_by_keyboard(visit):
+    pipeline = stage().pipeline
+    first, second = pipeline.stages.order_by("position", "id")[:2]
+    visitor = visit(user=make_supervisor())
+    page = visitor.open(f"/admin/routing/pipeline/{pipeline.pk}/change/")
+    page.get_by_role("button", name=f"Move up: {second.code}", exact=True).press("Enter")
+    page.locator(SAVE).first.click()
+    page.wait_for_url("**/admin/routing/pipeline/")
+    assert list(pipeline.stages.order_by("position")[:2]) == [second, first]
