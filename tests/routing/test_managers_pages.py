@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, date, datetime
 
@@ -238,6 +239,28 @@ def test_somebody_takes_their_place_everywhere(sue):
     ann.refresh_from_db()
     ann.user.refresh_from_db()
     assert (ann.active, ann.user.is_active) == (False, False)
+
+
+def test_every_number_leads_to_the_rows_it_counts(sue):
+    ann, _bob = everywhere()
+    page = sue.get(f"{MANAGERS}{ann.pk}/off-board/").content.decode()
+    for model in ("contact", "company", "task", "offer"):
+        [link] = re.findall(rf'href="(/admin/routing/{model}/\?[^"]+)"', page)
+        assert len(sue.get(html.unescape(link)).context["cl"].result_list) == 1, model
+    [link] = re.findall(r'href="(/admin/accounts/scheduleexception/\?[^"]+)"', page)
+    assert sue.get(html.unescape(link)).status_code == 200
+
+
+def test_somebody_inactive_with_active_leads_is_warned_of(sue):
+    ann, _bob = everywhere()
+    address = f"{MANAGERS}{ann.pk}/off-board/"
+    assert "is not active, and still has" not in sue.get(address).content.decode()
+    Manager.objects.filter(pk=ann.pk).update(active=False)
+    assert "is not active, and still has 2 active leads" in sue.get(address).content.decode()
+
+
+def test_what_was_not_there_is_no_change():
+    assert off_board(make_manager("ann"), Farewell(related="release", revoke_keys=True), at=MONDAY) == []
 
 
 def test_access_that_has_ended_ends_sessions_too():
