@@ -11,7 +11,7 @@ from django.db.models.functions import Replace
 class Migration(migrations.Migration):
     atomic = False  # built beside running traffic
 
-    dependencies = [("routing", "0016_all_offers_end_after_they_begin")]
+    dependencies = [("routing", "0017_decisions_assigned_by_trigger")]
 
     operations = [
         # A big table takes longer than a request may.
