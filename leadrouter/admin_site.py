@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.translation import gettext_lazy as _
 
-from accounts import clock
+from accounts import clock, periods
 from reports import queries
 from reports.legend import ring_of
 from reports.today import Concern, today
@@ -43,6 +43,7 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
         late = timedelta(seconds=max(settings.READY_SWEEP_SECONDS, settings.READY_WORKER_SECONDS))
         found = today(current, at=at, late=late)
         context |= {"today": found, "concerns": [(c, address_of(c)) for c in found.concerns], "at": at}
+        context["began"] = periods.began_at("day", at, current.zone)  # of the account, as today is counted
     if request.user.has_perm("routing.view_unqualified"):
         day = at.astimezone(current.zone).date()
         context["ring"] = ring_of(queries.sources(current.account, period="week", on=day), current.account)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from rest_framework import exceptions as rest
 
+from accounts import clock
 from accounts.forms import WrittenField, clean_country
 from accounts.models import Manager
 from leadrouter import admin_theme
@@ -229,6 +230,12 @@ class ApiKeyForm(forms.ModelForm):
     class Meta:
         model = ApiKey
         fields = ["name", "source", "user", "scopes", "requests_per_minute", "expires_at"]
+
+    def clean_expires_at(self) -> datetime | None:
+        expires_at: datetime | None = self.cleaned_data["expires_at"]
+        if expires_at and "expires_at" in self.changed_data and expires_at <= clock.now():
+            raise ValidationError(_("This time is over: the key would never work."))
+        return expires_at
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

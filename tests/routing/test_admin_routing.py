@@ -308,6 +308,23 @@ def test_a_key_is_shown_once_and_its_digest_never(client, sue):
         assert key.digest not in page
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "2020-01-01"])
+def test_a_key_that_would_never_work_is_refused(client, sue, day):
+    assert list(errors(add_key(client, expires_at_0=day, expires_at_1="00:00:00"))) == ["expires_at"]
+    assert not ApiKey.objects.exists()
+
+
+def test_the_figure_of_today_leads_to_the_leads_of_today(client, sue):
+    make_account(time_zone="Asia/Tokyo")
+    stage()
+    wanted = take(at=clock.now())
+    make_lead(created_at=MONDAY)
+    page = client.get("/admin/").content.decode()
+    [link] = re.findall(r'href="(/admin/routing/lead/\?created_at__gte=[^"]+)"', page)
+    assert list(client.get(link).context["cl"].result_list) == [wanted]
+    assert "<span>lead today</span>" in page
+
+
 def test_saving_a_key_keeps_its_secret(client, sue):
     add_key(client)
     before = ApiKey.objects.get()

@@ -241,13 +241,18 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // Presets
 
+  const hours = () => [...week.texts(), ...cycle.texts()].filter((text) => text.trim()).join("\n");
+  let begun = ""; // what a preset has written may be replaced without asking
+
   function begin(chart) {
+    if (hours() && hours() !== begun && !window.confirm(words.replace)) return;
     set(kind, chart.weekly ? "weekly" : "cycle");
     if (chart.weekly) week.put(DAYS.map((day, number) => [number, (chart.weekly[day] || []).join(", ")]));
     else {
       set(lines, chart.cycle.map((day) => day.join(", ") || "off").join("\n"));
       if (!start.value) set(start, monday);
     }
+    begun = hours();
     const title = document.getElementById("id_title"), code = document.getElementById("id_code");
     if (!title.value) set(title, chart.title);
     if (!code.value) set(code, chart.code);
