@@ -154,7 +154,7 @@ def test_the_history_takes_no_more_queries_for_more_changes(client, sue, trigger
     client.get(address(trigger))
     with django_assert_max_num_queries(14):
         client.get(f"/admin/routing/trigger/{trigger.pk}/history/")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(11):
         client.get("/admin/accounts/configurationchange/")
 
 
