@@ -124,7 +124,7 @@ class LeadAdmin(ModelAdmin):
         "created_at",
         "state",
         "source",
-        "stage__pipeline",
+        ("stage__pipeline", AutocompleteFilter),
         ("stage", AutocompleteFilter),
         ("responsible", AutocompleteFilter),
         "arrived_unqualified",

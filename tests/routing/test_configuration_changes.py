@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from accounts import clock
+from accounts.admin import RECORDED
 from accounts.changes import signed, told
 from accounts.models import ConfigurationChange, Manager, User
 from routing.configuration import export_configuration, import_configuration
@@ -267,3 +268,10 @@ def test_the_form_of_a_user_carries_no_password(client):
     state = signing.loads(filled(client, address(ann))["seen"][0], salt="accounts.careful_admin")
     assert "'password'" not in str(state)
     assert ann.password not in str(state)
+
+
+def test_the_filter_of_the_history_has_every_table_that_is_recorded(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT encode(tgargs, 'escape') FROM pg_trigger WHERE tgname = 'record_change'")
+        recorded = {arguments.split("\\000")[0] for (arguments,) in cursor.fetchall()}
+    assert recorded == set(RECORDED)
