@@ -76,10 +76,7 @@ class OwnLanguageAndTime:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith(FOR_PROGRAMS):
-            translation.activate(settings.LANGUAGE_CODE)  # whatever language a browser asks for
-            return self.get_response(request)
-        if not isinstance(request.user, User):
+        if request.path.startswith(FOR_PROGRAMS) or not isinstance(request.user, User):
             return self.get_response(request)
         if request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)

@@ -29,7 +29,7 @@ class KeyRequests:
     """Answers requests with a key without session, CSRF token, messages and the like: nothing behind here is run.
 
     The key alone says who calls (routing/api/authentication.py), so a cookie beside it means nothing. What of the
-    middlewares behind does concern programs is done here: the host is checked, the language is English, the length told.
+    middlewares behind does concern programs is done here: the host is checked, the language chosen, the length told.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -41,7 +41,9 @@ class KeyRequests:
         if not brings_key(request):
             return self.get_response(request)
         request.get_host()  # raises DisallowedHost
-        translation.activate(settings.LANGUAGE_CODE)  # the thread may still speak the language of the page before
+        # The thread may still speak the language of the page before.
+        wants = "HTTP_ACCEPT_LANGUAGE" in request.META
+        translation.activate(translation.get_language_from_request(request) if wants else settings.LANGUAGE_CODE)
         response: HttpResponse = self.innermost(request)
         if not response.streaming and "Content-Length" not in response.headers:
             response.headers["Content-Length"] = str(len(response.content))

@@ -58,18 +58,27 @@ def test_plain_http_is_redirected_where_https_is_asked_for(world: World) -> None
     assert Client().get("/api/v1/leads", headers={"x-api-key": world.keys["account"]}).status_code == 301
 
 
-def test_programs_are_answered_in_english_whatever_they_ask_for_and_whoever_came_before(world: World) -> None:
+def test_the_language_is_the_callers_and_never_that_of_the_page_before(world: World) -> None:
     translation.activate("es")
+    world.api().get("leads")
+    assert translation.get_language() == "en"
+    world.api().get("leads", accept_language="es")
+    assert translation.get_language() == "es"
+    translation.activate("en")
+
+
+def test_a_refusal_is_english_unless_the_caller_asks_for_another_language(world: World) -> None:
     lead = world.api().post("leads", LEAD).json()["id"]
-    path, inactive = f"leads/{lead}/reassign", {"manager": "bob@example.com"}
     Manager.objects.update(active=False)
     world.users["sue"].language = "ru"
     world.users["sue"].save()
     browser = Client(raise_request_exception=False)
     browser.force_login(world.users["sue"])
     for api in (world.api(), Api(None, browser)):
-        answer = api.post(path, inactive, accept_language="ru")
-        assert (answer.status_code, answer.json()["detail"]) == (409, "The manager is not active.")
-        answer = api.post(path, {"manager": ""}, accept_language="ru")
-        assert answer.status_code == 400
-        assert answer.content.isascii()
+        for asked, said in (
+            ({}, "The manager is not active."),
+            ({"accept_language": "es"}, "El comercial no está activo."),
+        ):
+            translation.activate("ru")  # of the page before
+            answer = api.post(f"leads/{lead}/reassign", {"manager": "bob@example.com"}, **asked)
+            assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (409, "conflict", said)
