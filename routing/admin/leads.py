@@ -39,14 +39,13 @@ from ..forms import (
     ReassignForm,
 )
 from ..histories import EXPLAINED, Explained, timeline, why_not
-from ..models import Company, Decision, Lead, Stage, UnqualifiedLead
-from ..models.crm import LEAD_WORDS
+from ..models import Decision, Lead, Stage, UnqualifiedLead
 from ..roster import current
 from ..services.assignment import credit_back, reassign
 from ..services.stages import move_lead, qualify_lead
 from .exports import exported
 from .facts import shown
-from .people import MOST_FOUND, contacts_found, with_words
+from .search import people_found
 
 MOST_AT_ONCE = 500  # leads of one action: each is a transaction, and somebody waits
 MOST_SHOWN = 100  # decisions, offers or events on a lead's page
@@ -204,11 +203,8 @@ class LeadAdmin(ModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        companies = Company.objects.order_by().filter(domain_key__startswith=term.lower())
-        named = with_words(Lead.objects.order_by().exclude(name=""), LEAD_WORDS, term)  # without, as the index has it
-        first, second = (rows.values_list("pk", flat=True)[:MOST_FOUND] for rows in (companies, named))
-        ids = list(first.union(second))  # asked at once; no company has the id of a lead
-        found = Q(contact__in=contacts_found(term)) | Q(company__in=ids) | Q(pk__in=ids)
+        ids = people_found(term)
+        found = Q(contact__in=ids) | Q(company__in=ids) | Q(pk__in=ids)
         found |= Q(source__in=list(current().sources), external_id=term)  # the index begins with the source
         with suppress(ValueError):  # most terms are no id
             found |= Q(pk=UUID(term))

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from functools import cache
 from typing import Any, cast
 
-import phonenumbers
 from django.contrib import admin, messages
-from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -25,12 +21,11 @@ from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPagi
 from ..engine import identity
 from ..forms import CompanyForm, ContactForm, ErasureForm
 from ..models import Company, Contact, Task
-from ..models.crm import CONTACT_WORDS
 from ..personal_data.people import person_of
 from ..personal_data.rights import erase_person, export_person
-from ..roster import current
 from ..services.offers import give_back_offers
 from ..tasks import hurry
+from .search import MOST_FOUND, contacts_found
 
 
 def managers() -> QuerySet[Manager]:
@@ -90,44 +85,6 @@ class ContactAdmin(ModelAdmin):
         if not change:
             obj.created_at = clock.now()
         super().save_model(request, obj, form, change)
-
-
-MOST_FOUND = 200  # in each way to find; more than anybody reads
-
-
-def contacts_found(term: str) -> list[Any]:
-    """Return the ids of contacts whose name or e-mail has these words, or who are reached so: each way by an index."""
-    contacts, term = Contact.objects.order_by(), term.strip()
-    key = identity.normalise_email(term) or term.lower()
-    ways = [contacts.filter(email_key__startswith=key), with_words(contacts, CONTACT_WORDS, term)]
-    digits = "".join(c for c in term if c.isdecimal() and c.isascii())
-    if len(digits) >= 3 and not any(c.isalpha() for c in term):
-        ways.append(contacts.filter(phone_key__startswith=f"+{digits}"))
-        ways.append(contacts.filter(phone_key__in=numbers_meant(term, digits)))
-    if handle := identity.normalise_chat(term):
-        ways.append(contacts.filter(chat_key__startswith=handle))
-    first, *others = (way.values_list("pk", flat=True)[:MOST_FOUND] for way in ways)
-    return list(first.union(*others))
-
-
-def with_words(rows: QuerySet[Any], words: SearchVector, term: str) -> QuerySet[Any]:
-    """Return the rows that have words which begin as those of the term, in any order; the newest first."""
-    # Quotes and backslashes are all that has a meaning inside quotes.
-    begun = [f"'{word}':*" for word in term.replace("'", " ").replace("\\", " ").split()]
-    query = SearchQuery(" & ".join(begun), config="simple", search_type="raw")
-    # A sum: in the order of an index of times, the database might rather read every name than ask the index of words.
-    return rows.alias(words=words).filter(words=query).order_by((F("created_at") + timedelta(0)).desc())
-
-
-def numbers_meant(term: str, digits: str) -> list[str]:
-    """Return the keys of phone numbers that a national number may stand for: the account's country's, else any other's."""
-    own = identity.normalise_phone(term, current().account.country)
-    return [own] if own else [f"+{code}{digits.lstrip('0')}" for code in _calling_codes()]
-
-
-@cache
-def _calling_codes() -> list[int]:
-    return sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
 
 
 @admin.register(Company)

@@ -7,9 +7,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from routing.admin.people import contacts_found, with_words
+from routing.admin import search
 from routing.models import Lead
-from routing.models.crm import LEAD_WORDS
 from tests.factories import MONDAY, make_account, make_contact, make_lead, make_source, make_supervisor, stage, take
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +49,17 @@ def test_a_lead_is_found_as_people_write_it(sue, country):
 def test_a_number_with_the_zero_that_a_country_dials_is_found(sue):
     make_account(country="DE")
     wanted = take(contact={"email": "bo@client.example", "phone": "+4930901820"})
-    assert found(sue, q="030 901820") == [wanted]
+    for term in ("030 901820", "030 90", "309"):
+        assert found(sue, q=term) == [wanted], term
+
+
+def test_of_a_common_word_the_newest_are_found(sue, monkeypatch):
+    monkeypatch.setattr(search, "COMMON", 3)
+    monkeypatch.setattr(search, "MOST_FOUND", 2)
+    made = [make_lead(name=name) for name in ("Demo", "Demo tour", "Tour", "Demo", "Demo tour")]
+    assert found(sue, q="tour") == [made[4], made[2]]
+    assert found(sue, q="demo") == [made[4], made[3]]
+    assert found(sue, q="tour demo") == [made[4], made[1]]
 
 
 def test_a_contact_is_found_by_name(sue):
@@ -74,9 +83,8 @@ def test_no_sign_in_a_search_is_an_operator(sue):
 
 def test_words_are_looked_up_in_an_index(sue):
     with CaptureQueriesContext(connection) as captured:
-        contacts_found("Boris Rossi")
-        contacts_found("404 555 0159")
-        list(with_words(Lead.objects.order_by().exclude(name=""), LEAD_WORDS, "Boris Rossi"))
+        search.people_found("Boris Rossi")
+        search.people_found("404 555 0159")
     asked = [query["sql"] for query in captured.captured_queries if "to_tsvector" in query["sql"]]
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")

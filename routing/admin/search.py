@@ -1,0 +1,101 @@
+"""How leads and contacts are found: by words of names, by e-mail, number and handle, each by an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import phonenumbers
+from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.db.models import Case, QuerySet, Value, When
+
+from ..engine import identity
+from ..models import Company, Contact, Lead
+from ..models.crm import CONTACT_WORDS, LEAD_WORDS
+from ..roster import current
+
+MOST_FOUND = 200  # in each way to find; more than anybody reads
+COMMON = 1000  # rows: so many have a common word
+
+
+class Way(NamedTuple):
+    """A way to find rows; `newest` are those of a common word, which are read until enough have it."""
+
+    rows: QuerySet[Any]
+    newest: QuerySet[Any] | None = None
+
+
+def contacts_found(term: str) -> list[UUID]:
+    """Return the ids of contacts whose name or e-mail has these words, or who are reached so."""
+    return _ids(_ways_to_contacts(term.strip()))
+
+
+def people_found(term: str) -> list[UUID]:
+    """Return the ids of such contacts, of companies by their domain, and of leads whose name has the words.
+
+    No two of them have one id.
+    """
+    term = term.strip()
+    companies = Company.objects.filter(domain_key__startswith=term.lower())
+    named = _with_words(Lead.objects.exclude(name=""), LEAD_WORDS, term)  # without, as the index has it
+    return _ids([Way(companies), named, *_ways_to_contacts(term)])
+
+
+def _ids(ways: Iterable[Way]) -> list[UUID]:
+    """Ask all ways at once, and once more for the newest rows with words that too many have."""
+    ways = list(ways)
+    found: list[list[UUID]] = [[] for _ in ways]
+    asked = (
+        _ids_of(way.rows.annotate(way=Value(n)), "way", most=MOST_FOUND if way.newest is None else COMMON)
+        for n, way in enumerate(ways)
+    )
+    for way, pk in next(asked).union(*asked, all=True):
+        found[way].append(pk)
+    few = [pk for ids in found if len(ids) < COMMON for pk in sorted(ids)[-MOST_FOUND:]]  # ids are in the order of time
+    newest = [_ids_of(way.newest, most=MOST_FOUND) for way, ids in zip(ways, found, strict=True) if len(ids) == COMMON]
+    return few + [pk for (pk,) in newest[0].union(*newest[1:], all=True)] if newest else few
+
+
+def _ids_of(rows: Any, *beside: str, most: int) -> QuerySet[Any]:
+    return rows.values_list(*beside, "pk")[:most]
+
+
+def _ways_to_contacts(term: str) -> list[Way]:
+    contacts = Contact.objects.order_by()
+    key = identity.normalise_email(term) or term.lower()
+    ways = [contacts.filter(email_key__startswith=key)]
+    digits = "".join(c for c in term if c.isdecimal() and c.isascii())
+    if len(digits) >= 3 and not any(c.isalpha() for c in term):
+        ways.append(contacts.filter(phone_key__startswith=f"+{digits}"))
+        ways += _dialled(contacts, term, digits.lstrip("0"))
+    if handle := identity.normalise_chat(term):
+        ways.append(contacts.filter(chat_key__startswith=handle))
+    return [_with_words(contacts, CONTACT_WORDS, term), *map(Way, ways)]
+
+
+def _dialled(contacts: QuerySet[Contact], term: str, digits: str) -> list[QuerySet[Contact]]:
+    """Return those with the number of the account's country that begins so, else with the whole number of any other."""
+    country = current().account.country
+    if own := identity.normalise_phone(term, country):
+        return [contacts.filter(phone_key=own)]
+    ways = [contacts.filter(phone_key__in=[f"+{code}{digits}" for code in _calling_codes()])]
+    if code := phonenumbers.country_code_for_region(country):
+        ways.append(contacts.filter(phone_key__startswith=f"+{code}{digits}"))
+    return ways
+
+
+@cache
+def _calling_codes() -> list[int]:
+    return sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+
+
+def _with_words(rows: QuerySet[Any], words: SearchVector, term: str) -> Way:
+    """Return the rows that have words which begin as those of the term, in any order."""
+    # Quotes and backslashes are all that has a meaning inside quotes.
+    begun = [f"'{word}':*" for word in term.replace("'", " ").replace("\\", " ").split()]
+    query = SearchQuery(" & ".join(begun), config="simple", search_type="raw")
+    rows = rows.order_by().alias(words=words)
+    has = Case(When(words=query, then=True), default=False)  # a condition that the index of words cannot answer
+    return Way(rows.filter(words=query), rows.filter(has).order_by("-pk"))
