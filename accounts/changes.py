@@ -12,7 +12,8 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connection
-from django.db.models import Field, ForeignKey, Model
+from django.db.models import F, Field, ForeignKey, Model, TextField, Value
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -97,14 +98,40 @@ def things_of(changes: Sequence[ConfigurationChange]) -> dict[int, str]:
 Names = dict[type[Model], dict[Any, str]]
 
 
+def _person(path: str = "") -> Coalesce:
+    return Coalesce(NullIf(f"{path}name", Value("")), f"{path}email", output_field=TextField())
+
+
+# What `str` calls the rows that most changes refer to, for the database to say: of all of them at once.
+CALLED = {
+    "accounts.manager": _person("user__"),
+    "accounts.user": _person(),
+    "accounts.workschedule": F("title"),
+    "routing.member": _person("manager__user__"),
+    "routing.pipeline": F("title"),
+    "routing.stage": Concat("pipeline__code", Value("/"), "code"),
+    "routing.trigger": F("code"),
+}
+
+
 def _names(rows: Iterable[tuple[type[Model], Any]]) -> Names:
     wanted: dict[type[Model], set[Any]] = defaultdict(set)
     for model, pk in rows:
         wanted[model].add(pk)
-    return {
-        model: {pk: str(row) for pk, row in _with_their_names(model).in_bulk(ids).items()}
-        for model, ids in wanted.items()
-    }
+    names: Names = {model: {} for model in wanted}
+    called = [
+        model._default_manager.order_by()
+        .filter(pk__in=wanted[model])
+        .values_list(Value(model._meta.label_lower), "pk", Cast(CALLED[model._meta.label_lower], TextField()))
+        for model in wanted
+        if model._meta.label_lower in CALLED
+    ]
+    for label, pk, name in called[0].union(*called[1:], all=True) if called else ():
+        names[apps.get_model(label)][pk] = name
+    for model in wanted:
+        if model._meta.label_lower not in CALLED:
+            names[model] = {pk: str(row) for pk, row in _with_their_names(model).in_bulk(wanted[model]).items()}
+    return names
 
 
 def _named_by(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any]]:
@@ -138,9 +165,11 @@ def _thing(change: ConfigurationChange, names: Names) -> str:
 
     changed = change.action == change.Action.CHANGED
     known = [(_model(change.model), change.row_id)] if changed else _beside(change)
-    thing = change.name or "".join(name(*row) for row in known) or f"#{change.row_id}"
+    thing = change.name or "".join(name(*row) for row in known)
     page = name(_model(change.owner_model), change.owner_id)
-    return _("%(thing)s in %(page)s") % {"thing": thing, "page": page} if page else thing
+    if thing and page:
+        return _("%(thing)s in %(page)s") % {"thing": thing, "page": page}
+    return thing or page or f"#{change.row_id}"
 
 
 def columns_of(change: ConfigurationChange) -> list[str]:

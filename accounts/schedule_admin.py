@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -79,15 +80,13 @@ class SixWeeks:
         obj = self.get_object(request, str(object_id)) if object_id else None  # type: ignore[attr-defined]
         if not self.has_view_permission(request, obj):  # type: ignore[attr-defined]
             raise PermissionDenied
-        form, exceptions = self.read(request, obj)
-        found, faults = [], [f"{form.fields[name].label or name}: {error}" for name, errors in form.errors.items()
-                             if name in form.fields for error in errors]  # fmt: skip
-        if not form.errors:
-            found = self.plans(form.instance, exceptions)
+        form, rows = self.read(request, obj)
+        exceptions = [row.instance.value for row in rows if row.is_valid() and row.cleaned_data]
+        found = [] if form.errors else self.plans(form.instance, exceptions)
         page = {
             "people": [Weeks(name, note, weeks_of(plan, today(), WEEKS)) for name, note, plan in found[:MOST_SHOWN]],
             "more": max(0, len(found) - MOST_SHOWN),
-            "faults": faults,
+            "faults": [*_faults(form), *(fault for row in rows for fault in _faults(row))],
             "today": today(),
         }
         if request.headers.get("X-Requested-With") == "fetch":
@@ -95,8 +94,8 @@ class SixWeeks:
         context = self.admin_site.each_context(request) | {"title": _("The next six weeks"), "opts": self.opts}  # type: ignore[attr-defined]
         return TemplateResponse(request, "accounts/six_weeks.html", context | page)
 
-    def read(self, request: HttpRequest, obj: Any) -> tuple[Any, list[schedules.DayException]]:
-        """Return the form as it was sent, and the exceptions in it that can be read."""
+    def read(self, request: HttpRequest, obj: Any) -> tuple[Any, list[Any]]:
+        """Return the form as it was sent, and those of its exceptions that are to stay."""
         data = request.POST.copy()
         if self.opts.model is WorkSchedule:  # type: ignore[attr-defined]
             # What names the schedule has no part in when it works, and may be missing or taken as yet.
@@ -104,19 +103,20 @@ class SixWeeks:
         form_class = self.get_form(request, obj, change=obj is not None)  # type: ignore[attr-defined]
         form = form_class(data, instance=obj)
         form.is_valid()
-        exceptions = []
+        rows: list[Any] = []
         for formset_class, _inline in self.get_formsets_with_inlines(request, obj):  # type: ignore[attr-defined]
             formset = formset_class(data=data, instance=obj, prefix=formset_class.get_default_prefix())
             formset.is_valid()
-            exceptions += [
-                each.instance.value
-                for each in (formset.forms if formset.management_form.is_valid() else [])
-                if each.is_valid() and each.cleaned_data and not each.cleaned_data.get("DELETE")
-            ]
-        return form, exceptions
+            rows += formset.forms if formset.management_form.is_valid() else []
+        return form, [row for row in rows if not row.cleaned_data.get("DELETE")]
 
     def plans(self, obj: Any, exceptions: Sequence[schedules.DayException]) -> list[tuple[str, str, Plan]]:
         raise NotImplementedError
+
+
+def _faults(form: Any) -> list[str]:
+    errors = ((form.fields.get(name), error) for name, errors in form.errors.items() for error in errors)
+    return [f"{capfirst(field.label)}: {error}" if field and field.label else str(error) for field, error in errors]
 
 
 def plans_of_schedule(

@@ -125,6 +125,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return [group | {"items": items} for group in groups if (items := [item for item in group["items"] if item])]
 
 
+def group_of(address: str) -> Any:
+    """Return the title of the group that leads to the address, "" for none."""
+    items = ((title, _item(entry)) for title, entries in NAVIGATION for entry in entries)
+    return next((title for title, item in items if item and item["link"] == address), "")
+
+
 def may(request: HttpRequest, entry: Entry) -> bool:
     """Tell whether the user may open the page."""
     allowed = not entry.permission or request.user.has_perm(entry.permission)

@@ -56,7 +56,10 @@ RANGED = [
         code="response",
         permission="reports.view_response",
         title=_("Response times"),
-        about=_("How long leads that arrived in the range took to be assigned and accepted."),
+        about=_(
+            "How long leads that arrived in the range took to be assigned and accepted. Medians and shares are of those that "
+            "got so far; how many did not is said beside them."
+        ),
         shown=response.shown,
         filters=response.FILTERS,
     ),

@@ -47,6 +47,7 @@ def shown(asked: Asked) -> Shown:
             (pgettext("figure", "Median"), _said(whole.median)),
             (pgettext("figure", "90th percentile"), _said(whole.p90)),
             (_("Within the target"), percent(whole.within / whole.leads) if whole.leads else _nothing()),
+            (_("Not there yet"), str(found.arrived - whole.leads)),
         ],
         empty=not found.arrived,
         charts=[_heat(found.by_hour)] if found.by_hour else [],

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.http import FileResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Account, User
 
-from ..models import Lead, LeadExport
+from ..models import Lead, LeadExport, Pipeline
+from ..roster import Roster
 from ..spreadsheets.writing import csv_lines, xlsx_file
 
 MOST_EXPORTED = 100_000
@@ -67,6 +72,34 @@ def exported(
         )
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return StreamingHttpResponse(csv_lines(header, rows), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def filtered_by(export: LeadExport, roster: Roster) -> SafeString:
+    """Return by what was filtered, in words that lead to the leads that the list would show so today."""
+    said = "; ".join(_said(lookup, values, roster) for lookup, values in export.filters.items())
+    address = f"{reverse('admin:routing_lead_changelist')}?{urlencode(export.filters, doseq=True)}"
+    return format_html('<a class="lr-link" href="{}">{}</a>', address, said or _("all leads"))
+
+
+def _said(lookup: str, values: Sequence[str], roster: Roster) -> str:
+    if lookup == "q":
+        return f"{_('search')}: {', '.join(values)}"
+    name, _rest, comparison = lookup.replace("stage__pipeline", "pipeline").partition("__")
+    columns = {field.name: field.verbose_name for field in Lead._meta.concrete_fields}
+    label = columns.get(name) or (Pipeline._meta.verbose_name if name == "pipeline" else name)
+    sign = {"gte": " ≥", "lt": " <"}.get(comparison, ":")
+    names = _names(name, roster)
+    return f"{label}{sign} {', '.join(names.get(value, value) for value in values)}"
+
+
+def _names(column: str, roster: Roster) -> dict[str, str]:
+    if column == "responsible":
+        return {str(person.id): person.name or person.email for person in roster.people.values()}
+    if column == "stage":
+        return {str(stage.id): stage.path for stage in roster.stages.values()}
+    if column == "source":
+        return {str(source.id): source.code for source in roster.sources.values()}
+    return {value: str(name) for value, name in Lead.State.choices} if column == "state" else {}
 
 
 def _rows(leads: QuerySet[Lead]) -> Iterator[list[object]]:

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -22,11 +23,13 @@ from leadrouter.admin_theme import CheckboxInput, FileInput, ReadOnlyAdmin, Sele
 
 from ..exceptions import Refused
 from ..models import ImportRow, LeadExport, LeadImport, Source, Stage
+from ..roster import current
 from ..services.imports import counts_of, keep_table, known_already, preview, start_import, stop_import
 from ..spreadsheets.leads import CHOICES, TEMPLATE_HEADER, TEMPLATE_ROW, columns_added, faults_of_columns
 from ..spreadsheets.reading import DELIMITERS, MOST_BYTES, MOST_ROWS, BadTable, Table, read_table
 from ..spreadsheets.writing import csv_lines
 from ..tasks import hurry_import
+from .exports import filtered_by
 
 SHOWN = 20  # rows of the preview
 LOOKED_AT = 1_000  # rows of which the preview counts those that would be refused
@@ -290,9 +293,22 @@ class ImportRowAdmin(ReadOnlyAdmin):
 
 @admin.register(LeadExport)
 class LeadExportAdmin(ReadOnlyAdmin):
-    list_display = ("at", "by", "kind", "leads", "filters")
+    list_display = ("at", "by", "kind", "leads", "filtered")
     list_select_related = ("by",)
     list_filter = ("kind", "by")
+    fields = ("at", "by", "kind", "leads", "filtered")
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Read the configuration once for the page: columns ask nobody."""
+        exports = super().get_changelist_instance(request)
+        roster = current()
+        for export in exports.result_list:
+            export.roster = roster
+        return exports
+
+    @display(description=pgettext_lazy("field", "filters"))
+    def filtered(self, export: Any) -> SafeString:
+        return filtered_by(export, getattr(export, "roster", None) or current())
 
 
 def state_of(batch: LeadImport) -> tuple[str, Any]:

@@ -15,13 +15,14 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from accounts import agenda, calendars, clock, feeds, periods
 from accounts.admin import ManagerAdmin as AccountsManagerAdmin
-from accounts.models import Manager
+from accounts.models import Manager, ScheduleException
 from accounts.roles import may_edit_user
 from accounts.templatetags.moments import duration, in_words
 from leadrouter.admin_theme import AutocompleteFilter, CheckboxInput, Select, UncountedPaginator, display
@@ -47,6 +48,7 @@ class Glance:
     seen: str
     held: str
     balances: Sequence[tuple[str, float]]
+    absence: str  # the days off that run or come next
 
 
 def glances(managers: Sequence[Manager], *, at: datetime) -> dict[int, Glance]:
@@ -59,14 +61,27 @@ def glances(managers: Sequence[Manager], *, at: datetime) -> dict[int, Glance]:
         for member in rule.members:
             if member.limit is not None:
                 limits.setdefault(member.manager, set()).add(member.limit)
+    away = absences(managers, on=at.astimezone(roster.zone).date())
     return {
-        m.pk: _glance(m, by_email[m.user.email], limits.get(m.pk, set()), at=at)
+        m.pk: _glance(m, by_email[m.user.email], limits.get(m.pk, set()), at=at, absence=away.get(m.pk, ""))
         for m in managers
         if m.user.email in by_email
     }
 
 
-def _glance(manager: Manager, document: dict[str, Any], limits: set[int], *, at: datetime) -> Glance:
+def absences(managers: Sequence[Manager], *, on: date) -> dict[int, str]:
+    """Return the days off of each that run on the day or come next, by manager."""
+    off = ScheduleException.objects.filter(manager__in=managers, kind=ScheduleException.Kind.OFF, last_day__gte=on)
+    return {
+        exception.manager_id: " – ".join(
+            date_format(day, "j M") for day in sorted({exception.first_day, exception.last_day})
+        )
+        for exception in off.order_by("-first_day")  # the first stands last, and so remains
+        if exception.manager_id
+    }
+
+
+def _glance(manager: Manager, document: dict[str, Any], limits: set[int], *, at: datetime, absence: str) -> Glance:
     reason = document["reason"]
     until = {"paused": document["paused_until"], "off_duty": document["next_start"]}.get(reason or "")
     words = {
@@ -88,6 +103,7 @@ def _glance(manager: Manager, document: dict[str, Any], limits: set[int], *, at:
         balances=sorted(
             ((label, b / LEAD) for label, b in document["balances"].items()), key=lambda pair: -abs(pair[1])
         ),
+        absence=absence,
     )
 
 
@@ -98,7 +114,7 @@ admin.site.unregister(Manager)
 class ManagerAdmin(AccountsManagerAdmin):
     change_form_template = "routing/manager_page.html"
     change_list_template = "routing/lead_list.html"
-    list_display: Any = ("name", "email", "state", "seen", "held", "balances", "schedule")
+    list_display: Any = ("name", "email", "state", "seen", "held", "balances", "absence", "schedule")
     list_filter: Any = ("active", ("schedule", AutocompleteFilter))
     paginator = UncountedPaginator
 
@@ -139,6 +155,10 @@ class ManagerAdmin(AccountsManagerAdmin):
     @display(description=_("holds / limit"))
     def held(self, manager: Any) -> str:
         return manager.glance.held if manager.glance else ""
+
+    @display(description=_("next days off"))
+    def absence(self, manager: Any) -> str:
+        return manager.glance.absence if manager.glance else ""
 
     @display(description=_("balances"))
     def balances(self, manager: Any) -> str:
@@ -234,13 +254,12 @@ class ManagerAdmin(AccountsManagerAdmin):
         try:
             done = off_board(manager, form.farewell(), at=clock.now(), by=request.user)  # type: ignore[arg-type]
         except Refused as error:
-            form.add_error(None, error.detail)
+            for fault in error.errors:
+                form.add_error(fault["field"], fault["detail"])
             return False
         hurry()
-        self.log_change(request, manager, [{"changed": {"name": "off-boarding", "object": "; ".join(done)}}])
-        messages.success(
-            request, ngettext("Done: %(count)d change.", "Done: %(count)d changes.", len(done)) % {"count": len(done)}
-        )
+        self.log_change(request, manager, [{"changed": {"name": "off-boarding", "object": " ".join(done)}}])
+        messages.success(request, " ".join(done) or _("Nothing of that was there to change."))
         return True
 
 

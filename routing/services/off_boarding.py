@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from accounts.models import Manager, ScheduleException, User
 from routing.engine import LEAD
@@ -69,18 +69,27 @@ class Farewell:
 
 @transaction.atomic
 def off_board(manager: Manager, farewell: Farewell, *, at: datetime, by: User | None = None) -> list[str]:
-    """Do it, all or nothing; return a line for each thing that was changed. Raises Conflict."""
+    """Do it, all or nothing; return a sentence for each thing that was changed.
+
+    Raises Conflict; its errors name the field of the farewell that cannot be.
+    """
     places = places_of(manager, at=at)
     if farewell.successor is None and (farewell.duties or "replace" in (farewell.members, farewell.related)):
-        raise Conflict(gettext("Choose who takes their place."))
+        raise _conflict("successor", gettext("Choose who takes their place."))
     if farewell.end_access and by is not None and by.pk == manager.user_id:
-        raise Conflict(gettext("You cannot end your own access."))
+        raise _conflict("end_access", gettext("You cannot end your own access."))
     return [
         *_members(places, farewell),
         *_duties(places, farewell),
         *_related(places, farewell),
         *_access(manager, places, farewell, at=at),
     ]
+
+
+def _conflict(field: str, sentence: str) -> Conflict:
+    return Conflict(
+        sentence, errors=[{"pointer": f"/{field}", "code": Conflict.code, "detail": sentence, "field": field}]
+    )
 
 
 def _members(places: Places, farewell: Farewell) -> list[str]:
@@ -92,17 +101,18 @@ def _members(places: Places, farewell: Farewell) -> list[str]:
         sentence = gettext(
             "Nobody else is a member of %(triggers)s: without members a trigger takes everybody. Replace them."
         )
-        raise Conflict(sentence % {"triggers": codes})
+        raise _conflict("members", sentence % {"triggers": codes})
     done = []
     for member in places.members:
         inside = Member.objects.filter(trigger=member.trigger_id, manager=farewell.successor).exists()
         if farewell.members == "replace" and not inside and farewell.successor is not None:
             member.manager = farewell.successor
             member.save(update_fields=["manager"])
-            done.append(f"{member.trigger.code}: {farewell.successor}")
+            sentence = gettext("%(manager)s is a member of %(trigger)s instead.")
         else:
             member.delete()
-            done.append(f"{member.trigger.code}: –")
+            sentence = gettext("No member of %(trigger)s any more.")
+        done.append(sentence % {"manager": farewell.successor, "trigger": member.trigger.code})
     return done
 
 
@@ -112,27 +122,39 @@ def _duties(places: Places, farewell: Farewell) -> list[str]:
     for trigger in places.duties:
         trigger.duty = farewell.successor
         trigger.save(update_fields=["duty"])
-    return [f"{trigger.code}: {farewell.successor}" for trigger in places.duties]
+    sentence = gettext("%(manager)s is on duty in %(trigger)s instead.")
+    return [sentence % {"manager": farewell.successor, "trigger": trigger.code} for trigger in places.duties]
 
 
 def _related(places: Places, farewell: Farewell) -> list[str]:
     if farewell.related == "keep":
         return []
     owner = farewell.successor if farewell.related == "replace" else None
-    count = sum(rows.update(responsible=owner) for rows in (places.contacts, places.companies, places.tasks))
-    return [f"{count} → {owner or '–'}"] if count else []
+    contacts, companies, tasks = (
+        rows.update(responsible=owner) for rows in (places.contacts, places.companies, places.tasks)
+    )
+    if not contacts + companies + tasks:
+        return []
+    counted = {"contacts": contacts, "companies": companies, "tasks": tasks, "manager": owner}
+    if owner is None:
+        return [
+            gettext("Contacts (%(contacts)d), companies (%(companies)d) and tasks (%(tasks)d) belong to nobody.")
+            % counted
+        ]
+    sentence = gettext("Contacts (%(contacts)d), companies (%(companies)d) and tasks (%(tasks)d) went to %(manager)s.")
+    return [sentence % counted]
 
 
 def _access(manager: Manager, places: Places, farewell: Farewell, *, at: datetime) -> list[str]:
     done = []
     if farewell.revoke_keys and (count := places.keys.update(revoked_at=at)):
-        done.append(f"{count} × revoked")
+        done.append(ngettext("%(count)d API key revoked.", "%(count)d API keys revoked.", count) % {"count": count})
     if farewell.deactivate and manager.active:
         manager.active = False
         manager.save(update_fields=["active"])
-        done.append("inactive")
+        done.append(gettext("%(manager)s gets no leads any more.") % {"manager": manager})
     if farewell.end_access and manager.user.is_active:
         manager.user.is_active = False
         manager.user.save(update_fields=["is_active"])
-        done.append("no access")
+        done.append(gettext("%(manager)s may not sign in any more.") % {"manager": manager})
     return done

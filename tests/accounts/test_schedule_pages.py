@@ -101,6 +101,17 @@ def test_what_is_not_finished_is_said_and_nothing_is_written(sue):
     assert not ScheduleException.objects.exists()
 
 
+def test_an_exception_that_cannot_be_read_is_said_and_the_weeks_are_shown_without_it(sue):
+    make_account()
+    wrong = {"date": today().isoformat(), "kind": "hours", "intervals": ["9-"]}
+    sent = form_of({"type": "weekly", "days": {"mon": ["09:00-10:00"]}}, [wrong])
+    answer = sue.post(f"{SCHEDULES}preview/", sent, headers={"X-Requested-With": "fetch"}).content.decode()
+    assert "<li>Hours: " in answer
+    assert "an interval is HH:MM-HH:MM" in unescape(answer)
+    [days] = six_weeks(sue, SCHEDULES, sent)
+    assert sum(map(bool, days.values())) == 6
+
+
 def test_public_holidays_are_shown(sue):
     make_account(time_zone="Europe/Madrid")
     sent = form_of({"type": "weekly", "days": {day: ["09:00-10:00"] for day in WEEKDAYS}}) | {"holiday_country": "ES"}

@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from accounts import clock
 from accounts.models import User
 from leadrouter.navigation import NAVIGATION
+from routing.models import Trigger
 from tests.factories import (
     asking_acceptance,
     make_account,
@@ -57,6 +58,18 @@ def test_every_link_of_the_navigation_opens(client):
     assert len(addresses) > 20
     for address in addresses:
         assert client.get(address, follow=True).status_code == 200, address
+
+
+def test_pages_say_where_they_are_in_the_words_of_the_navigation(client, sue):
+    make_trigger()
+    for address, trail in {
+        "/admin/accounts/manager/": ["People", "Managers"],
+        f"/admin/routing/trigger/{Trigger.objects.get().pk}/change/": ["Distribution", "Triggers", "New-leads"],
+        "/admin/routing/member/": ["Members"],  # in no group
+    }.items():
+        [heading] = re.findall(r"(?s)<h1.*?</h1>", client.get(address).content.decode())
+        said = re.sub(r"(?s)<span class=\"(material|font-medium)[^>]*>.*?</span>", "|", heading)
+        assert [part.strip() for part in re.sub(r"<[^>]*>", "", said).split("|") if part.strip()] == trail
 
 
 def test_who_may_open_nothing_is_offered_nothing(client):

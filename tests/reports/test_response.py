@@ -178,7 +178,10 @@ def _seconds(start, end, manager, clock, zone):
 def test_leads_that_nobody_accepted_are_no_data(clock):
     make_lead(arrived_at=MONDAY)
     question = asked("2026-03-02", "2026-03-02", clock=clock)
-    assert response.shown(question).facts[0] == ("Leads that arrived", "1")
+    facts = response.shown(question).facts
+    assert (facts[0], facts[3], facts[4]) == (
+        ("Leads that arrived", "1"), ("Within the target", "no data"), ("Not there yet", "1"),
+    )  # fmt: skip
     assert {row[1:] for row in table(response, "steps", question)} == {(0, None, None, None)}
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.core import signing
 from django.db import connection
 from django.test import Client
 
 from accounts import clock
 from accounts.admin import RECORDED
-from accounts.changes import signed, told
-from accounts.models import ConfigurationChange, Manager, User
+from accounts.changes import CALLED, signed, told
+from accounts.models import ConfigurationChange, Manager, ScheduleException, User
 from routing.configuration import export_configuration, import_configuration
-from routing.models import ApiKey, Member, Trigger
+from routing.models import ApiKey, Member, Registry, Stage, Trigger
 from tests.admin_pages import errors, filled, form_in, save
 from tests.factories import (
+    MONDAY,
     make_exception,
     make_manager,
+    make_registry,
     make_schedule,
     make_source,
     make_supervisor,
@@ -157,6 +161,40 @@ def test_the_history_takes_no_more_queries_for_more_changes(client, sue, trigger
         client.get(f"/admin/routing/trigger/{trigger.pk}/history/")
     with django_assert_max_num_queries(11):
         client.get("/admin/accounts/configurationchange/")
+
+
+def test_the_history_takes_few_queries_for_changes_of_every_kind(client, sue, trigger, django_assert_max_num_queries):
+    ann, office = Member.objects.get().manager, make_schedule()
+    make_exception(ann, on=MONDAY.date(), kind="off")
+    make_exception(office, on=MONDAY.date(), kind="off")
+    make_manager("new", schedule=office)
+    make_registry()
+    make_source()
+    ScheduleException.objects.update(last_day=MONDAY.date() + timedelta(1))
+    Member.objects.update(limit=5)
+    Manager.objects.update(active=False)
+    Trigger.objects.update(priority=7)
+    Registry.objects.update(title="")
+    Stage.objects.filter(code="won").update(title="Won!")
+    Member.objects.all().delete()
+    told_of = set(ConfigurationChange.objects.values_list("model", flat=True))
+    assert told_of >= set(RECORDED) - {"accounts.account", "accounts.user", "routing.apikey"}
+    client.get("/admin/")
+    with django_assert_max_num_queries(8):
+        page = client.get("/admin/accounts/configurationchange/?all=")
+    assert {change.model for change in page.context["cl"].result_list} == told_of
+    assert "#" not in "".join(change.called for change in page.context["cl"].result_list)
+
+
+@pytest.mark.parametrize("label", list(CALLED))
+def test_the_history_calls_rows_what_they_are_called_elsewhere(trigger, label):
+    make_manager("nameless")
+    User.objects.filter(email="nameless@example.com").update(name="")
+    make_schedule()
+    model = apps.get_model(label)
+    names = {row.pk: str(row) for row in model.objects.all()}
+    assert names
+    assert dict(model.objects.values_list("pk", CALLED[label])) == names
 
 
 def test_the_history_names_things_as_people_do(client, sue, trigger):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 
@@ -199,6 +200,31 @@ def test_a_mere_link_takes_no_leads_out(sue):
     answer = strict.post(button[0], {"csrfmiddlewaretoken": button[1]})
     assert answer.status_code == 200
     assert LeadExport.objects.get().filters == {"q": ["ana@client"]}
+
+
+def test_the_exports_say_in_words_by_what_was_filtered(sue):
+    asked = {
+        "q": "ana & co", "state__exact": "waiting", "source__id__exact": make_source().pk,
+        "stage__id__exact": stage("sales/new").pk, "created_at__gte": "2026-03-02 00:00Z",
+        "responsible__id__exact": make_manager("bob").pk,
+    }  # fmt: skip
+    export(sue, **asked)
+    export(sue)
+    page = html.unescape(sue.get("/admin/routing/leadexport/").content.decode())
+    said = re.findall(r'(?s)<a class="lr-link" href="[^"]*">(.*?)</a>', page)
+    assert {frozenset(each.split("; ")) for each in said} == {
+        frozenset({"all leads"}),
+        frozenset({
+            "search: ana & co", "state: waiting", "source: landing", "stage: sales/new", "responsible: Bob",
+            "created at ≥ 2026-03-02 00:00Z",
+        }),
+    }  # fmt: skip
+    [link] = [link for link in re.findall(r'href="([^"]*routing/lead/[^"]*)"', page) if "state__exact" in link]
+    assert sue.get(link).context["cl"].get_filters_params() == {
+        name: [str(v)] for name, v in asked.items() if name != "q"
+    }
+    one = html.unescape(sue.get(f"/admin/routing/leadexport/{LeadExport.objects.last().pk}/change/").content.decode())
+    assert "search: ana & co" in one
 
 
 def test_lists_show_words_and_no_codes(sue):

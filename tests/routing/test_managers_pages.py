@@ -13,7 +13,7 @@ from accounts import clock
 from accounts.models import Manager
 from accounts.schedules import WEEKDAYS
 from accounts.services import pause_manager
-from routing.admin.managers import calendar_choices, duties_of, week_of
+from routing.admin.managers import absences, calendar_choices, duties_of, week_of
 from routing.exceptions import Conflict
 from routing.models import ApiKey, Member, Trigger
 from routing.roster import current
@@ -70,6 +70,21 @@ def test_the_list_says_of_each_what_matters(sue):
     page = words(sue.get(f"{MANAGERS}{ann.pk}/change/").content.decode())
     assert "limit in new-leads 5" in page
     assert "/calendar/" in sue.get(f"{MANAGERS}{ann.pk}/change/").content.decode()
+
+
+def test_the_list_and_the_page_say_when_somebody_is_away_next(sue):
+    ann, bob, eva = make_manager("ann"), make_manager("bob"), make_manager("eva")
+    for manager, on, to, kind in (
+        (ann, date(2099, 5, 1), None, "off"),
+        (ann, date(2099, 3, 3), date(2099, 3, 8), "off"),
+        (bob, date(2026, 3, 2), None, "off"),  # over
+        (eva, date(2099, 3, 9), None, "extra"),
+    ):
+        make_exception(manager, on=on, to=to, kind=kind, intervals=["10:00-11:00"] if kind == "extra" else ())
+    assert words(sue.get(MANAGERS).content.decode()).count("3 Mar – 8 Mar") == 1
+    assert "next days off 3 Mar – 8 Mar" in words(sue.get(f"{MANAGERS}{ann.pk}/change/").content.decode())
+    assert absences([ann, bob, eva], on=date(2099, 3, 8)) == {ann.pk: "3 Mar – 8 Mar"}
+    assert absences([ann, bob, eva], on=date(2099, 3, 9)) == {ann.pk: "1 May"}
 
 
 def test_the_list_asks_as_much_of_one_as_of_many(sue, django_assert_max_num_queries):
@@ -229,7 +244,11 @@ def test_somebody_takes_their_place_everywhere(sue):
         "deactivate": "on", "end_access": "on",
     }  # fmt: skip
     response = sue.post(f"{MANAGERS}{ann.pk}/off-board/", sent)
-    assert "Done:" in messages(response)
+    assert html.unescape(messages(response)) == (
+        "Bob is a member of hers instead. No member of shared any more. Bob is on duty in hers instead. "
+        "Contacts (1), companies (1) and tasks (1) went to Bob. 1 API key revoked. Ann gets no leads any more. "
+        "Ann may not sign in any more."
+    )
     assert [(m.trigger.code, m.manager, m.coefficient, m.limit) for m in Member.objects.order_by("trigger__code")] == [
         ("hers", bob, 7, 3), ("shared", bob, 1, None),
     ]  # fmt: skip
@@ -257,6 +276,31 @@ def test_somebody_inactive_with_active_leads_is_warned_of(sue):
     assert "is not active, and still has" not in sue.get(address).content.decode()
     Manager.objects.filter(pk=ann.pk).update(active=False)
     assert "is not active, and still has 2 active leads" in sue.get(address).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"members": "replace"}, "successor"),
+        ({"related": "replace"}, "successor"),
+        ({"duties": "on"}, "successor"),
+        ({"members": "remove"}, "members"),
+    ],
+)
+def test_what_cannot_be_is_said_beside_the_field_that_mends_it(sue, sent, field):
+    ann, _bob = everywhere()
+    response = sue.post(f"{MANAGERS}{ann.pk}/off-board/", {"members": "keep", "related": "keep"} | sent)
+    assert list(response.context["form"].errors) == [field]
+    box = re.search(rf'<(?:select|input)[^>]*name="{field}"[^>]*>', response.content.decode())
+    assert box
+    assert 'aria-invalid="true"' in box[0]
+    assert Member.objects.filter(manager=ann).count() == 2
+
+
+def test_nothing_to_end_is_said(sue):
+    sent = {"members": "remove", "related": "release", "revoke_keys": "on"}
+    response = sue.post(f"{MANAGERS}{make_manager('ann').pk}/off-board/", sent)
+    assert messages(response) == "Nothing of that was there to change."
 
 
 def test_what_was_not_there_is_no_change():
