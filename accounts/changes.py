@@ -103,7 +103,7 @@ def _person(path: str = "") -> Coalesce:
 
 
 # What `str` calls the rows that most changes refer to, for the database to say: of all of them at once.
-CALLED = {
+CALLED: dict[str, Any] = {
     "accounts.manager": _person("user__"),
     "accounts.user": _person(),
     "accounts.workschedule": F("title"),
