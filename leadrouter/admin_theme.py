@@ -6,6 +6,7 @@ Every admin.py takes its classes and widgets from here, so that another theme is
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.functional import cached_property
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
@@ -26,6 +28,7 @@ from django.utils.translation import gettext as _
 
 from accounts.templatetags.moments import here
 
+DAY = timedelta(days=1)
 UNFOLD = apps.is_installed("unfold")
 
 if UNFOLD:
@@ -33,6 +36,7 @@ if UNFOLD:
     from unfold.admin import StackedInline
     from unfold.admin import TabularInline as ThemeTabularInline
     from unfold.contrib.filters.admin import AutocompleteSelectFilter as AutocompleteFilter
+    from unfold.contrib.filters.admin import RangeDateFilter
     from unfold.decorators import action, display
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm
     from unfold.paginator import InfinitePaginator as UncountedPaginator
@@ -45,8 +49,40 @@ if UNFOLD:
     from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
     from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
     from unfold.widgets import UnfoldBooleanSwitchWidget as CheckboxInput
+
+    class DaysForm(forms.Form):
+        """Two days."""
+
+        def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            for end, label in (("from", _("From the day")), ("to", _("To the day"))):
+                box = TextInput(attrs={"type": "date"})
+                self.fields[f"{name}_{end}"] = forms.DateField(label=label, required=False, widget=box)
+
+    class DaysFilter(RangeDateFilter):
+        """From one day to another, both included, by the reader's clock."""
+
+        form_class = DaysForm
+        template = "unfold/filters/filters_field.html"
+
+        def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+            form = DaysForm(self.parameter_name, self.used_parameters)
+            if not form.is_valid():
+                raise IncorrectLookupParameters
+            first, last = form.cleaned_data.values()
+            try:
+                begin, end = first and _midnight(first), last and _midnight(last + DAY)
+            except OverflowError as error:  # there is no day after the last of the calendar
+                raise IncorrectLookupParameters from error
+            ends = {f"{self.parameter_name}__gte": begin, f"{self.parameter_name}__lt": end}
+            return queryset.filter(**{lookup: at for lookup, at in ends.items() if at})
+
+    def _midnight(day: date) -> datetime:
+        return timezone.make_aware(datetime.combine(day, time()))
+
 else:
     from django.contrib.admin import AdminSite as ThemeAdminSite
+    from django.contrib.admin import DateFieldListFilter as DaysFilter  # type: ignore[assignment]
     from django.contrib.admin import ModelAdmin as ThemeModelAdmin
     from django.contrib.admin import RelatedOnlyFieldListFilter as AutocompleteFilter
     from django.contrib.admin import StackedInline, action
@@ -77,6 +113,7 @@ __all__ = [
     "AutocompleteSelect",
     "CheckboxInput",
     "CheckboxSelectMultiple",
+    "DaysFilter",
     "FileInput",
     "ModelAdmin",
     "ReadOnlyAdmin",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -54,6 +55,9 @@ COLUMNS = {  # column of the table → its title
     "created_at": gettext_lazy("Created at"),
 }
 
+SIGNS = {"gte": " ≥", "from": " ≥", "to": " ≤", "lt": " <"}
+DAYS = re.compile(r"(created_at)_(from|to)")
+
 logger = logging.getLogger(__name__)
 
 
@@ -84,10 +88,11 @@ def filtered_by(export: LeadExport, roster: Roster) -> SafeString:
 def _said(lookup: str, values: Sequence[str], roster: Roster) -> str:
     if lookup == "q":
         return f"{_('search')}: {', '.join(values)}"
-    name, _rest, comparison = lookup.replace("stage__pipeline", "pipeline").partition("__")
+    lookup = DAYS.sub(r"\1__\2", lookup.replace("stage__pipeline", "pipeline"))
+    name, _rest, comparison = lookup.partition("__")
     columns = {field.name: field.verbose_name for field in Lead._meta.concrete_fields}
     label = columns.get(name) or (Pipeline._meta.verbose_name if name == "pipeline" else name)
-    sign = {"gte": " ≥", "lt": " <"}.get(comparison, ":")
+    sign = SIGNS.get(comparison, ":")
     names = _names(name, roster)
     return f"{label}{sign} {', '.join(names.get(value, value) for value in values)}"
 

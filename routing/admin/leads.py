@@ -26,7 +26,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import clock
 from accounts.models import Account, User
-from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action, display
+from leadrouter.admin_theme import AutocompleteFilter, DaysFilter, ModelAdmin, UncountedPaginator, action, display
 
 from ..exceptions import Refused
 from ..forms import (
@@ -121,6 +121,7 @@ class LeadAdmin(ModelAdmin):
     list_display: tuple[Any, ...] = ("__str__", "state_badge", "source", "stage", "responsible", "score", "created_at")
     list_filter: tuple[Any, ...] = (
         "created_at",
+        ("created_at", DaysFilter),
         "state",
         "source",
         ("stage__pipeline", AutocompleteFilter),
@@ -364,7 +365,7 @@ class UnqualifiedLeadAdmin(LeadAdmin):
     """The Unqualified section: who wrote, and whether they become a lead."""
 
     list_display = ("__str__", "email", "phone", "company", "source", "comment_begins", "created_at")
-    list_filter: Any = ("created_at", "source", ("stage", AutocompleteFilter))
+    list_filter: Any = ("created_at", ("created_at", DaysFilter), "source", ("stage", AutocompleteFilter))
     actions: Any = ("accept_selected", "decline_selected")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
+from datetime import UTC, datetime
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -103,3 +107,31 @@ def test_leads_are_filtered_by_the_day_they_came_and_by_pipeline(sue):
     assert found(sue, **asked) == [late]
     assert found(sue, stage__pipeline__id__exact=str(other.stage.pipeline_id)) == [other]
     assert set(found(sue)) == {old, other, late}
+
+
+def test_leads_are_filtered_from_one_day_to_another_by_the_readers_clock(sue):
+    make_account(time_zone="Europe/Madrid")
+    source = make_source()
+    at = [datetime(2026, 3, day, hour, 30, tzinfo=UTC) for day, hour in ((1, 22), (1, 23), (3, 22), (3, 23))]
+    leads = [make_lead(source=source, created_at=each, name=f"{each}") for each in at]
+    days = {"created_at_from": "2026-03-02", "created_at_to": "2026-03-03"}  # in Madrid an hour ahead
+    assert found(sue, **days) == [leads[2], leads[1]]
+    assert found(sue, created_at_from="2026-03-04") == [leads[3]]
+    assert found(sue, created_at_to="2026-03-01") == [leads[0]]
+    assert found(sue, created_at_from="", created_at_to="") == leads[::-1]
+    page = sue.get(LEADS, days).content.decode()
+    boxes = re.findall(r'<input type="date" name="(created_at_\w+)" value="([\d-]+)"', page)
+    assert dict(boxes) == days
+    assert sue.post(f"{LEADS}export.csv", query_params=days).status_code == 200
+    said = html.unescape(sue.get("/admin/routing/leadexport/").content.decode())
+    assert "created at ≥ 2026-03-02" in said
+    assert "created at ≤ 2026-03-03" in said
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "9999-12-31", "0001-01-01", "-1", "'", "\x00"])
+def test_a_day_that_is_none_is_refused(sue, day):
+    make_lead()
+    for end in ("from", "to"):
+        answer = sue.get(LEADS, {f"created_at_{end}": day})
+        assert answer.status_code in (200, 302), answer
+        assert answer.status_code == 200 or answer.headers["Location"].endswith("?e=1")
