@@ -125,10 +125,10 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return [group | {"items": items} for group in groups if (items := [item for item in group["items"] if item])]
 
 
-def group_of(address: str) -> Any:
-    """Return the title of the group that leads to the address, "" for none."""
+def place_of(address: str) -> tuple[Any, Any] | None:
+    """Return the group that leads to the address, and what the page is called there."""
     items = ((title, _item(entry)) for title, entries in NAVIGATION for entry in entries)
-    return next((title for title, item in items if item and item["link"] == address), "")
+    return next(((title, item["title"]) for title, item in items if item and item["link"] == address), None)
 
 
 def may(request: HttpRequest, entry: Entry) -> bool:

@@ -7,15 +7,18 @@ from typing import Any
 
 from django import template
 
-from leadrouter.navigation import group_of
+from leadrouter.navigation import place_of
 
 register = template.Library()
 
 
 @register.filter
 def by_job(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the theme's breadcrumbs with the group of the navigation instead of the app the table is in."""
+    """Return the theme's breadcrumbs as the navigation has them: its group instead of the app, its name of the page."""
     if len(parts) < 2:
         return list(parts)
-    group = group_of(str(parts[1].get("link", "")))
-    return [*([{"title": group}] if group else []), *parts[1:]]
+    place = place_of(str(parts[1].get("link", "")))
+    if place is None:
+        return list(parts[1:])
+    group, page = place
+    return [{"title": group}, {**parts[1], "title": page}, *parts[2:]]

@@ -64,6 +64,7 @@ def test_pages_say_where_they_are_in_the_words_of_the_navigation(client, sue):
     make_trigger()
     for address, trail in {
         "/admin/accounts/manager/": ["People", "Managers"],
+        "/admin/routing/lead/": ["Leads", "All leads"],
         f"/admin/routing/trigger/{Trigger.objects.get().pk}/change/": ["Distribution", "Triggers", "New-leads"],
         "/admin/routing/member/": ["Members"],  # in no group
     }.items():
