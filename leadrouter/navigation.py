@@ -122,7 +122,18 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": title, "separator": bool(title), "items": [_item(entry) for entry in entries if may(request, entry)]}
         for title, entries in NAVIGATION
     )
-    return [group | {"items": items} for group in groups if (items := [item for item in group["items"] if item])]
+    shown = [group | {"items": items} for group in groups if (items := [item for item in group["items"] if item])]
+    links = [item["link"] for group in shown for item in group["items"]]
+    here = max((link for link in links if _leads_to(link, request.path)), key=len, default="")
+    for group in shown:
+        for item in group["items"]:
+            item["active"] = item["link"] == here
+    return shown
+
+
+def _leads_to(link: str, path: str) -> bool:
+    """Tell whether the page is the link's or one beneath it; beneath the first page everything would be."""
+    return path == link or (link != reverse("admin:index") and path.startswith(link))
 
 
 def place_of(address: str) -> tuple[Any, Any] | None:

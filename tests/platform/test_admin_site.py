@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 
 from accounts import clock
 from accounts.models import User
-from leadrouter.navigation import NAVIGATION
+from leadrouter.navigation import NAVIGATION, sidebar
 from routing.models import Trigger
 from tests.factories import (
     asking_acceptance,
@@ -71,6 +71,24 @@ def test_pages_say_where_they_are_in_the_words_of_the_navigation(client, sue):
         [heading] = re.findall(r"(?s)<h1.*?</h1>", client.get(address).content.decode())
         said = re.sub(r"(?s)<span class=\"(material|font-medium)[^>]*>.*?</span>", "|", heading)
         assert [part.strip() for part in re.sub(r"<[^>]*>", "", said).split("|") if part.strip()] == trail
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/admin/", "Today"),
+        ("/admin/accounts/manager/calendar/", "Team calendar"),
+        ("/admin/accounts/manager/add/", "Managers"),
+        ("/admin/routing/trigger/file/", "Configuration file"),
+        ("/admin/routing/leadimport/", "Imports"),
+        ("/admin/routing/lead/", "All leads"),
+    ],
+)
+def test_the_navigation_marks_the_page_one_is_on(rf, sue, address, page):
+    request = rf.get(address)
+    request.user = sue
+    active = [item["title"] for group in sidebar(request) for item in group["items"] if item["active"]]
+    assert active == [page]
 
 
 def test_who_may_open_nothing_is_offered_nothing(client):
