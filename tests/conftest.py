@@ -10,8 +10,9 @@ from typing import IO, Any
 import pytest
 from django.apps import AppConfig, apps
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.signals import post_migrate
+from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
@@ -86,6 +87,50 @@ def pytest_configure() -> None:
     if "options" in database["OPTIONS"]:
         database["OPTIONS"]["options"] += " -c idle_in_transaction_session_timeout=0"
     post_migrate.connect(bring_back_groups)
+    TransactionTestCase._fixture_teardown = empty_tables
+
+
+# After a test with transactions of its own, Django empties all tables by TRUNCATE, and makes rights and groups again: most
+# of a second, for a few rows as a rule. Those are deleted in a tenth of that.
+KEPT = ["auth_group", "auth_group_permissions", "auth_permission", "django_content_type", "django_migrations"]
+MUCH = 1_000_000  # bytes of a table; to delete so much would leave holes
+_kept_as: list[str] = []  # what the tables held when they were first looked at
+_flush = TransactionTestCase._fixture_teardown
+
+
+def empty_tables(case: TransactionTestCase) -> None:
+    """Leave the tables as a flush would; where that is no matter of a few rows, flush."""
+    if not (_kept_as and delete_rows()):
+        _flush(case)
+        _kept_as[:] = [kept()]
+
+
+def delete_rows() -> bool:
+    """Delete what a test has written; tell whether that was all there is to do."""
+    tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - set(KEPT))
+    quoted = {table: connection.ops.quote_name(table) for table in tables}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {', '.join(quoted.values())} IN ACCESS EXCLUSIVE MODE")  # whoever still writes ends
+        sizes = " UNION ALL ".join(
+            f"SELECT '{table}', pg_table_size('{name}') FROM {name} HAVING count(*) > 0"
+            for table, name in quoted.items()
+        )
+        cursor.execute(sizes)
+        written = dict(cursor.fetchall())
+        if any(size > MUCH for size in written.values()) or kept() != _kept_as[0]:
+            return False
+        cursor.execute("SET LOCAL session_replication_role = replica")  # no trigger, no foreign key: all goes
+        for table in written:
+            cursor.execute(f"DELETE FROM {quoted[table]}")
+    return True
+
+
+def kept() -> str:
+    """Return what the tables that stay hold."""
+    rows = ", ".join(f"(SELECT string_agg(t::text, ',' ORDER BY t::text) FROM {table} t)" for table in KEPT)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT md5(concat_ws('|', {rows}))")
+        return cursor.fetchone()[0]
 
 
 def bring_back_groups(sender: AppConfig, **_: Any) -> None:

@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,10 +64,15 @@ def module_of(path: Path) -> list[str]:
     return parts[:-1] if parts[-1] == "__init__" else parts
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> Iterator[tuple[str, list[str], ast.stmt]]:
     """Yield where each import stands, what it names in full, as parts, and its node."""
     package = module_of(path) if path.name == "__init__.py" else module_of(path)[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         place = f"{path.relative_to(REPOSITORY)}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -150,7 +156,7 @@ def test_arithmetic_reads_no_clock(place):
     broken = [
         f"{path.relative_to(REPOSITORY)}:{node.lineno} calls {node.func.attr}()"
         for path in files(place)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS
         if isinstance(node.func.value, ast.Name) and node.func.value.id in {"datetime", "date", "time", "timezone"}
     ]
@@ -163,7 +169,7 @@ def test_below_a_door_nobody_reads_a_clock():
     broken = [
         f"{path.relative_to(REPOSITORY)}:{node.lineno}"
         for path in files(*below)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS
     ]
     assert not broken

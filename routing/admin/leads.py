@@ -204,8 +204,9 @@ class LeadAdmin(ModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        ids = people_found(term)
-        found = Q(contact__in=ids) | Q(company__in=ids) | Q(pk__in=ids)
+        found = Q()
+        for column, ids in people_found(term).items():
+            found |= Q(**{f"{column}__in": ids})
         found |= Q(source__in=list(current().sources), external_id=term)  # the index begins with the source
         with suppress(ValueError):  # most terms are no id
             found |= Q(pk=UUID(term))

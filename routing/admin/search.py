@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,43 +23,43 @@ COMMON = 1000  # rows: so many have a common word
 class Way(NamedTuple):
     """A way to find rows; `newest` are those of a common word, which are read until enough have it."""
 
+    of: str  # the column of a lead that holds what is found
     rows: QuerySet[Any]
     newest: QuerySet[Any] | None = None
 
 
 def contacts_found(term: str) -> list[UUID]:
     """Return the ids of contacts whose name or e-mail has these words, or who are reached so."""
-    return _ids(_ways_to_contacts(term.strip()))
+    return _ids(_ways_to_contacts(term.strip()))["contact"]
 
 
-def people_found(term: str) -> list[UUID]:
-    """Return the ids of such contacts, of companies by their domain, and of leads whose name has the words.
-
-    No two of them have one id.
-    """
+def people_found(term: str) -> dict[str, list[UUID]]:
+    """Return, by column of a lead, the ids of such contacts, companies by their domain, leads whose name has the words."""
     term = term.strip()
     companies = Company.objects.filter(domain_key__startswith=term.lower())
-    named = _with_words(Lead.objects.exclude(name=""), LEAD_WORDS, term)  # without, as the index has it
-    return _ids([Way(companies), named, *_ways_to_contacts(term)])
+    named = _with_words("pk", Lead.objects.exclude(name=""), LEAD_WORDS, term)  # without, as the index has it
+    return _ids([Way("company", companies), named, *_ways_to_contacts(term)])
 
 
-def _ids(ways: Iterable[Way]) -> list[UUID]:
+def _ids(ways: Sequence[Way]) -> dict[str, list[UUID]]:
     """Ask all ways at once, and once more for the newest rows with words that too many have."""
-    ways = list(ways)
-    found: list[list[UUID]] = [[] for _ in ways]
-    asked = (
-        _ids_of(way.rows.annotate(way=Value(n)), "way", most=MOST_FOUND if way.newest is None else COMMON)
-        for n, way in enumerate(ways)
-    )
-    for way, pk in next(asked).union(*asked, all=True):
-        found[way].append(pk)
-    few = [pk for ids in found if len(ids) < COMMON for pk in sorted(ids)[-MOST_FOUND:]]  # ids are in the order of time
-    newest = [_ids_of(way.newest, most=MOST_FOUND) for way, ids in zip(ways, found, strict=True) if len(ids) == COMMON]
-    return few + [pk for (pk,) in newest[0].union(*newest[1:], all=True)] if newest else few
+    asked = [(n, way.rows, MOST_FOUND if way.newest is None else COMMON) for n, way in enumerate(ways)]
+    found = _asked(asked)
+    common = [(n, ways[n].newest, MOST_FOUND) for n, _rows, most in asked if most == COMMON == len(found[n])]
+    found |= _asked(common) if common else {}
+    ids: dict[str, list[UUID]] = {way.of: [] for way in ways}
+    for n, way in enumerate(ways):
+        ids[way.of] += sorted(found[n])[-MOST_FOUND:]  # ids are in the order of time
+    return ids
 
 
-def _ids_of(rows: Any, *beside: str, most: int) -> QuerySet[Any]:
-    return rows.values_list(*beside, "pk")[:most]
+def _asked(ways: Sequence[tuple[int, Any, int]]) -> dict[int, list[UUID]]:
+    """Return the ids of the rows of each way, by its number."""
+    first, *others = (rows.annotate(way=Value(n)).values_list("way", "pk")[:most] for n, rows, most in ways)
+    found: dict[int, list[UUID]] = {n: [] for n, _rows, _most in ways}
+    for n, pk in first.union(*others, all=True):
+        found[n].append(pk)
+    return found
 
 
 def _ways_to_contacts(term: str) -> list[Way]:
@@ -72,7 +72,7 @@ def _ways_to_contacts(term: str) -> list[Way]:
         ways += _dialled(contacts, term, digits.lstrip("0"))
     if handle := identity.normalise_chat(term):
         ways.append(contacts.filter(chat_key__startswith=handle))
-    return [_with_words(contacts, CONTACT_WORDS, term), *map(Way, ways)]
+    return [_with_words("contact", contacts, CONTACT_WORDS, term), *(Way("contact", rows) for rows in ways)]
 
 
 def _dialled(contacts: QuerySet[Contact], term: str, digits: str) -> list[QuerySet[Contact]]:
@@ -91,11 +91,11 @@ def _calling_codes() -> list[int]:
     return sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
 
 
-def _with_words(rows: QuerySet[Any], words: SearchVector, term: str) -> Way:
+def _with_words(of: str, rows: QuerySet[Any], words: SearchVector, term: str) -> Way:
     """Return the rows that have words which begin as those of the term, in any order."""
     # Quotes and backslashes are all that has a meaning inside quotes.
     begun = [f"'{word}':*" for word in term.replace("'", " ").replace("\\", " ").split()]
     query = SearchQuery(" & ".join(begun), config="simple", search_type="raw")
     rows = rows.order_by().alias(words=words)
     has = Case(When(words=query, then=True), default=False)  # a condition that the index of words cannot answer
-    return Way(rows.filter(words=query), rows.filter(has).order_by("-pk"))
+    return Way(of, rows.filter(words=query), rows.filter(has).order_by("-pk"))

@@ -1,10 +1,12 @@
 """With 100,000 leads stored every list of the admin answers with fewer than 12 queries, in under 200 ms of processors.
 
-The pages that stay open all day ask for more, and take little longer.
+The pages that stay open all day ask for more, and take little longer. So does a search for what all leads have. A processor
+that others use as well is slower: what a page takes is measured against a fixed piece of work at the same time.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from statistics import median
@@ -37,7 +39,8 @@ from tests.factories import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.django_db(transaction=True)]
 
 LEADS = 100_000
-LIST, ALL_DAY = (11, 0.2), (36, 0.3)  # at most so many queries, and seconds of processors
+LIST, SEARCH, ALL_DAY = (11, 0.2), (11, 0.25), (36, 0.3)  # at most so many queries, and seconds of processors
+FLOOR = 0.042  # seconds that the fixed piece of work takes of a processor that nobody else uses
 PAGES = {"admin:team-calendar": LIST, "admin:index": ALL_DAY, "board": ALL_DAY}  # that are no model's list
 # Leads looked for, all 100,000 found or one or none: a word of the name, domain, address, number as dialled, ids.
 SEARCHES = ("Demo", "demo request", "example.org", "s12345@example.org", "030 12345", "stored-12345", "nobody")
@@ -104,7 +107,7 @@ def test_every_list_of_the_admin_and_each_page_of_the_day_is_quick_with_many_lea
 def searches() -> dict[str, tuple[int, float]]:
     """Return the list of leads by what is looked for."""
     path = reverse("admin:routing_lead_changelist")
-    return {f"{path}?{urlencode({'q': term})}": LIST for term in SEARCHES}
+    return {f"{path}?{urlencode({'q': term})}": SEARCH for term in SEARCHES}
 
 
 def lists() -> dict[str, tuple[int, float]]:
@@ -127,7 +130,7 @@ def measured(client: Client, path: str, *, until: float) -> tuple[int, float]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         backend = cursor.fetchone()[0]
-    for _ in range(5):  # a processor that others use as well is slower: it must be too slow each time
+    for _ in range(5):  # it must be too slow each time
         seconds = median(_seconds(client, path, backend) for _ in range(3))
         if seconds <= until:
             break
@@ -135,9 +138,19 @@ def measured(client: Client, path: str, *, until: float) -> tuple[int, float]:
 
 
 def _seconds(client: Client, path: str, backend: int) -> float:
+    slowness = _slowness()
     began = _busy(backend)
     client.get(path)
-    return _busy(backend) - began
+    taken = _busy(backend) - began
+    return taken / max(1.0, (slowness + _slowness()) / 2)
+
+
+def _slowness() -> float:
+    began = time.process_time()
+    for _ in range(40):
+        json.loads(json.dumps([{"number": n, "text": str(n)} for n in range(500)]))
+        "".join(sorted(str(n) for n in range(500)))
+    return (time.process_time() - began) / FLOOR
 
 
 def _busy(backend: int) -> float:

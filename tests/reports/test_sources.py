@@ -37,8 +37,11 @@ ORIGINS = {
 
 def arrive(channel: str, at: datetime, *, number: int = 1, **facts: object) -> None:
     source = make_source(f"a-{channel}", channel=channel)
-    for _ in range(number):
-        make_lead(source=source, arrived_at=at, arrived_unqualified=True, **facts)
+    one = make_lead(source=source, arrived_at=at, arrived_unqualified=True, **facts)
+    Lead.objects.bulk_create(
+        Lead(source=source, stage=one.stage, arrived_at=at, created_at=at, arrived_unqualified=True)
+        for _ in range(number - 1)
+    )
 
 
 def counts(period: str, on: date) -> dict[str, int]:
