@@ -43,6 +43,23 @@ def test_two_two_is_made_with_one_press(visit, phone):
     assert WorkSchedule.objects.get().cycle_days == TWO_TWO
 
 
+def test_hours_that_are_there_are_replaced_by_a_preset_only_when_that_is_meant(visit):
+    office = make_schedule()
+    page = visit(user=make_supervisor()).open(f"/admin/accounts/workschedule/{office.pk}/change/")
+    hours, asked, answers = page.locator("#id_mon"), [], [False, True]
+
+    def answer(dialog):
+        asked.append(dialog.message)
+        dialog.accept() if answers.pop(0) else dialog.dismiss()
+
+    page.on("dialog", answer)
+    before = hours.input_value()
+    for expected in (before, "10:00-19:00"):
+        page.get_by_role("button", name="6/1, 10:00–19:00").click()
+        assert hours.input_value() == expected
+    assert asked == ["Replace the hours that are there?"] * 2
+
+
 def test_today_is_a_cell_like_the_others_in_the_six_weeks(visit):
     schedule = make_schedule()
     make_manager("ann", schedule=schedule)

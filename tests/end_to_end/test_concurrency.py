@@ -147,6 +147,7 @@ def without_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             )
 
 
+@pytest.mark.slow
 def test_5000_leads_from_64_clients_are_shared_exactly(team):
     join(team["triggers"][0], team["managers"], limits=[None, 250, 500, 600], coefficients=[1, 2, 3])
     at_once(lambda n: send(n, team), times=5_000, clients=64)

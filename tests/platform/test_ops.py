@@ -77,6 +77,7 @@ print(generate_latest(registry).decode())
 """
 
 
+@pytest.mark.slow
 def test_counters_of_several_processes_are_added_up_those_of_dead_ones_too(tmp_path):
     environment = os.environ | {
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path),
