@@ -109,6 +109,7 @@ CALLED: dict[str, Any] = {
     "accounts.workschedule": F("title"),
     "routing.member": _person("manager__user__"),
     "routing.pipeline": F("title"),
+    "routing.registry": Coalesce(NullIf("title", Value("")), "code", "trigger__code"),
     "routing.stage": Concat("pipeline__code", Value("/"), "code"),
     "routing.trigger": F("code"),
 }
@@ -119,18 +120,15 @@ def _names(rows: Iterable[tuple[type[Model], Any]]) -> Names:
     for model, pk in rows:
         wanted[model].add(pk)
     names: Names = {model: {} for model in wanted}
-    called = [
-        model._default_manager.order_by()
-        .filter(pk__in=wanted[model])
-        .values_list(Value(model._meta.label_lower), "pk", Cast(CALLED[model._meta.label_lower], TextField()))
-        for model in wanted
-        if model._meta.label_lower in CALLED
-    ]
+    called = []
+    for model, ids in wanted.items():
+        if name := CALLED.get(model._meta.label_lower):
+            found = model._default_manager.order_by().filter(pk__in=ids)
+            called.append(found.values_list(Value(model._meta.label_lower), "pk", Cast(name, TextField())))
+        else:
+            names[model] = {pk: str(row) for pk, row in model._default_manager.in_bulk(ids).items()}
     for label, pk, name in called[0].union(*called[1:], all=True) if called else ():
         names[apps.get_model(label)][pk] = name
-    for model in wanted:
-        if model._meta.label_lower not in CALLED:
-            names[model] = {pk: str(row) for pk, row in _with_their_names(model).in_bulk(wanted[model]).items()}
     return names
 
 
@@ -192,14 +190,6 @@ def _field(model: type[Model] | None, column: str) -> Field[Any, Any] | None:
     except FieldDoesNotExist:
         found = (f for f in model._meta.concrete_fields if f.column == column) if model else iter(())
         return next(found, None)
-
-
-def _with_their_names(model: type[Model]) -> Any:
-    """Return the rows joined with what their names are made of."""
-    rows = model._default_manager.all()
-    fields = {field.name for field in model._meta.concrete_fields}
-    joins = [join for join in ("user", "pipeline", "manager__user", "schedule") if join.partition("__")[0] in fields]
-    return rows.select_related(*joins) if joins else rows
 
 
 def _values(change: ConfigurationChange, names: Names) -> Iterator[tuple[str, str, str]]:

@@ -339,7 +339,7 @@ class LeadAdmin(ModelAdmin):
             leads = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:
             return redirect("admin:routing_lead_changelist")
-        filters = {name: values for name, values in request.GET.lists() if name not in ("p", "o")}
+        filters = {name: values for name, values in request.GET.lists() if name not in ("p", "o") and any(values)}
         return exported(leads, kind, filters=filters, by=request.user, at=clock.now())  # type: ignore[arg-type]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -254,8 +254,8 @@ class ManagerAdmin(AccountsManagerAdmin):
         try:
             done = off_board(manager, form.farewell(), at=clock.now(), by=request.user)  # type: ignore[arg-type]
         except Refused as error:
-            for fault in error.errors:
-                form.add_error(fault["field"], fault["detail"])
+            for field, detail in [(f.get("field"), f["detail"]) for f in error.errors] or [(None, error.detail)]:
+                form.add_error(field, detail)
             return False
         hurry()
         self.log_change(request, manager, [{"changed": {"name": "off-boarding", "object": " ".join(done)}}])

@@ -102,11 +102,11 @@ def _members(places: Places, farewell: Farewell) -> list[str]:
             "Nobody else is a member of %(triggers)s: without members a trigger takes everybody. Replace them."
         )
         raise _conflict("members", sentence % {"triggers": codes})
+    theirs = set(Member.objects.filter(manager=farewell.successor).values_list("trigger_id", flat=True))
     done = []
     for member in places.members:
-        inside = Member.objects.filter(trigger=member.trigger_id, manager=farewell.successor).exists()
-        if farewell.members == "replace" and not inside and farewell.successor is not None:
-            member.manager = farewell.successor
+        if farewell.members == "replace" and member.trigger_id not in theirs:
+            member.manager = farewell.successor  # type: ignore[assignment]  # chosen, else all was refused above
             member.save(update_fields=["manager"])
             sentence = gettext("%(manager)s is a member of %(trigger)s instead.")
         else:

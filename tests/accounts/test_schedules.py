@@ -27,7 +27,7 @@ from accounts.schedules import (
 from tests.accounts import oracle
 from tests.accounts.test_schedule_cases import duty_of
 
-EXAMPLES = int(os.environ.get("LEADROUTER_EXAMPLES", "150"))  # more of them for a long look
+EXAMPLES = int(os.environ.get("LEADROUTER_EXAMPLES", "250"))  # more of them for a long look
 OFFICE = parse_weekly({day: ["09:00-18:00"] for day in ("mon", "tue", "wed", "thu", "fri")})
 SECOND = timedelta(seconds=1)
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from routing.admin import search
-from routing.models import Lead
+from routing.models import Lead, LeadExport
 from tests.factories import MONDAY, make_account, make_contact, make_lead, make_source, make_supervisor, stage, take
 
 pytestmark = pytest.mark.django_db
@@ -122,7 +122,9 @@ def test_leads_are_filtered_from_one_day_to_another_by_the_readers_clock(sue):
     page = sue.get(LEADS, days).content.decode()
     boxes = re.findall(r'<input type="date" name="(created_at_\w+)" value="([\d-]+)"', page)
     assert dict(boxes) == days
-    assert sue.post(f"{LEADS}export.csv", query_params=days).status_code == 200
+    asked = days | {"state__exact": "", "q": ""}  # boxes that nobody filled
+    assert sue.post(f"{LEADS}export.csv", query_params=asked).status_code == 200
+    assert LeadExport.objects.get().filters == {end: [day] for end, day in days.items()}
     said = html.unescape(sue.get("/admin/routing/leadexport/").content.decode())
     assert "created at ≥ 2026-03-02" in said
     assert "created at ≤ 2026-03-03" in said
