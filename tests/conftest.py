@@ -1,6 +1,8 @@
 """What all tests share: the private services, apart for each worker and for runs at the same time."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
@@ -18,6 +20,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
 from leadrouter import private_services
+from tests.template_database import NoTemplate, template
 
 WORKERS = 16  # of one run, at most
 DRIVERS = ("playwright", "axe_playwright_python")  # of the tests in tests/browser; `make browser` installs them
@@ -28,6 +31,7 @@ LONGEST = [
     *("test_admin_routing.py", "test_permissions.py", "test_schedules.py", "test_configuration.py", "test_intake.py"),
 ]
 _run: list[IO[str]] = []  # the lock of this run, held until it ends
+_notes: list[str] = []  # what whoever reads the last lines of a run should know
 
 
 # The machine may be busy: what a test says is not how fast.
@@ -88,6 +92,42 @@ def pytest_configure() -> None:
         database["OPTIONS"]["options"] += " -c idle_in_transaction_session_timeout=0"
     post_migrate.connect(bring_back_groups)
     TransactionTestCase._fixture_teardown = empty_tables
+
+
+@pytest.fixture(scope="session")
+def template_in_use() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest, django_db_modify_db_settings_parallel_suffix: None, django_db_use_migrations: bool,
+    django_db_blocker: Any, template_in_use: ExitStack,
+) -> None:  # fmt: skip
+    """Have the test database made as a copy of a migrated one. Django then applies what is missing, which is nothing."""
+    test = connection.settings_dict["TEST"]
+    if django_db_use_migrations and not test.get("TEMPLATE"):
+        try:
+            with django_db_blocker.unblock():
+                test["TEMPLATE"] = template_in_use.enter_context(template(f"test_{connection.settings_dict['NAME']}"))
+        except NoTemplate as reason:
+            notes = getattr(request.config, "workeroutput", {}).setdefault("notes", _notes)
+            notes.append(f"The test database was migrated anew, without a template: {reason}")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, template_in_use: ExitStack) -> None:
+    template_in_use.close()
+
+
+def pytest_testnodedown(node: Any) -> None:
+    _notes.extend(getattr(node, "workeroutput", {}).get("notes", []))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for note in dict.fromkeys(_notes):
+        terminalreporter.write_line(note, yellow=True)
 
 
 # After a test with transactions of its own, Django empties all tables by TRUNCATE, and makes rights and groups again: most
