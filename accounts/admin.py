@@ -36,6 +36,7 @@ from . import clock, second_factor
 from .calendars import Plan
 from .careful_admin import CarefulAdmin
 from .changes import columns_of, things_of, told
+from .configuration_tables import recorded_models
 from .forms import (
     AccountForm,
     ManagerAddForm,
@@ -225,17 +226,10 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "model"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return sorted(((label, kind_of(label)) for label in RECORDED), key=lambda choice: choice[1])
+        return sorted(((label, kind_of(label)) for label in recorded_models()), key=lambda choice: choice[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(model=self.value()) if self.value() else queryset
-
-
-RECORDED = [  # the tables with a trigger `record_change`
-    *("accounts.account", "accounts.manager", "accounts.scheduleexception", "accounts.user"),
-    *("accounts.workschedule", "routing.apikey", "routing.member", "routing.pipeline", "routing.registry"),
-    *("routing.source", "routing.stage", "routing.trigger", "routing.trigger_limit_stages"),
-]
 
 
 @admin.register(ConfigurationChange)

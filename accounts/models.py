@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from . import holidays, schedules
+from .configuration_tables import Recorded, Versioned, configuration_table
 
 code_validator = RegexValidator(
     r"\A[a-z0-9][a-z0-9._-]{0,62}\Z",
@@ -88,6 +89,7 @@ class Account(models.Model):
     class Meta:
         verbose_name = _("account")
         constraints = [
+            *configuration_table(),
             # There is one account: the row with number 1.
             models.CheckConstraint(condition=Q(pk=1), name="account_only_one"),
         ]
@@ -107,7 +109,7 @@ class Account(models.Model):
 
 
 class ConfigurationVersion(models.Model):
-    """A number that grows with every change of configuration; database triggers write it (migration 0002).
+    """A number that grows with every change of a `Versioned` table; database triggers write it.
 
     Processes keep the configuration in memory under this number, and read it again when the number is another.
     """
@@ -163,6 +165,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         constraints = [
+            Versioned(columns=("email", "name")),
+            # Of users just what is configuration; never a password.
+            Recorded(
+                columns=("email", "name", "is_active", "is_staff", "is_superuser"),
+                omitted=("password", "last_login", "language", "date_joined", "sessions_ended"),
+            ),
             models.CheckConstraint(condition=Q(email=Lower(F("email"))), name="user_email_lower_case"),
         ]
 
@@ -212,6 +220,7 @@ class WorkSchedule(models.Model):
         verbose_name = _("work schedule")
         ordering = ["code"]
         constraints = [
+            *configuration_table(),
             models.CheckConstraint(
                 condition=Q(kind="weekly") | Q(kind="cycle", cycle_start__isnull=False),
                 name="workschedule_cycle_has_a_start",
@@ -283,6 +292,12 @@ class Manager(models.Model):
     class Meta:
         verbose_name = _("manager")
         ordering = ["user__email"]
+        constraints = [
+            # Being seen is no change.
+            *configuration_table(
+                columns=("user", "active", "schedule", "offset", "time_zone", "skills"), omitted=("last_seen_at",)
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.user)
@@ -309,6 +324,7 @@ class ScheduleException(models.Model):
         verbose_name = _("schedule exception")
         ordering = ["first_day", "last_day", "kind"]
         constraints = [
+            *configuration_table(owners=("manager", "schedule")),
             models.CheckConstraint(condition=Q(manager=None) ^ Q(schedule=None), name="scheduleexception_of_one"),
             models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="scheduleexception_days_in_order"),
         ]
@@ -380,7 +396,7 @@ class ConfigurationChangeQuerySet(models.QuerySet["ConfigurationChange"]):
 
 
 class ConfigurationChange(models.Model):
-    """A row of configuration that was added, changed or removed. Triggers of the database write it (migration 0004)."""
+    """A row of a `Recorded` table that was added, changed or removed. Triggers of the database write it."""
 
     class Action(models.TextChoices):
         ADDED = "added", pgettext_lazy("change of configuration", "added")
@@ -399,6 +415,10 @@ class ConfigurationChange(models.Model):
     action = models.CharField(max_length=8, choices=Action.choices)
     before = models.JSONField()
     after = models.JSONField()
+    # Of tables that are `Versioned`, it is exact: who writes holds the row of the version until the commit.
+    version = models.BigIntegerField(
+        null=True, help_text=_("The version of the configuration that the change made; empty: not known")
+    )
 
     objects = ConfigurationChangeQuerySet.as_manager()
 
@@ -409,6 +429,8 @@ class ConfigurationChange(models.Model):
         indexes = [
             models.Index(fields=["model", "row_id"], name="configurationchange_of_row"),
             models.Index(fields=["owner_model", "owner_id"], name="configurationchange_of_owner"),
+            # What was changed since a version.
+            models.Index(fields=["version"], name="configurationchange_by_version"),
         ]
 
     def __str__(self) -> str:

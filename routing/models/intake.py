@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.configuration_tables import Recorded, configuration_table
 from accounts.models import code_validator
 
 
@@ -39,6 +40,7 @@ class Source(models.Model):
     class Meta:
         verbose_name = _("source")
         ordering = ["code"]
+        constraints = [*configuration_table()]
 
     def __str__(self) -> str:
         return self.title
@@ -79,6 +81,14 @@ class ApiKey(models.Model):
         verbose_name = _("API key")
         ordering = ["name"]
         constraints = [
+            # A key that is used says so in its row: that is no change, and must cost intake nothing.
+            Recorded(
+                columns=(
+                    *("name", "prefix", "source", "user", "scopes", "requests_per_minute"),
+                    *("expires_at", "revoked_at"),
+                ),
+                omitted=("digest", "last_used_at"),
+            ),
             models.CheckConstraint(condition=Q(source=None) | Q(user=None), name="apikey_of_one"),
         ]
 

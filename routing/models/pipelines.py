@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.configuration_tables import configuration_table
 from accounts.models import code_validator
 
 
@@ -19,6 +20,7 @@ class Pipeline(models.Model):
     class Meta:
         verbose_name = _("pipeline")
         ordering = ["position", "id"]
+        constraints = [*configuration_table()]
 
     def __str__(self) -> str:
         return self.title
@@ -52,6 +54,7 @@ class Stage(models.Model):
         verbose_name = _("stage")
         ordering = ["pipeline", "position", "id"]
         constraints = [
+            *configuration_table(owners=("pipeline",)),
             models.UniqueConstraint(fields=["pipeline", "code"], name="stage_code_once_per_pipeline"),
             models.UniqueConstraint(
                 fields=["pipeline"], condition=Q(kind="unqualified"), name="stage_one_unqualified_per_pipeline"

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.configuration_tables import configuration_table
 from accounts.models import Manager, User, code_validator
 
 
@@ -51,6 +52,7 @@ class Registry(models.Model):
         verbose_name_plural = _("registries")
         ordering = ["code"]
         constraints = [
+            *configuration_table(owners=("trigger",)),
             models.CheckConstraint(condition=Q(code=None) ^ Q(trigger=None), name="registry_has_a_code_or_a_trigger"),
         ]
 

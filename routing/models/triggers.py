@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.configuration_tables import configuration_table
 from accounts.models import Manager, WorkSchedule, code_validator
 
 from ..engine import Finally
@@ -117,6 +118,8 @@ class Trigger(models.Model):
         verbose_name = _("trigger")
         ordering = ["stage", "priority", "id"]
         constraints = [
+            *configuration_table(),
+            *configuration_table(of="limit_stages", owners=("trigger",)),
             models.CheckConstraint(
                 condition=~(Q(if_nobody="duty") | Q(acceptance_minutes__isnull=False, final_step="duty"))
                 | Q(duty__isnull=False),
@@ -148,7 +151,10 @@ class Member(models.Model):
     class Meta:
         verbose_name = _("member")
         ordering = ["position", "id"]
-        constraints = [models.UniqueConstraint(fields=["trigger", "manager"], name="member_once_per_trigger")]
+        constraints = [
+            *configuration_table(owners=("trigger",)),
+            models.UniqueConstraint(fields=["trigger", "manager"], name="member_once_per_trigger"),
+        ]
 
     def __str__(self) -> str:
         return str(self.manager)
