@@ -73,8 +73,10 @@ messages: $(BIN)/.tests
 shell: $(BIN)/.runs
 	@$(PY) manage.py shell
 
-# Everything made here but the private database, which is in var/.
+# Everything made here but the private database, which is in var/; also the copy of PostgreSQL's programs that root has
+# in a shared folder.
 clean:
+	@"$(firstword $(wildcard $(PY)) $(PYTHON))" -I leadrouter/private_services.py clean
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path "./var/*" -prune -exec rm -rf {} +
 

