@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from accounts import schedules
@@ -53,6 +53,7 @@ class MemberFacts(NamedTuple):
 class Rule:
     """A trigger, whole: its members, its limit, its registry."""
 
+    version: int  # of the configuration
     id: int
     code: str
     stage: int
@@ -85,7 +86,8 @@ class Rule:
     coefficients: list[int] = field(init=False)
     limits: list[int | None] = field(init=False)
     known: tuple[datetime, datetime, list[Reason | None]] | None = field(default=None, init=False)
-    lineups: dict[tuple[int, ...], int] = field(default_factory=dict, init=False)  # of those named besides the members
+    # Line-ups that are written down already, by all that they hold.
+    lineups: dict[tuple[tuple[Any, ...], ...], int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.managers = [member.manager for member in self.members]
@@ -170,7 +172,7 @@ def _read(version: int) -> Roster:
     pipelines: dict[str, list[StageFacts]] = {p.code: [] for p in Pipeline.objects.all()}
     for stage in stages.values():
         pipelines[stage.pipeline].append(stage)
-    rules = _rules(people, stages)
+    rules = _rules(version, people, stages)
     rules_on: dict[tuple[int, str], Rule] = {}
     for rule in sorted(rules.values(), key=lambda rule: (rule.priority, rule.id), reverse=True):
         rules_on.update({(rule.stage, event): rule for event in rule.on})
@@ -190,7 +192,7 @@ def _read(version: int) -> Roster:
     )
 
 
-def _rules(people: dict[int, Person], stages: dict[int, StageFacts]) -> dict[int, Rule]:
+def _rules(version: int, people: dict[int, Person], stages: dict[int, StageFacts]) -> dict[int, Rule]:
     members: dict[int, list[Member]] = defaultdict(list)
     for member in Member.objects.order_by("position", "id"):
         members[member.trigger_id].append(member)
@@ -199,14 +201,24 @@ def _rules(people: dict[int, Person], stages: dict[int, StageFacts]) -> dict[int
     active = [stage.id for stage in stages.values() if stage.active]
     return {
         trigger.pk: _rule(
-            trigger, registries.get(trigger.registry_id or 0) or own[trigger.pk], members[trigger.pk], people, active
+            version,
+            trigger,
+            registries.get(trigger.registry_id or 0) or own[trigger.pk],
+            members[trigger.pk],
+            people,
+            active,
         )
         for trigger in Trigger.objects.prefetch_related("limit_stages")
     }
 
 
 def _rule(
-    trigger: Trigger, registry: Registry, members: list[Member], people: dict[int, Person], active: list[int]
+    version: int,
+    trigger: Trigger,
+    registry: Registry,
+    members: list[Member],
+    people: dict[int, Person],
+    active: list[int],
 ) -> Rule:
     taking_part = [
         MemberFacts(m.manager_id, m.coefficient, trigger.limit if m.limit is None else m.limit, m.schedule_id)
@@ -214,6 +226,7 @@ def _rule(
     ] or [MemberFacts(p.id, 1, trigger.limit, None) for p in sorted(people.values(), key=lambda p: p.email) if p.active]
     by_totals = trigger.method == Trigger.Method.FAIR_SHARE and registry.accounting == Registry.Accounting.TOTALS
     return Rule(
+        version=version,
         id=trigger.pk,
         code=trigger.code,
         stage=trigger.stage_id,

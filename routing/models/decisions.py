@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -20,6 +23,8 @@ from .triggers import Trigger
 class Lineup(models.Model):
     """The candidates of decisions, side by side, as far as they are the same from one to the next. Rows are only added."""
 
+    COLUMNS: ClassVar[tuple[str, ...]] = ("managers", "coefficients", "limits")
+
     digest = models.CharField(max_length=64, unique=True, help_text=_("SHA-256 of the columns"))
     managers = ArrayField(models.BigIntegerField())
     coefficients = ArrayField(models.IntegerField())
@@ -27,6 +32,11 @@ class Lineup(models.Model):
 
     def __str__(self) -> str:
         return self.digest[:12]
+
+    @classmethod
+    def digest_of(cls, columns: Mapping[str, Sequence[int | None]]) -> str:
+        """Return what a line-up is known by: it holds all of the columns, and nothing else."""
+        return hashlib.sha256(repr({name: list(columns[name]) for name in cls.COLUMNS}).encode()).hexdigest()
 
 
 class Decision(models.Model):
@@ -47,6 +57,9 @@ class Decision(models.Model):
     reason = models.CharField(max_length=16)
     turn = models.BigIntegerField(help_text=_("Of the registry"))
     counted = models.BooleanField(help_text=_("The lead counts in the registry"))
+    version = models.BigIntegerField(
+        null=True, help_text=_("The version of the configuration that decided; empty: not known")
+    )
     # What it saw of each candidate, side by side, in the order of the line-up.
     lineup = models.ForeignKey(Lineup, on_delete=models.PROTECT, related_name="+", db_index=False)
     held = ArrayField(models.IntegerField())

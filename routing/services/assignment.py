@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +26,8 @@ from routing.statements import Statement, array, run_later
 from .distribution import Verdict
 
 Columns = Mapping[str, str]  # name -> PostgreSQL type
+Held = tuple[tuple[Any, ...], ...]  # by a line-up: all of Lineup.COLUMNS
+MOST_LINEUPS = 200  # of a trigger that a process remembers
 
 
 def _columns(model: type[Model], *names: str) -> Columns:
@@ -242,20 +243,17 @@ def state_of(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
 
 
 def _decisions(verdicts: Sequence[Verdict], rule: Rule, *, at: datetime) -> list[dict[str, Any]]:
-    lineups = dict(rule.lineups)
-    for v in verdicts:
-        named = _named(v, rule)
-        if named not in lineups:
-            lineups[named] = _lineup(rule, named, v.candidates)
-    return [_decision(v, rule, lineups[_named(v, rule)], at=at) for v in verdicts]
+    lineups: dict[Held, int] = dict(rule.lineups)
+    return [_decision(v, rule, lineups, at=at) for v in verdicts]
 
 
-def _named(verdict: Verdict, rule: Rule) -> tuple[int, ...]:
-    """Return who was a candidate besides the members: an owner, the one on duty."""
-    return tuple(c.manager for c in verdict.candidates[len(rule.members) :])
-
-
-def _decision(verdict: Verdict, rule: Rule, lineup: int, *, at: datetime) -> dict[str, Any]:
+def _decision(verdict: Verdict, rule: Rule, lineups: dict[Held, int], *, at: datetime) -> dict[str, Any]:
+    # The columns of all candidates in one go: there may be a thousand of them.
+    seen = list(zip(*verdict.candidates, strict=True)) or [()] * len(Candidate._fields)
+    managers, coefficients, limits, held, balances, received, last_turns, *_ = seen
+    columns = (managers, coefficients, limits)
+    if columns not in lineups:
+        lineups[columns] = _lineup(rule, columns)
     return {
         "lead_id": verdict.case.id,
         "trigger_id": rule.id,
@@ -268,31 +266,28 @@ def _decision(verdict: Verdict, rule: Rule, lineup: int, *, at: datetime) -> dic
         "reason": verdict.decision.reason.value,
         "turn": verdict.turn,
         "counted": verdict.counted,
-        "lineup_id": lineup,
-        **_columns_of(verdict.candidates, rule),
+        "version": rule.version,
+        "lineup_id": lineups[columns],
+        # What the decision saw of the candidates, side by side; what never changes of them is their line-up.
+        "held": array(held),
+        "balances": array(balances),
+        "received": array(received) if rule.method is Reason.TOTALS else None,
+        "last_turns": array(last_turns),
         "refusals": {place: refusal for place, refusal in enumerate(verdict.decision.refusals) if refusal},
     }
 
 
-def _columns_of(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Any]:
-    """Return what the decision saw of the candidates, side by side; what never changes of them is their line-up."""
-    return {
-        "held": array([c.held for c in candidates]),
-        "balances": array([c.balance for c in candidates]),
-        "received": array([c.received for c in candidates]) if rule.method is Reason.TOTALS else None,
-        "last_turns": array([c.last_turn for c in candidates]),
-    }
+def _lineup(rule: Rule, columns: Held) -> int:
+    """Return the line-up that holds just this, whoever wrote it down first."""
+    values = dict(zip(Lineup.COLUMNS, map(list, columns), strict=True))
+    lineup: int = Lineup.objects.get_or_create(digest=Lineup.digest_of(values), defaults=values)[0].pk
 
+    def keep() -> None:
+        if len(rule.lineups) >= MOST_LINEUPS:  # coefficients that are computed: each decision may have its own
+            rule.lineups.clear()
+        rule.lineups[columns] = lineup
 
-def _lineup(rule: Rule, named: tuple[int, ...], candidates: Sequence[Candidate]) -> int:
-    values = {
-        "managers": [c.manager for c in candidates],
-        "coefficients": [c.coefficient for c in candidates],
-        "limits": [c.limit for c in candidates],
-    }
-    digest = hashlib.sha256(repr(values).encode()).hexdigest()
-    lineup: int = Lineup.objects.get_or_create(digest=digest, defaults=values)[0].pk
-    transaction.on_commit(lambda: rule.lineups.update({named: lineup}))  # before, it may be taken back
+    transaction.on_commit(keep)  # before, it may be taken back
     return lineup
 
 
