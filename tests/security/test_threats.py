@@ -28,5 +28,19 @@ def test_every_test_that_is_named_exists(file, name):
 
 
 def test_what_runs_in_production_is_pinned():
-    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
-    assert [line for line in lines if line and "==" not in line] == []
+    entries = (REPOSITORY / "requirements.txt").read_text().replace("\\\n", " ").splitlines()
+    assert len(entries) > 50
+    assert [
+        entry
+        for entry in entries
+        if not re.fullmatch(r"[\w-]+==\S+( ; [^\\]+?)?( +--hash=sha256:[0-9a-f]{64})+", entry)
+    ] == []
+
+
+def test_what_is_installed_is_compared_with_its_digest():
+    script = (REPOSITORY / ".ci" / "venv").read_text()
+    image = (REPOSITORY / "Dockerfile").read_text()
+    for text in (script, image):
+        installs = re.findall(r"install\b[^\n]* -r \S*requirements\.txt", text)
+        assert installs
+        assert [line for line in installs if "--require-hashes" not in line] == []
