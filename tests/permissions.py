@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -65,6 +66,7 @@ def _tables() -> Iterator[tuple[list[str], list[list[str]]]]:
         yield cells[0], cells[2:]
 
 
+@cache
 def rows() -> list[Row]:
     """Return the tables of addresses."""
     return [
@@ -137,23 +139,23 @@ class Cast:
 
     def ask(self, actor: str, row: Row) -> str:
         """Return what the actor is answered: the status, or `sign-in`. Nothing of it stays."""
-        client = self.clients[actor]
-        cookies = deepcopy(client.cookies)
         with taken_back():
-            response = self.send(actor, row)
-        client.cookies = cookies
-        address = response.headers.get("Location", "")
-        signs_in = response.status_code == 302 and (address.startswith(("/?", "/admin/login")) or address == "/")
-        return SIGN_IN if signs_in else str(response.status_code)
+            return said(self.send(actor, row))
 
     def send(self, actor: str, row: Row, **headers: str) -> Any:
+        """Return the answer; cookies stay as they were."""
         if key := self.world.keys.get(actor):
             headers.setdefault("authorization", f"Bearer {key}")
         kind = "application/json" if row.route.startswith("api/") else "application/x-www-form-urlencoded"
         body = self._filled(row.sends, row.route)
-        return self.clients[actor].generic(
-            row.method, "/" + self._filled(row.route, row.route), body, content_type=kind, headers=headers
-        )
+        client = self.clients[actor]
+        cookies = deepcopy(client.cookies)
+        try:
+            return client.generic(
+                row.method, "/" + self._filled(row.route, row.route), body, content_type=kind, headers=headers
+            )
+        finally:
+            client.cookies = cookies
 
     def _filled(self, text: str, route: str) -> str:
         """Put what the world has in place of the parameters of a route: `<lead_id>`, `<str:lead_id>`."""
@@ -167,6 +169,13 @@ class Cast:
             return known[match[1]]
 
         return re.sub(r"<(?:\w+:)?(\w+)>", value, text)
+
+
+def said(response: Any) -> str:
+    """Return the status of an answer, or `sign-in`."""
+    address = response.headers.get("Location", "")
+    signs_in = response.status_code == 302 and (address.startswith(("/?", "/admin/login")) or address == "/")
+    return SIGN_IN if signs_in else str(response.status_code)
 
 
 PARAMETERS = {  # what stands in addresses besides leads and managers
@@ -221,3 +230,83 @@ def _client(world: World, actor: str) -> Client:
     if actor in world.users:
         client.force_login(world.users[actor])
     return client
+
+
+# What everybody is answered
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is kept of an answer: the status, `sign-in` for the way to the sign-in page, and the headers."""
+
+    status: str
+    headers: Mapping[str, str]
+
+
+WRONG = ("nowhere/", "api/v1/nowhere", "admin/nowhere/", "static/nowhere.css", "me/%00/")
+# Written by being seen, or by the session being used: no change that anybody would be tricked into.
+SEEN = {"accounts_manager": "last_seen_at", "routing_apikey": "last_used_at", "accounts_user": "last_login"}
+NOT_OURS = {"django_session", "django_migrations"}
+
+
+@dataclass
+class Crawl:
+    """Asks each address once for each actor, and keeps what was answered for all tests that look at it."""
+
+    cast: Cast
+    answers: dict[tuple[str, Row], Answer] = field(default_factory=dict)
+    changed: dict[str, list[str]] = field(default_factory=dict)  # actor → tables that looking at the rows changed
+
+    def answer(self, actor: str, row: Row) -> Answer:
+        """Return what the actor is answered to a row of the table. Nothing that was sent stays."""
+        if (actor, row) not in self.answers:
+            if row.method == "GET":
+                self.changed[actor] = self.look(actor, [found for found in rows() if found.method == "GET"])
+            else:
+                with taken_back():
+                    self._keep(actor, row)
+        return self.answers[actor, row]
+
+    def look(self, actor: str, addresses: list[Row]) -> list[str]:
+        """Have the actor look at all of these, one after the other; return the tables that are no longer what they were."""
+        with taken_back():
+            self.cast.clients[actor].get("/")  # what a first look writes once, such as the account itself
+            before = snapshot()
+            for row in addresses:
+                self._keep(actor, row)
+            return changed(before, snapshot())
+
+    def _keep(self, actor: str, row: Row) -> None:
+        response = self.cast.send(actor, row)
+        self.answers[actor, row] = Answer(said(response), dict(response.headers))
+
+
+def looks(*routes: str) -> list[Row]:
+    return [Row(method="GET", route=route, sends="", scope="", answers={}) for route in routes]
+
+
+def admin_pages() -> list[Row]:
+    """Return the pages that every model's admin has."""
+    pages = ("", "add/", "<id>/change/", "<id>/history/", "<id>/delete/", "?q=x&e=1")
+    models = [model._meta for model in admin.site._registry]
+    return looks(*(f"admin/{model.app_label}/{model.model_name}/{page}" for model in models for page in pages))
+
+
+def snapshot() -> dict[str, str]:
+    """Return a digest of every table."""
+    digests = {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+        for (table,) in cursor.fetchall():
+            if table not in NOT_OURS:
+                without = f" - '{SEEN[table]}'" if table in SEEN else ""
+                cursor.execute(
+                    f"SELECT md5(coalesce(string_agg(row::text, E'\\n' ORDER BY row::text), ''))"
+                    f' FROM (SELECT to_jsonb(t){without} AS row FROM "{table}" t) rows'
+                )
+                digests[table] = cursor.fetchone()[0]
+    return digests
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return [table for table in after if before.get(table) != after[table]]
