@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Least
 
 from . import holidays, schedules
 from .models import Account, Manager, Pause, ScheduleException, WorkSchedule
@@ -16,7 +20,10 @@ Stretch = tuple[datetime, datetime | None]  # [start, end); None: open
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A manager as availability sees them. Made once for each version of the configuration."""
+    """A manager as availability sees them. Made once for each version of the configuration.
+
+    Pauses are not part of it: they come and go many times a day, and are read when they are needed.
+    """
 
     id: int
     email: str
@@ -25,41 +32,35 @@ class Person:
     skills: dict[str, list[str]]
     duty: schedules.Duty  # by the manager's own schedule
     duties: Duties  # by any other
-    pauses: tuple[Stretch, ...] = ()
 
-    def paused(self, at: datetime) -> Stretch | None:
-        """Return the pause that runs at the instant."""
-        return next((p for p in self.pauses if p[0] <= at and (p[1] is None or at < p[1])), None)
-
-    def unavailable(self, at: datetime, *, schedule_id: int | None = None) -> str | None:
+    def unavailable(self, at: datetime, *, paused: bool, schedule_id: int | None = None) -> str | None:
         """Return the first reason why not available: inactive, paused, off_duty; or None.
 
-        schedule_id: a schedule that replaces the manager's own.
+        paused: whether a pause runs at the instant. schedule_id: a schedule that replaces the manager's own.
         """
         if not self.active:
             return "inactive"
-        if self.paused(at):
+        if paused:
             return "paused"
         return None if self.duty_by(schedule_id).on_duty(at) else "off_duty"
 
     def at_work(
-        self, first: datetime, last: datetime, *, schedule_id: int | None = None
+        self, first: datetime, last: datetime, *, pause: Stretch | None, schedule_id: int | None = None
     ) -> list[tuple[datetime, datetime]]:
-        """Return when within [first, last) they are on duty and not paused, as things stand."""
+        """Return when within [first, last) they are on duty and not on this pause."""
         work = self.duty_by(schedule_id).stretches(first, last)
-        for began, ends in self.pauses:
-            before = [(start, min(end, began)) for start, end in work if start < began]
-            work = before + [(max(start, ends), end) for start, end in work if ends is not None and end > ends]
-        return work
+        if pause is None:
+            return work
+        began, ends = pause
+        before = [(start, min(end, began)) for start, end in work if start < began]
+        return before + [(max(start, ends), end) for start, end in work if ends is not None and end > ends]
 
     def duty_by(self, schedule_id: int | None) -> schedules.Duty:
         return self.duty if schedule_id is None else self.duties(self.id, schedule_id)
 
     def unchanged_until(self, at: datetime, *, schedule_id: int | None = None) -> datetime | None:
-        """Return the next instant at which `unavailable` may answer otherwise; None: not within 400 days."""
-        turns = [end for pause in self.pauses for end in pause if end is not None and end > at]
-        change = self.duty_by(schedule_id).next_change(at)
-        return min([*turns, change] if change else turns, default=None)
+        """Return the next instant at which `unavailable` may answer otherwise, pauses aside; None: not within 400 days."""
+        return self.duty_by(schedule_id).next_change(at)
 
 
 class Duties:
@@ -104,17 +105,29 @@ def holidays_of(schedule: WorkSchedule) -> Callable[[int], frozenset[date]] | No
     return partial(holidays.public_holidays, schedule.holiday_country, schedule.holiday_subdivision or None)
 
 
-def load_people(account: Account, *, at: datetime | None = None) -> dict[int, Person]:
-    """Read all managers, in a fixed number of queries.
+def pauses_running(at: datetime, *, past: bool) -> QuerySet[Any]:
+    """Return the pauses that run at the instant, each with `until`; None: until resumed.
 
-    at: take the pauses as they ran at that instant, past ones included; None: those that are not over.
+    past: the instant is not now, so pauses that were ended since count too, with the end that they had.
     """
+    running = Pause.objects.running(at=at)
+    if past:
+        running = Pause.objects.filter(
+            Q(ends_at=None) | Q(ends_at__gt=at), Q(ended_at=None) | Q(ended_at__gt=at), started_at__lte=at
+        )
+    return running.annotate(until=Least("ends_at", "ended_at"))  # NULL is no instant
+
+
+def pauses_at(at: datetime, *, past: bool = False) -> dict[int, Stretch]:
+    """Return who is on a pause at the instant, and from when until when, in one query."""
+    rows = pauses_running(at, past=past).values_list("manager_id", "started_at", "until")
+    return {manager: (start, until) for manager, start, until in rows}
+
+
+def load_people(account: Account) -> dict[int, Person]:
+    """Read all managers, in a fixed number of queries."""
     managers = list(Manager.objects.select_related("user"))
     duties = Duties(managers, zone=account.time_zone)
-    pauses: dict[int, list[Stretch]] = defaultdict(list)
-    rows = Pause.objects.filter(ended_at=None) if at is None else Pause.objects.filter(started_at__lte=at)
-    for manager_id, start, *ends in rows.values_list("manager_id", "started_at", "ends_at", "ended_at"):
-        pauses[manager_id].append((start, min((end for end in ends if end), default=None)))
     return {
         manager.pk: Person(
             id=manager.pk,
@@ -124,7 +137,6 @@ def load_people(account: Account, *, at: datetime | None = None) -> dict[int, Pe
             skills=manager.skills,
             duty=duties(manager.pk, manager.schedule_id),
             duties=duties,
-            pauses=tuple(pauses[manager.pk]),
         )
         for manager in managers
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Least
 
 from .models import Manager, Pause, User
@@ -17,7 +17,10 @@ SEEN_EVERY = timedelta(seconds=30)  # an activity is written down no oftener
 def pause_manager(
     manager: Manager, *, at: datetime, minutes: int | None = None, reason: str = "", by: User | None = None
 ) -> Pause:
-    """Take the manager out of distribution, for so many minutes or until resumed; a pause that runs gives way."""
+    """Take the manager out of distribution, for so many minutes or until resumed; a pause that runs gives way.
+
+    No row of configuration is locked, so nobody who changes the configuration keeps a manager from a pause.
+    """
     _end_pause(manager, at=at)
     ends_at = None if minutes is None else at + timedelta(minutes=minutes)
     return Pause.objects.create(manager=manager, started_at=at, ends_at=ends_at, reason=reason, by=by)
@@ -31,13 +34,25 @@ def resume_manager(manager: Manager, *, at: datetime) -> bool:
     return was_paused
 
 
+# A manager whose row somebody holds, an import say, is seen the next time: nobody waits for that.
+MARK_ONLINE = """
+UPDATE accounts_manager SET last_seen_at = %(at)s WHERE id = (
+    SELECT id FROM accounts_manager WHERE id = %(manager)s AND (last_seen_at IS NULL OR last_seen_at < %(before)s)
+    FOR NO KEY UPDATE SKIP LOCKED)
+"""
+
+
 def mark_online(manager_id: int, *, at: datetime) -> None:
     """Write down that the manager was seen."""
-    Manager.objects.filter(Q(last_seen_at=None) | Q(last_seen_at__lt=at - SEEN_EVERY), pk=manager_id).update(
-        last_seen_at=at
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_ONLINE, {"at": at, "manager": manager_id, "before": at - SEEN_EVERY})
+
+
+PAUSING = 0x5041555345  # names this lock among others of the database
 
 
 def _end_pause(manager: Manager, *, at: datetime) -> None:
-    Manager.objects.select_for_update(no_key=True).get(pk=manager.pk)  # two who pause the same manager take turns
+    # Two who pause the same manager take turns. Not by the manager's row: whoever changes the configuration holds that.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [(PAUSING << 20) + manager.pk])
     Pause.objects.filter(manager=manager, ended_at=None).update(ended_at=Least(at, F("ends_at")))

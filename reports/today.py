@@ -14,6 +14,7 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext, ngettext, pgettext
 
 from accounts import periods
+from accounts.availability import pauses_at
 from accounts.templatetags.moments import here
 from routing.board import Board, board_of
 from routing.histories import name_of
@@ -136,8 +137,9 @@ def _leads_left_alone(*, at: datetime) -> Iterator[Concern]:
 
 def _hours_without_anybody(roster: Roster, *, at: datetime) -> Iterator[Concern]:
     """Look for stages whose leads wait, or go to somebody who is not at work, at some hours of the next day."""
+    pauses = pauses_at(at)
     for rule in roster.rules.values():
-        gaps = uncovered(rule, roster, at=at) if rule.on else []
+        gaps = uncovered(rule, roster, pauses, at=at) if rule.on else []
         if not gaps:
             continue
         stand_in = stand_in_of(rule, roster)

@@ -149,7 +149,7 @@ def _colleagues(roster: Roster, looked: Looked, *, at: datetime) -> list[Colleag
                 id=person.id,
                 name=name_of(person.id, roster),
                 email=person.email,
-                state=person.unavailable(at) or "ready",
+                state=person.unavailable(at, paused=pause is not None) or "ready",
                 paused_until=pause.ends_at if pause else None,
                 pause_reason=pause.reason if pause else "",
                 next_change=person.duty.next_change(at),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import repeat
 from typing import Any
 
 from accounts import periods
+from accounts.availability import pauses_at
 from accounts.models import Manager
 
 from .engine import Candidate, Reason
@@ -25,7 +26,9 @@ SELECT ledger.turn, ledger.reset_at, version.version,
        held.managers::text, held.leads::text,
        (SELECT id FROM routing_lead WHERE state = 'waiting' AND trigger_id = %(trigger)s
         ORDER BY trigger_id, score DESC, created_at, id LIMIT 1) IS NOT NULL,
-       {online}, current_setting('leadrouter.identified', true)
+       {online}, ARRAY (SELECT manager_id FROM accounts_pause
+        WHERE ended_at IS NULL AND started_at <= %(at)s AND (ends_at IS NULL OR ends_at > %(at)s)),
+       current_setting('leadrouter.identified', true)
 FROM routing_ledger ledger LEFT JOIN accounts_configurationversion version ON true, (
     SELECT array_agg(manager_id) AS managers, array_agg(leads) AS leads FROM (
         SELECT manager_id, sum(leads) AS leads FROM routing_load
@@ -43,6 +46,7 @@ TYPES = {
     "stages": "bigint[]",
     "members": "bigint[]",
     "seen_since": "timestamptz",
+    "at": "timestamptz",
 }
 # By whether few of all managers are members, and whether they must be online.
 GATHERING = {
@@ -66,7 +70,8 @@ class Book:
     last_turns: list[int]
     reset_at: datetime | None
     others_wait: bool  # leads of the trigger that came before
-    online: list[int] | None  # who is online; None: the trigger does not ask
+    paused: Collection[int]  # who is on a pause
+    online: Collection[int] | None  # who is online; None: the trigger does not ask
     identified: str | None = None  # what was run ahead of the lock has found of the leads
     places: dict[int, int] = field(init=False)  # manager -> place in the lists
     changed: bool = field(default=False, init=False)
@@ -143,7 +148,7 @@ def gather_candidates(
         stages=rule.limit_stages,
         members=array(rule.managers if few else ()),
         seen_since=at - timedelta(minutes=roster.account.online_minutes),
-        **(parameters or {}),
+        **{"at": at, **(parameters or {})},
     )
     book, held = _read(row, rule, roster)
     if rule.reset != "never":
@@ -153,7 +158,21 @@ def gather_candidates(
 
 def _read(row: tuple[Any, ...], rule: Rule, roster: Roster) -> tuple[Book, dict[int, int]]:
     """Return the book, and by manager the leads that count for the limit. Raises Moved."""
-    turn, reset_at, version, managers, balances, received, last_turns, holders, held, others_wait, online, found = row
+    (
+        turn,
+        reset_at,
+        version,
+        managers,
+        balances,
+        received,
+        last_turns,
+        holders,
+        held,
+        others_wait,
+        online,
+        paused,
+        found,
+    ) = row
     if (version or 0) != roster.version:
         raise Moved
     managers, balances, received, last_turns, holders, held = numbers(
@@ -168,7 +187,8 @@ def _read(row: tuple[Any, ...], rule: Rule, roster: Roster) -> tuple[Book, dict[
         last_turns=last_turns,
         reset_at=reset_at,
         others_wait=others_wait,
-        online=online,
+        paused=frozenset(paused),
+        online=None if online is None else frozenset(online),
         identified=found,
     )
     return book, dict(zip(holders, held, strict=True))
@@ -177,17 +197,18 @@ def _read(row: tuple[Any, ...], rule: Rule, roster: Roster) -> tuple[Book, dict[
 def look(rules: Sequence[Rule], roster: Roster, *, at: datetime) -> dict[int, tuple[int, list[Candidate]]]:
     """Return, by trigger, the next turn of its registry and its members as a lead that asks for nothing would find them.
 
-    For pages: without a lock, in three queries however many triggers there are.
+    For pages: without a lock, in four queries however many triggers there are.
     """
     ledgers = {ledger.pk: ledger for ledger in Ledger.objects.filter(pk__in={rule.registry for rule in rules})}
     loads: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for stage, manager, leads in Load.objects.filter(leads__gt=0).values_list("stage_id", "manager_id", "leads"):
         loads[stage].append((manager, leads))
     seen_since = at - timedelta(minutes=roster.account.online_minutes)
-    online = list(Manager.objects.filter(last_seen_at__gte=seen_since).values_list("pk", flat=True))
+    online = frozenset(Manager.objects.filter(last_seen_at__gte=seen_since).values_list("pk", flat=True))
+    paused = pauses_at(at)
     found = {}
     for rule in rules:
-        book = _book(ledgers[rule.registry], online=online if rule.online_only else None)
+        book = _book(ledgers[rule.registry], paused=paused, online=online if rule.online_only else None)
         if rule.reset != "never":
             _reset(book, rule, roster, at=at)
         held = Counter[int]()
@@ -197,7 +218,7 @@ def look(rules: Sequence[Rule], roster: Roster, *, at: datetime) -> dict[int, tu
     return found
 
 
-def _book(ledger: Ledger, *, online: list[int] | None) -> Book:
+def _book(ledger: Ledger, *, paused: Collection[int], online: Collection[int] | None) -> Book:
     return Book(
         registry=ledger.pk,
         turn=ledger.turn,
@@ -207,16 +228,22 @@ def _book(ledger: Ledger, *, online: list[int] | None) -> Book:
         last_turns=ledger.last_turns,
         reset_at=ledger.reset_at,
         others_wait=False,
+        paused=paused,
         online=online,
     )
 
 
 def _candidates(rule: Rule, book: Book, held: Mapping[int, int], *, at: datetime) -> list[Candidate]:
     unavailable = rule.unavailable(at)
+    if book.paused:
+        unavailable = [
+            Reason.PAUSED if manager in book.paused and reason is not Reason.INACTIVE else reason
+            for manager, reason in zip(rule.managers, unavailable, strict=True)
+        ]
     if book.online is not None:
         unavailable = [
-            reason or (None if member.manager in book.online else Reason.OFFLINE)
-            for member, reason in zip(rule.members, unavailable, strict=True)
+            reason or (None if manager in book.online else Reason.OFFLINE)
+            for manager, reason in zip(rule.managers, unavailable, strict=True)
         ]
     holding = map(held.get, rule.managers, repeat(0))
     history = book.columns(rule.managers)

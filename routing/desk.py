@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 
 from accounts import schedules
 from accounts.agenda import Day, days_of
-from accounts.availability import Person
+from accounts.availability import Person, Stretch
 from accounts.models import Manager, Pause
 from accounts.preferences import zone_beside
 
@@ -134,15 +134,16 @@ def desk_of(manager: Manager, roster: Roster, *, at: datetime, leads: int, decis
     offers, kept = _cards(manager, stages, at=at, most=leads)
     rules = [rule for rule in roster.rules.values() if manager.pk in rule.managers]
     concerns = _concerns(manager, rules, roster, zone, most=decisions + 1)
+    pause = Pause.objects.running(at=at).filter(manager=manager).first()
     return Desk(
         name=str(manager),
         zone=str(zone),
-        status=_status(manager, person, at=at),
+        status=_status(manager, person, pause, at=at),
         held=held,
         offers=tuple(offers),
         leads=tuple(kept),
         more_leads=max(0, held - len(offers) - len(kept)),
-        places=tuple(_places(manager, rules, roster, stages, zone, at=at)),
+        places=tuple(_places(manager, rules, roster, pause, stages, zone, at=at)),
         concerns=tuple(concerns[:decisions]),
         more_concerns=len(concerns) > decisions,
         days=tuple(days_of(manager, person.duty, zone, at=at)),
@@ -153,8 +154,7 @@ def zone_of(manager: Manager, roster: Roster) -> ZoneInfo:
     return schedules.zone(manager.time_zone) if manager.time_zone else roster.zone
 
 
-def _status(manager: Manager, person: Person, *, at: datetime) -> Status:
-    pause = Pause.objects.running(at=at).filter(manager=manager).first()
+def _status(manager: Manager, person: Person, pause: Pause | None, *, at: datetime) -> Status:
     return Status(
         active=manager.active,
         paused=pause is not None,
@@ -241,13 +241,15 @@ def _places(
     manager: Manager,
     rules: Sequence[Rule],
     roster: Roster,
+    pause: Pause | None,
     stages: Mapping[int, Stage],
     zone: ZoneInfo,
     *,
     at: datetime,
 ) -> list[Place]:
     looked = look(rules, roster, at=at)
-    return [_place(manager.pk, rule, *looked[rule.id], roster, stages, zone, at) for rule in rules]
+    stretch = (pause.started_at, pause.ends_at) if pause else None
+    return [_place(manager.pk, rule, *looked[rule.id], stretch, roster, stages, zone, at) for rule in rules]
 
 
 def _place(
@@ -255,6 +257,7 @@ def _place(
     rule: Rule,
     turn: int,
     candidates: list[Candidate],
+    pause: Stretch | None,
     roster: Roster,
     stages: Mapping[int, Stage],
     zone: ZoneInfo,
@@ -263,7 +266,7 @@ def _place(
     mine = next(c for c in candidates if c.manager == manager)
     able = [c for c in candidates if engine.refusal(c) is None]
     line = [able[i].manager for i in engine.line(able, method=rule.method, turn=turn)] if able else []
-    seen = seen_now(mine, rule, roster, at=at)
+    seen = seen_now(mine, rule, roster, pause, at=at)
     told = told_of(rule, roster, stages)
     return Place(
         trigger=rule.code,
@@ -286,11 +289,18 @@ def _place(
     )
 
 
-def seen_now(c: Candidate, rule: Rule, roster: Roster, *, at: datetime, refusal: Reason | None = None) -> Seen:
-    """Return a candidate as they are now, for the words."""
+def seen_now(
+    c: Candidate,
+    rule: Rule,
+    roster: Roster,
+    pause: Stretch | None,
+    *,
+    at: datetime,
+    refusal: Reason | None = None,
+) -> Seen:
+    """Return a candidate as they are now, for the words. pause: the one that they are on."""
     refusal = refusal or engine.refusal(c)
     person = roster.people[c.manager]
-    pause = person.paused(at)
     back_at = pause[1] if pause else None
     if refusal is Reason.OFF_DUTY:
         schedule = next((m.schedule for m in rule.members if m.manager == c.manager), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Iterable
+from datetime import timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -27,6 +28,7 @@ LOCK_TIMEOUT, CANCELED = "55P03", "57014"  # the latter by `statement_timeout`: 
 # A limit that another registry filled meanwhile, a lead or contact that another request made meanwhile: look again.
 RETRIED = {DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN}
 
+PATIENCE = Statement("patience", "SELECT set_config('lock_timeout', %(patience)s, true)", patience="text")
 LOCK_LEDGER = Statement(
     "lock_ledger", "SELECT FROM routing_ledger WHERE registry_id = %(registry)s FOR NO KEY UPDATE", registry="bigint"
 )
@@ -71,6 +73,11 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
         raise AssertionError("unreachable")
 
     return again
+
+
+def wait_no_longer_than(patience: timedelta) -> None:
+    """Have this transaction wait no longer than this for each of its locks."""
+    run(PATIENCE, patience=f"{patience // timedelta(milliseconds=1)}ms")
 
 
 def sqlstate(error: Error) -> str | None:

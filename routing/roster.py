@@ -95,7 +95,10 @@ class Rule:
         self.limits = [member.limit for member in self.members]
 
     def unavailable(self, at: datetime) -> list[Reason | None]:
-        """Return, in the order of the members, why each is unavailable; kept until the first of them changes."""
+        """Return, in the order of the members, why each is inactive or off duty; kept until the first of them changes.
+
+        Pauses and who is online are not of the configuration; they are read with the decision.
+        """
         known = self.known
         if known is None or not known[0] <= at < known[1]:
             known = self.known = (at, *self._look(at))
@@ -105,7 +108,7 @@ class Rule:
         until, reasons = datetime.max.replace(tzinfo=UTC), []
         for member in self.members:
             person = self.people[member.manager]
-            reason = person.unavailable(at, schedule_id=member.schedule)
+            reason = person.unavailable(at, paused=False, schedule_id=member.schedule)
             reasons.append(Reason(reason) if reason else None)
             until = min(until, person.unchanged_until(at, schedule_id=member.schedule) or until)
         return until, reasons

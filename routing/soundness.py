@@ -1,14 +1,14 @@
-"""What of the configuration cannot work, in words, each with the thing to mend. From the roster alone, without a query."""
+"""What of the configuration cannot work, in words, each with the thing to mend. Without a query."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext, ngettext, pgettext
 
-from accounts import calendars
+from accounts import availability, calendars
 
 from .histories import name_of
 from .models import Trigger
@@ -115,14 +115,17 @@ def _rivals(rule: Rule, roster: Roster) -> Iterator[Fault]:
 # Who covers what
 
 
-def uncovered(rule: Rule, roster: Roster, *, at: datetime) -> list[Stretch]:
+def uncovered(rule: Rule, roster: Roster, pauses: Mapping[int, availability.Stretch], *, at: datetime) -> list[Stretch]:
     """Return when, within a day, nobody whom leads may go to is at work: on duty, and not on a pause."""
     places = [(m.manager, m.schedule) for m in _active(rule, roster) if m.coefficient and m.limit != 0]
     stand_in = stand_in_of(rule, roster)
     if stand_in is not None:
         places.append((stand_in, None))
     end = at + AHEAD
-    work = [roster.people[manager].at_work(at, end, schedule_id=schedule) for manager, schedule in places]
+    work = [
+        roster.people[manager].at_work(at, end, pause=pauses.get(manager), schedule_id=schedule)
+        for manager, schedule in places
+    ]
     return calendars.gaps(work, at, end)
 
 

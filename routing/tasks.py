@@ -1,6 +1,7 @@
 """Jobs. A job hurries what the rows already say is due; it is safe to run twice, late, or in two workers at once."""
 
 from contextlib import suppress
+from datetime import datetime
 
 from celery import shared_task
 from django.db import transaction
@@ -8,8 +9,10 @@ from kombu.exceptions import OperationalError
 
 from accounts import clock
 
+from .exceptions import Busy
 from .personal_data.retention import prune as prune_now
 from .services.imports import continue_import
+from .services.offers import give_back_offers
 from .services.sweep import sweep as sweep_now
 
 
@@ -28,6 +31,18 @@ def prune() -> None:
 def hurry() -> None:
     """Have a sweep run as soon as what was written is there; without a broker it runs in its own time."""
     transaction.on_commit(sweep.delay, robust=True)
+
+
+def give_back_soon(manager_id: int, *, at: datetime) -> int:
+    """Give back what a manager who pauses has on offer, now or, where others hold what that needs, in the next sweep.
+
+    Return how many leads went to others at once.
+    """
+    try:
+        return give_back_offers(manager_id, at=at)
+    except Busy:
+        hurry()
+        return 0
 
 
 @shared_task(name="routing.tasks.run_import")

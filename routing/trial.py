@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
+from accounts.availability import Stretch, pauses_at
 from accounts.preferences import zone_beside
 
 from . import explanations
@@ -62,7 +63,8 @@ def try_on(rule: Rule, roster: Roster, sample: Mapping[str, Any], *, at: datetim
         book, candidates = gather_candidates(rule, roster, at=at, lock=False)
         others_wait = book.others_wait
         [verdict] = decide_all([case], rule, roster, book, candidates, at=at)
-    return _outcome(verdict, rule, roster, others_wait=others_wait, at=at)
+        pauses = pauses_at(at)
+    return _outcome(verdict, rule, roster, pauses, others_wait=others_wait, at=at)
 
 
 def _case(rule: Rule, sample: Mapping[str, Any], roster: Roster, *, at: datetime) -> Case:
@@ -96,10 +98,12 @@ def _known_company(sample: Mapping[str, Any]) -> Company | None:
     return Company.objects.filter(domain_key=key).first() if key else None
 
 
-def _outcome(verdict: Verdict, rule: Rule, roster: Roster, *, others_wait: bool, at: datetime) -> Outcome:
+def _outcome(
+    verdict: Verdict, rule: Rule, roster: Roster, pauses: Mapping[int, Stretch], *, others_wait: bool, at: datetime
+) -> Outcome:
     decision, zone = verdict.decision, roster.zone
     seen = [
-        _seen(c, refusal, after, verdict, rule, roster, at=at)
+        _seen(c, refusal, after, verdict, rule, roster, pauses, at=at)
         for c, refusal, after in zip(verdict.candidates, decision.refusals, decision.balances, strict=True)
     ]
     rows = [
@@ -117,12 +121,20 @@ def _outcome(verdict: Verdict, rule: Rule, roster: Roster, *, others_wait: bool,
 
 
 def _seen(
-    c: Candidate, refusal: Reason | None, after: int, verdict: Verdict, rule: Rule, roster: Roster, *, at: datetime
+    c: Candidate,
+    refusal: Reason | None,
+    after: int,
+    verdict: Verdict,
+    rule: Rule,
+    roster: Roster,
+    pauses: Mapping[int, Stretch],
+    *,
+    at: datetime,
 ) -> explanations.Seen:
     chosen = c.manager == verdict.manager
     owed = after + (LEAD if chosen and verdict.counted else 0)  # their share of this lead included, before anybody paid
     by_share = verdict.decision.reason is Reason.FAIR_SHARE
-    seen = seen_now(c, rule, roster, at=at, refusal=refusal)
+    seen = seen_now(c, rule, roster, pauses.get(c.manager), at=at, refusal=refusal)
     return replace(seen, refusal=refusal, chosen=chosen, owed=owed if by_share else c.balance)
 
 

@@ -23,8 +23,7 @@ from ..forms import CompanyForm, ContactForm, ErasureForm
 from ..models import Company, Contact, Task
 from ..personal_data.people import person_of
 from ..personal_data.rights import erase_person, export_person
-from ..services.offers import give_back_offers
-from ..tasks import hurry
+from ..tasks import give_back_soon, hurry
 from .search import MOST_FOUND, contacts_found
 
 
@@ -181,7 +180,7 @@ class PauseAdmin(ModelAdmin):
         response = super().changeform_view(request, *args, **kwargs)
         if hasattr(request, "paused"):
             manager_id, at = request.paused
-            given_back = give_back_offers(manager_id, at=at)
+            given_back = give_back_soon(manager_id, at=at)
             if given_back:
                 sentence = ngettext(
                     "%(count)d lead on offer went to others.", "%(count)d leads on offer went to others.", given_back

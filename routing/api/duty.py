@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Q, Sum
+from django.db.models import Exists, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from accounts.availability import Person, is_online, load_people
+from accounts.availability import Person, is_online, pauses_running
 from accounts.models import Manager
 from routing.documents import Document, instant
 from routing.models import Ledger
@@ -22,18 +22,20 @@ def manager_documents(emails: Sequence[str], roster: Roster, *, at: datetime | N
     at: an instant to look at: duty by today's schedules, pauses as they ran then; what they hold and their balances are
     those of now. None: now.
     """
-    people = roster.people if at is None else load_people(roster.account, at=at)
-    by_email = {person.email: person for person in people.values()}
-    chosen = [by_email[email] for email in emails if email in by_email]
+    chosen = [roster.people_by_email[email] for email in emails if email in roster.people_by_email]
     ids = [person.id for person in chosen]
     held = Coalesce(Sum("loads__leads", filter=Q(loads__stage__in=roster.active_stages)), 0)
-    facts = {id_: rest for id_, *rest in Manager.objects.filter(pk__in=ids).values_list("pk", "last_seen_at", held)}
+    pause = pauses_running(at or now, past=at is not None).filter(manager=OuterRef("pk"))
+    rows = Manager.objects.filter(pk__in=ids).annotate(
+        leads_held=held, paused=Exists(pause), until=Subquery(pause.values("until")[:1])
+    )
+    facts = {id_: rest for id_, *rest in rows.values_list("pk", "last_seen_at", "leads_held", "paused", "until")}
     balances = _balances(set(ids))
     documents = []
     for person in chosen:
-        seen, leads = facts.get(person.id, (None, 0))
+        seen, leads, paused, until = facts.get(person.id, (None, 0, False, None))
         activity = _activity(seen, roster.account.online_minutes, now=now)
-        documents.append(_document(person, at or now, leads, balances[person.id]) | activity)
+        documents.append(_document(person, at or now, paused, until, leads, balances[person.id]) | activity)
     return documents
 
 
@@ -46,9 +48,10 @@ def _activity(last_seen_at: datetime | None, minutes: int, *, now: datetime) -> 
     }
 
 
-def _document(person: Person, at: datetime, held: int, balances: dict[str, int]) -> Document:
-    reason = person.unavailable(at)
-    pause = person.paused(at)
+def _document(
+    person: Person, at: datetime, paused: bool, until: datetime | None, held: int, balances: dict[str, int]
+) -> Document:
+    reason = person.unavailable(at, paused=paused)
     return {
         "email": person.email,
         "name": person.name,
@@ -58,7 +61,7 @@ def _document(person: Person, at: datetime, held: int, balances: dict[str, int])
         "reason": reason,
         "next_start": instant(person.duty.next_start(at)),
         "next_change": instant(person.duty.next_change(at)),
-        "paused_until": instant(pause[1]) if pause else None,
+        "paused_until": instant(until),
         "held": held,
         "balances": balances,
     }

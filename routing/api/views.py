@@ -23,9 +23,9 @@ from routing.roster import Roster, current
 from routing.services.assignment import credit_back, reassign
 from routing.services.hand_over import hand_over, preview_hand_over, undo_hand_over
 from routing.services.intake import Once, Replayed, Taken, take_leads
-from routing.services.offers import accept_offer, decline_offer, give_back_offers
+from routing.services.offers import accept_offer, decline_offer
 from routing.services.stages import move_lead
-from routing.tasks import hurry
+from routing.tasks import give_back_soon, hurry
 
 from . import journal
 from . import schema as described
@@ -319,7 +319,7 @@ class PauseView(ApiView):
         pause_manager(
             manager, at=caller.at, minutes=form.get("minutes"), reason=form.get("reason") or "", by=caller.user
         )
-        give_back_offers(manager.pk, at=caller.at)
+        give_back_soon(manager.pk, at=caller.at)
         return Response(manager_documents([manager.user.email], current(), at=None, now=caller.at)[0])
 
 

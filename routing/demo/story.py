@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from accounts.availability import pauses_at
 from accounts.models import Manager, User
 from accounts.services import mark_online, pause_manager, resume_manager
 from routing.exceptions import Refused
@@ -189,8 +190,9 @@ class Story:
         if other:
             ann = self.roster.people_by_email["ann@example.com"].id
             reassign(other.pk, ann, at=self.now, by=self.by, count=True, reason="Knows the customer")
+        pauses = pauses_at(self.now)
         for person in self.roster.people.values():
-            if person.unavailable(self.now) is None:
+            if person.unavailable(self.now, paused=person.id in pauses) is None:
                 mark_online(person.id, at=self.now)
 
 

@@ -236,7 +236,8 @@ def _may_be_given_back(owner: int, rule: Rule, roster: Roster, book: Book, *, at
     person = roster.people[owner]
     if not rule.responsible_available:
         return person.active
-    return person.unavailable(at) is None and (book.online is None or owner in book.online)
+    available = person.unavailable(at, paused=owner in book.paused) is None
+    return available and (book.online is None or owner in book.online)
 
 
 def _chosen(case: Case, rule: Rule, seen: list[Candidate], decision: Decision, *, turn: int, at: datetime) -> Verdict:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.utils.translation import gettext
 
 from accounts.models import User
 from routing.exceptions import NotAllowed, OfferClosed
-from routing.locks import in_transaction, lock_leads
+from routing.locks import in_transaction, lock_leads, wait_no_longer_than
 from routing.models import Lead, Offer, Trigger
 from routing.roster import Roster, current
 
 from .assignment import locked_lead, record, refund
 from .distribution import cases_of, distribute
+
+SOON = timedelta(milliseconds=100)
 
 
 @in_transaction
@@ -53,14 +55,30 @@ def decline_offer(lead_id: UUID, *, at: datetime, reason: str = "", by: User | N
 
 
 def give_back_offers(manager_id: int, *, at: datetime) -> int:
-    """Distribute the open offers of a manager who pauses to others, unless the trigger keeps them; return how many."""
+    """Distribute the open offers of a manager who pauses to others, unless the trigger keeps them; return how many.
+
+    Raises Busy soon: who asked for the pause does not wait for others, the sweep gives the offers back as well.
+    """
     offers = Offer.objects.open().filter(manager=manager_id, trigger__on_pause=Trigger.OnPause.REDISTRIBUTE)
-    return close_offers(offers.values_list("pk", flat=True), Offer.Outcome.WITHDRAWN, at=at)
+    ids = list(offers.values_list("pk", flat=True))
+    return close_offers(ids, Offer.Outcome.WITHDRAWN, at=at, patience=SOON) if ids else 0
 
 
 @in_transaction
-def close_offers(ids: Iterable[int], outcome: Offer.Outcome, *, at: datetime, skip_locked: bool = False) -> int:
-    """Close those of the offers that are open still, and distribute their leads again; return how many."""
+def close_offers(
+    ids: Iterable[int],
+    outcome: Offer.Outcome,
+    *,
+    at: datetime,
+    skip_locked: bool = False,
+    patience: timedelta | None = None,
+) -> int:
+    """Close those of the offers that are open still, and distribute their leads again; return how many.
+
+    patience: how long to wait for a lock; None: as long as others do.
+    """
+    if patience is not None:
+        wait_no_longer_than(patience)
     wanted = dict(Offer.objects.filter(pk__in=list(ids)).values_list("lead_id", "pk"))
     leads = lock_leads(wanted, skip_locked=skip_locked)
     offers = {o.lead_id: o for o in Offer.objects.open().filter(pk__in=[wanted[lead.pk] for lead in leads])}

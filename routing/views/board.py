@@ -20,8 +20,7 @@ from accounts.services import pause_manager, resume_manager
 
 from ..board import board_of
 from ..roster import current
-from ..services.offers import give_back_offers
-from ..tasks import hurry
+from ..tasks import give_back_soon, hurry
 from .desk import PAUSE_MINUTES, OwnPauseForm, how_many
 from .live import answer, by_htmx, signed_in
 
@@ -55,7 +54,7 @@ def pause(request: HttpRequest, manager_id: int) -> HttpResponse:
     at, asked = clock.now(), form.cleaned_data
     assert isinstance(request.user, User)  # nosec B101  # who supervises is a user
     pause_manager(manager, at=at, minutes=asked["minutes"], reason=asked["reason"], by=request.user)
-    give_back_offers(manager.pk, at=at)
+    give_back_soon(manager.pk, at=at)
     messages.success(request, _("%(name)s is paused.") % {"name": manager})
     return _back(request)
 

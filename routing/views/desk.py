@@ -28,9 +28,9 @@ from ..exceptions import Busy, OfferClosed, Refused
 from ..histories import EXPLAINED, explained, timeline, why_not
 from ..models import Decision, Lead, Stage
 from ..roster import current
-from ..services.offers import accept_offer, decline_offer, give_back_offers
+from ..services.offers import accept_offer, decline_offer
 from ..services.stages import move_lead
-from ..tasks import hurry
+from ..tasks import give_back_soon, hurry
 from .live import answer, by_htmx, signed_in
 
 UUID_IN_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -153,7 +153,7 @@ def pause(request: HttpRequest) -> HttpResponse:
         return _desk(request, manager, form)
     at, minutes = clock.now(), form.cleaned_data["minutes"]
     pause_manager(manager, at=at, minutes=minutes, reason=form.cleaned_data["reason"], by=manager.user)
-    give_back_offers(manager.pk, at=at)
+    give_back_soon(manager.pk, at=at)
     messages.success(request, _("You are paused: no leads come to you."))
     return _back(request, manager)
 

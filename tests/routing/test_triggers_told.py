@@ -11,6 +11,7 @@ from routing.soundness import faults, uncovered
 from routing.trial import try_on
 from tests.factories import (
     DAY,
+    HOUR,
     MONDAY,
     asking_acceptance,
     hold,
@@ -115,10 +116,25 @@ def test_the_hours_that_nobody_covers_are_found():
     make_trigger(members=[make_manager("ann", schedule=early), make_manager("bob", schedule=late)])
     current = roster.current()
     [rule] = current.rules.values()
-    assert uncovered(rule, current, at=MONDAY) == [(MONDAY.replace(hour=20), MONDAY + DAY)]
+    assert uncovered(rule, current, {}, at=MONDAY) == [(MONDAY.replace(hour=20), MONDAY + DAY)]
     make_trigger("always", members=[make_manager("cid")], on_stage="sales/accepted")
     current = roster.current()
-    assert uncovered(list(current.rules.values())[-1], current, at=MONDAY) == []
+    assert uncovered(list(current.rules.values())[-1], current, {}, at=MONDAY) == []
+
+
+def test_who_is_on_a_pause_covers_no_hour_of_it():
+    make_account(time_zone="UTC")
+    ann = make_manager("ann", schedule=make_schedule("early", weekly={"mon": ["08:00-12:00"]}))
+    make_trigger(members=[ann])
+    current = roster.current()
+    [rule] = current.rules.values()
+    for pause, free in ((None, HOUR * 2), ((MONDAY, MONDAY + HOUR), 0 * HOUR), ((MONDAY, None), 0 * HOUR)):
+        gaps = uncovered(rule, current, {ann.pk: pause} if pause else {}, at=MONDAY)
+        assert gaps[0][0] == MONDAY + free
+    assert uncovered(rule, current, {ann.pk: (MONDAY, MONDAY + HOUR)}, at=MONDAY) == [
+        (MONDAY, MONDAY + HOUR),
+        (MONDAY + 2 * HOUR, MONDAY + DAY),
+    ]
 
 
 # Trying

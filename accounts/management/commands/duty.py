@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import clock, schedules
-from accounts.availability import Person, load_people
+from accounts.availability import Person, Stretch, load_people, pauses_at
 from accounts.instants import BadInstant, read_instant, written
 from accounts.models import Account, Manager
 
@@ -31,20 +32,23 @@ class Command(BaseCommand):
             )
         except BadInstant as error:
             raise CommandError(f"--at: {error}") from None
-        people = sorted(load_people(account, at=at).values(), key=lambda person: person.email)
+        people = sorted(load_people(account).values(), key=lambda person: person.email)
+        pauses = pauses_at(at, past=True)
         if options["manager"]:
             people = [person for person in people if person.email == options["manager"].strip().lower()]
             if not people:
                 raise CommandError(f'no manager "{options["manager"]}"')
         if options["json"]:
-            self.stdout.write(json.dumps([state(person, at) for person in people], indent=1, ensure_ascii=False))
+            self.stdout.write(
+                json.dumps([state(person, at, pauses) for person in people], indent=1, ensure_ascii=False)
+            )
         else:
-            self.stdout.write("\n".join(table(people, at, account)))
+            self.stdout.write("\n".join(table(people, at, account, pauses)))
 
 
-def state(person: Person, at: datetime) -> dict[str, Any]:
+def state(person: Person, at: datetime, pauses: Mapping[int, Stretch]) -> dict[str, Any]:
     """Return what there is to know of the person at the instant."""
-    reason = person.unavailable(at)
+    reason = person.unavailable(at, paused=person.id in pauses)
     duty = person.duty.state(at)
     return {
         "manager": person.email,
@@ -56,13 +60,13 @@ def state(person: Person, at: datetime) -> dict[str, Any]:
     }
 
 
-def table(people: list[Person], at: datetime, account: Account) -> list[str]:
+def table(people: list[Person], at: datetime, account: Account, pauses: Mapping[int, Stretch]) -> list[str]:
     """Return the same for people, each in the manager's own time."""
     zones = dict(Manager.objects.exclude(time_zone="").values_list("id", "time_zone"))
     rows: list[tuple[str, ...]] = [("manager", "on duty", "available", "next start", "next change", "time zone")]
     for person in people:
         zone = schedules.zone(zones.get(person.id, account.time_zone))
-        duty, reason = person.duty.state(at), person.unavailable(at)
+        duty, reason = person.duty.state(at), person.unavailable(at, paused=person.id in pauses)
         turns = [_local(turn, zone) for turn in (duty.next_start, duty.next_change)]
         rows.append((person.email, "yes" if duty.on_duty else "no", reason or "yes", *turns, zone.key))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
