@@ -283,7 +283,7 @@ class ExceptionInline(TabularInline):
     form = ScheduleExceptionForm
     fields = ("first_day", "last_day", "kind", "intervals")
     extra = 0
-    hide_title = True
+    show_title = False
     verbose_name_plural = _("exceptions: days off and other hours")
 
 

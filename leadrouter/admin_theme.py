@@ -218,6 +218,14 @@ class ModelAdmin(ThemeModelAdmin):
 class TabularInline(ThemeTabularInline):
     """Rows of a table: each control is named, since the heading of its column is no label to who does not see it."""
 
+    show_title = True  # above each row; so the theme calls it since 0.100
+
+    if UNFOLD and hasattr(ThemeTabularInline, "hide_title"):  # and so before, for Python 3.11
+
+        @property
+        def hide_title(self) -> bool:
+            return not self.show_title
+
     def get_formset(self, request: HttpRequest, obj: models.Model | None = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
         for field in formset.form.base_fields.values():

@@ -1,14 +1,18 @@
 """`make messages`: the catalogues of translations brought in step with the texts, and compiled.
 
 Needs nothing but Python and Babel (of the dev group): no gettext. What is compiled is committed, because whoever installs
-the program has neither. Unfold brings no translations of its own, so its texts are taken into ours.
+the program has neither. Unfold brings no translations of its own, so its texts are taken into ours: those of each version
+that requirements.txt gives to some Python. One environment has one of them; `locale/theme.json` has the texts of all.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
@@ -25,6 +29,7 @@ from django.utils.translation.template import templatize
 from . import labels
 
 ROOT = Path(__file__).resolve().parent.parent
+THEME = ROOT / "locale" / "theme.json"
 OURS = ("accounts", "routing", "reports", "leadrouter", "templates")
 NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 LEFT_OUT = {"migrations", "tests", "static", "demo"}
@@ -46,9 +51,9 @@ def path_of(language: str) -> Path:
     return Path(settings.LOCALE_PATHS[0]) / to_locale(language) / "LC_MESSAGES" / "django.po"
 
 
-def sources() -> Iterator[Path]:
-    """Return the files that hold texts: our own, and the theme's."""
-    for place in (*(ROOT / name for name in OURS), Path(unfold.__file__).parent):
+def sources(*places: Path) -> Iterator[Path]:
+    """Return the files that hold texts."""
+    for place in places:
         for path in sorted(place.rglob("*")):
             if path.suffix in (".py", ".html", ".svg", ".txt") and not LEFT_OUT & set(path.relative_to(place).parts):
                 yield path
@@ -62,12 +67,49 @@ def code_of(path: Path) -> bytes:
     return text.encode()
 
 
+Text = tuple[str | None, str | tuple[str, ...]]  # a context, and a text or its singular and plural
+
+
+def texts_in(files: Iterable[Path]) -> Iterator[Text]:
+    for path in files:
+        for _line, texts, _comments, context in extract("python", BytesIO(code_of(path)), KEYWORDS):
+            yield context, texts
+
+
+def versions_of_the_theme() -> set[str]:
+    """Return the versions that requirements.txt gives to one Python or another."""
+    return set(re.findall(r"(?m)^django-unfold==([^\s;]+)", (ROOT / "requirements.txt").read_text()))
+
+
+def texts_of_the_theme() -> dict[str, list[Text]]:
+    """Return the theme's texts by its version: of the one that is here as it is, of others as they were noted."""
+    noted = json.loads(THEME.read_text()) if THEME.exists() else {}
+    texts: dict[str, list[Text]] = {
+        name: [(context, tuple(text) if isinstance(text, list) else text) for context, text in noted[name]]
+        for name in noted
+        if name in versions_of_the_theme()
+    }
+    here = set(texts_in(sources(Path(unfold.__file__).parent)))
+    return texts | {version("django-unfold"): sorted(here, key=str)}
+
+
+def note_the_theme(texts: dict[str, list[Text]]) -> None:
+    lines = [
+        f" {json.dumps(name)}: [\n"
+        + ",\n".join(f"  {json.dumps(text, ensure_ascii=False)}" for text in texts[name])
+        + "]"
+        for name in sorted(texts)
+    ]
+    THEME.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
 def template() -> Catalog:
     """Return the catalogue of all texts there are, without translations."""
     found = Catalog(project="Leadrouter", charset="utf-8")
-    for path in sources():
-        for _line, texts, _comments, context in extract("python", BytesIO(code_of(path)), KEYWORDS):
-            found.add(texts, context=context, flags=["python-format"] if "%(" in str(texts) else [])
+    ours = texts_in(sources(*(ROOT / name for name in OURS)))
+    theme = (text for texts in texts_of_the_theme().values() for text in texts)
+    for context, texts in (*ours, *theme):
+        found.add(texts, context=context, flags=["python-format"] if "%(" in str(texts) else [])
     for text in labels.texts():
         found.add(text, context=labels.CONTEXT)
     return found
@@ -116,6 +158,11 @@ def update(language: str, texts: Catalog) -> None:
 
 def main() -> None:
     django.setup()
+    note_the_theme(texts_of_the_theme())
+    if missing := versions_of_the_theme() - texts_of_the_theme().keys():
+        sys.stdout.write(
+            f"Also run it by a Python that has django-unfold {', '.join(missing)}: its texts are not known.\n"
+        )
     texts = template()
     for language in languages():
         update(language, texts)

@@ -36,7 +36,7 @@ class StageInline(TabularInline):
     ordering = ("position", "id")
     ordering_field = "position"  # of Unfold: rows are dragged
     hide_ordering_field = True
-    hide_title = True  # of Unfold: the row says it already
+    show_title = False  # of Unfold: the row says it already
     extra = 0
     show_change_link = True
 
@@ -161,7 +161,7 @@ class MemberInline(TabularInline):
     ordering = ("position", "id")
     ordering_field = "position"
     hide_ordering_field = True
-    hide_title = True  # of Unfold: the row says it already
+    show_title = False  # of Unfold: the row says it already
     extra = 0
     verbose_name_plural = _("members; with none, all active managers take part")
 

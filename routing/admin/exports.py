@@ -87,7 +87,8 @@ def filtered_by(export: LeadExport, roster: Roster) -> SafeString:
 
 def _said(lookup: str, values: Sequence[str], roster: Roster) -> str:
     if lookup == "q":
-        return f"{_('search')}: {', '.join(values)}"
+        search = _("search")
+        return f"{search}: {', '.join(values)}"
     lookup = DAYS.sub(r"\1__\2", lookup.replace("stage__pipeline", "pipeline"))
     name, _rest, comparison = lookup.partition("__")
     columns = {field.name: field.verbose_name for field in Lead._meta.concrete_fields}

@@ -1,6 +1,8 @@
 """The catalogues of translations: in step with the texts, complete, compiled."""
 
+import json
 import re
+from importlib.metadata import version
 
 import pytest
 
@@ -35,6 +37,27 @@ def test_texts_are_found_in_code_templates_and_the_theme(texts):
     assert (None, "Type to search") in found  # the theme's
     assert ("field", "accept by") in found  # the name of a model's field
     assert len(found) > 500
+
+
+def test_the_texts_of_every_version_of_the_theme_are_known():
+    noted = json.loads(catalogues.THEME.read_text())
+    assert catalogues.versions_of_the_theme() == noted.keys(), "run make messages by a Python that has the missing one"
+    here = version("django-unfold")
+    assert here in noted, "this environment has another version than requirements.txt gives it"
+    assert json.loads(json.dumps(catalogues.texts_of_the_theme()[here])) == noted[here], "run make messages"
+
+
+def test_texts_of_another_version_of_the_theme_are_kept(tmp_path, monkeypatch):
+    other = min(catalogues.versions_of_the_theme() - {version("django-unfold")})
+    noted = tmp_path / "theme.json"
+    noted.write_text(
+        json.dumps({other: [["verb", "whirl"], [None, ["%(n)s whirl", "%(n)s whirls"]]], "0.1": [[None, "old"]]})
+    )
+    monkeypatch.setattr(catalogues, "THEME", noted)
+    catalogues.note_the_theme(catalogues.texts_of_the_theme())
+    found = keys(catalogues.template())
+    assert {("verb", "whirl"), (None, ("%(n)s whirl", "%(n)s whirls")), (None, "Type to search")} <= found
+    assert (None, "old") not in found, "no Python has that version"
 
 
 @pytest.mark.parametrize("language", catalogues.languages())
