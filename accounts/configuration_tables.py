@@ -19,7 +19,7 @@ def _column(model: type[Model], name: str) -> str:
     return str(field.column)
 
 
-class _Trigger(BaseConstraint):
+class TableTrigger(BaseConstraint):
     """A trigger on a model's table, or on that of one of its many-to-many fields."""
 
     kind: str
@@ -64,13 +64,13 @@ class _Trigger(BaseConstraint):
         return path, arguments, {**named, **given}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Trigger) and self.deconstruct() == other.deconstruct()
+        return isinstance(other, TableTrigger) and self.deconstruct() == other.deconstruct()
 
     def __hash__(self) -> int:
         return hash(self.name)
 
 
-class Versioned(_Trigger):
+class Versioned(TableTrigger):
     """Each change of the table takes the next version of the configuration."""
 
     kind, trigger = "versioned", "configuration_changed"
@@ -83,7 +83,7 @@ class Versioned(_Trigger):
         )
 
 
-class Recorded(_Trigger):
+class Recorded(TableTrigger):
     """Each change of a row is written down, in accounts_configurationchange."""
 
     kind, trigger = "recorded", "record_change"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.apps import apps
@@ -387,6 +387,36 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return f"{self.manager} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class OnlineTimeQuerySet(models.QuerySet["OnlineTime"]):
+    def at(self, at: datetime, *, minutes: int) -> OnlineTimeQuerySet:
+        """Return those that cover the instant. minutes: of the account, for which somebody seen stays online."""
+        return self.filter(began_at__lte=at, seen_at__gte=at - timedelta(minutes=minutes))
+
+
+class OnlineTime(models.Model):
+    """When a manager was online: first seen, and last seen before being away for longer than the account's minutes.
+
+    A trigger of the database writes it (migration 0010). What was decided is judged by it long after.
+    """
+
+    manager = models.ForeignKey(Manager, on_delete=models.CASCADE, related_name="online_times", db_index=False)
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    objects = OnlineTimeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("online time")
+        ordering = ["-began_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["manager", "began_at"], name="onlinetime_begins_once"),
+            models.CheckConstraint(condition=Q(seen_at__gte=F("began_at")), name="onlinetime_ends_after_it_begins"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.manager} {self.began_at:%Y-%m-%d %H:%M}"
 
 
 class ConfigurationChangeQuerySet(models.QuerySet["ConfigurationChange"]):

@@ -335,6 +335,7 @@ RETENTION = {
     "SESSION_DAYS": env.int("RETENTION_SESSION_DAYS", default=1),  # after they ended
     "SIGN_IN_DAYS": env.int("RETENTION_SIGN_IN_DAYS", default=30),  # wrong passwords: login and address
     "ADMIN_LOG_DAYS": env.int("RETENTION_ADMIN_LOG_DAYS", default=730),
+    "ONLINE_DAYS": env.int("RETENTION_ONLINE_DAYS", default=730),  # when managers were online
     "AUDIT_DAYS": env.int("RETENTION_AUDIT_DAYS", default=730),  # at least 90, as the database sees to
     "PERSON_DAYS": env.int("RETENTION_PERSON_DAYS", default=0),  # contacts erased so long after their last lead
 }

@@ -30,6 +30,14 @@ IMPOSSIBLE = {
         WHERE lead.state = 'waiting' AND t.stage_id <> lead.stage_id""",
     "two leads of one number from one source": """
         SELECT source_id, external_id FROM routing_lead WHERE external_id IS NOT NULL GROUP BY 1, 2 HAVING count(*) > 1""",
+    "a decision by a version of the configuration that there never was": """
+        SELECT d.id, d.version FROM routing_decision d LEFT JOIN accounts_configurationversion v ON true
+        WHERE d.version > coalesce(v.version, 0)""",
+    "two times of a manager online that overlap": """
+        SELECT manager_id, began_at FROM (
+            SELECT manager_id, began_at, lag(seen_at) OVER (PARTITION BY manager_id ORDER BY began_at) AS before
+            FROM accounts_onlinetime) one
+        WHERE before >= began_at""",
     "a turn of a registry that is missing": """
         SELECT registry_id, turn FROM routing_ledger WHERE turn > 0 AND turn <> (
             SELECT count(*) FROM routing_decision d WHERE d.registry_id = routing_ledger.registry_id AND d.counted)""",

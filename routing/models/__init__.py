@@ -1,6 +1,6 @@
 """Tables, in the order of a lead's way."""
 
-from .crm import Company, Contact, Lead, LeadEvent, Load, Task, UnqualifiedLead
+from .crm import Company, Contact, Lead, LeadEdit, LeadEvent, Load, Task, UnqualifiedLead
 from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, Undertaking, waiting_since
 from .handovers import HandedLead, HandOver
 from .identifiers import new_id
@@ -22,6 +22,7 @@ __all__ = [
     "ImportRow",
     "IntakeRequest",
     "Lead",
+    "LeadEdit",
     "LeadEvent",
     "LeadExport",
     "LeadImport",

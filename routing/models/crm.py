@@ -14,6 +14,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Replace
 from django.utils.translation import gettext_lazy as _
 
+from accounts.configuration_tables import TableTrigger
 from accounts.models import Manager
 
 from .identifiers import PublicId
@@ -99,6 +100,34 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         return self.filter(stage__kind__in=Stage.ACTIVE)
 
 
+# Columns that people edit, and triggers set: what a lead was before is kept, for whoever asks why it went where it went.
+LEAD_EDITED = (
+    *("external_id", "name", "contact", "company", "score", "budget", "currency", "language", "country", "region"),
+    *("postal_code", "product", "tags", "utm", "fields", "comment"),
+)
+# The others have their own story, in decisions, offers and events; or never change.
+LEAD_TOLD_ELSEWHERE = (
+    *("id", "source", "stage", "state", "responsible", "trigger", "round", "attempt", "assigned_at", "accepted_at"),
+    *("accepted_by", "arrived_unqualified", "arrived_at", "created_at"),
+)
+
+
+class EditsKept(TableTrigger):
+    """What these columns held before an update is written into routing_leadedit; erasure of a person is no edit."""
+
+    kind, trigger = "edits_kept", "keep_edit"
+
+    def statement(self, model: type[models.Model]) -> str:
+        fields: list[Any] = [model._meta.get_field(name) for name in self.columns]
+        names = [str(field.column) for field in fields]
+        before, after = (", ".join(f"{row}.{name}" for name in names) for row in ("OLD", "NEW"))
+        return (
+            f"CREATE TRIGGER {self.trigger} AFTER {self.update(model)} ON {model._meta.db_table} FOR EACH ROW "
+            f"WHEN (({before}) IS DISTINCT FROM ({after})) "
+            f"EXECUTE FUNCTION leadrouter_keep_edit({', '.join(map(repr, names))})"
+        )
+
+
 class Lead(models.Model):
     """Somebody's interest in buying; it stands in one stage, and one manager at most is responsible for it."""
 
@@ -177,6 +206,7 @@ class Lead(models.Model):
             ("export_lead", _("Can export leads with their contacts as a file")),
         ]
         constraints = [
+            EditsKept(columns=LEAD_EDITED),
             # The same lead sent twice is one lead, for ever.
             models.UniqueConstraint(fields=["source", "external_id"], name="lead_external_id_once_per_source"),
             # Offered and assigned leads have an owner; waiting and idle ones have none. No lead is lost in between.
@@ -286,6 +316,31 @@ class LeadEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"
+
+
+class LeadEdit(models.Model):
+    """What a lead was before somebody edited it, or a trigger set its fields. A trigger of the database adds the rows."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="edits")
+    at = models.DateTimeField()
+    # No constraint: what a user did stays, whatever becomes of the user.
+    by = models.ForeignKey(
+        "accounts.User", on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    last_decision = models.BigIntegerField(null=True, help_text=_("The last one that saw the lead as it was before"))
+    before = models.JSONField(help_text=_("The columns that were changed, and their values until then"))
+
+    class Meta:
+        verbose_name = _("edit of a lead")
+        verbose_name_plural = _("edits of leads")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.lead_id} {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def columns(self) -> list[str]:
+        return sorted(self.before)
 
 
 class TaskQuerySet(models.QuerySet["Task"]):

@@ -41,6 +41,7 @@ from routing.models import (
     ImportRow,
     IntakeRequest,
     Lead,
+    LeadEdit,
     LeadEvent,
     LeadExport,
     LeadImport,
@@ -217,6 +218,12 @@ PLACES = (
         rows=lambda person: LeadEvent.objects.filter(lead__in=person.leads, kind=LeadEvent.Kind.FIELDS_SET),
         emptied={"data": {}},
         kept="that it happened, and when",
+    ),
+    Place(
+        model=LeadEdit,
+        rows=lambda person: LeadEdit.objects.filter(lead__in=person.leads),
+        emptied={"before": {}},
+        kept="that it was edited, and when",
     ),
     Place(
         model=Setback,

@@ -15,7 +15,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import trail
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, OnlineTime
 from routing.models import Contact, ImportRow, IntakeRequest, Lead, RefusedIntake
 
 from .people import person_of
@@ -43,6 +43,7 @@ RULES = (
     Rule("sessions", "SESSION_DAYS", lambda before: Session.objects.filter(expire_date__lt=before)),
     Rule("sign-in failures", "SIGN_IN_DAYS", lambda before: AccessAttempt.objects.filter(attempt_time__lt=before)),
     Rule("admin log", "ADMIN_LOG_DAYS", lambda before: LogEntry.objects.filter(action_time__lt=before)),
+    Rule("online times", "ONLINE_DAYS", lambda before: OnlineTime.objects.filter(seen_at__lt=before)),
     Rule("audit trail", "AUDIT_DAYS", lambda before: AuditEntry.objects.filter(at__lt=before), LEAST_AUDIT_DAYS),
 )
 

@@ -10,6 +10,7 @@ from django.db.models import Model
 from accounts import trail
 from accounts.models import AuditEntry, User
 from routing.locks import in_transaction, lock_leads
+from routing.statements import Statement, run
 
 from .people import Person
 from .places import PLACES
@@ -27,6 +28,10 @@ def export_person(person: Person, *, at: datetime, by: User | None = None) -> di
     return {"exported_at": at, "contacts": list(person.contacts), "places": places}
 
 
+# What a lead was before an edit is kept (routing_leadedit), but not what is erased of it.
+ERASING = Statement("erasing", "SELECT set_config('leadrouter.erasing', 'true', true)")
+
+
 @in_transaction
 def erase_person(person: Person, *, at: datetime, by: User | None = None) -> dict[str, int]:
     """Empty what is kept of the person, and return the number of rows by place.
@@ -34,6 +39,7 @@ def erase_person(person: Person, *, at: datetime, by: User | None = None) -> dic
     Ids, counts, balances, limits and decisions stay: who got which lead, and why, is told without saying whose it was.
     """
     lock_leads(person.leads)
+    run(ERASING)
     erased: dict[str, int] = {}
     # A text that is emptied no longer says that it was about the person: first all rows are found, then all written.
     found = [(place, list(place.rows(person).values_list("pk", flat=True))) for place in PLACES]
