@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -24,7 +25,6 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from leadrouter.admin_theme import (
     AdminPasswordChangeForm,
     AutocompleteFilter,
-    ModelAdmin,
     ReadOnlyAdmin,
     TabularInline,
     UncountedPaginator,
@@ -59,10 +59,12 @@ from .models import (
     WorkSchedule,
     kind_of,
 )
+from .presence import asked_for
+from .present_admin import PresentAdmin, present_action
 from .roles import may_edit_roles, may_edit_user
 from .schedule_admin import Copied, SixWeeks, copy_of, plans_of_manager, plans_of_schedule, presets, today
 from .schedules import DayException
-from .services import resume_manager
+from .services import note_new_email, note_new_password, resume_manager
 
 
 def invite(request: HttpRequest, user: User) -> None:
@@ -88,12 +90,12 @@ for device in (TOTPDevice, StaticDevice):  # their pages show secrets
 
 
 @admin.register(Group)
-class GroupAdmin(ModelAdmin, DjangoGroupAdmin):
+class GroupAdmin(PresentAdmin, DjangoGroupAdmin):
     pass
 
 
 @admin.register(User)
-class UserAdmin(CarefulAdmin, DjangoUserAdmin):
+class UserAdmin(PresentAdmin, CarefulAdmin, DjangoUserAdmin):
     form = UserForm
     add_form = UserAddForm
     add_form_template = None
@@ -146,7 +148,24 @@ class UserAdmin(CarefulAdmin, DjangoUserAdmin):
             invite(request, obj)
         return super().response_add(request, obj, post_url_continue)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        before = User.objects.get(pk=obj.pk).email if change else obj.email
+        super().save_model(request, obj, form, change)
+        if before != obj.email:
+            note_new_email(obj, before, at=clock.now(), by=cast(User, request.user))
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        if page := asked_for(request):
+            return page
+        answer = super().user_change_password(request, id, form_url)
+        user = self.get_object(request, unquote(id)) if answer.status_code == 302 else None
+        if isinstance(user, User):
+            note_new_password(user, at=clock.now(), by=cast(User, request.user))
+        return answer
+
     @action(description=_("Show invitation links"), permissions=["change"])
+    @present_action
     def invitation_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset[:50]:
             if user.has_usable_password():
@@ -155,12 +174,14 @@ class UserAdmin(CarefulAdmin, DjangoUserAdmin):
                 invite(request, user)
 
     @action(description=_("Sign out everywhere"), permissions=["change"])
+    @present_action
     def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         at = clock.now()
         for user in self._mine(request, queryset):
             second_factor.end_sessions(user, at=at, by=cast(User, request.user))
 
     @action(description=_("Turn off the second factor (telephone lost)"), permissions=["change"])
+    @present_action
     def forget_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         at = clock.now()
         for user in self._mine(request, queryset):
@@ -205,6 +226,11 @@ class AccountAdmin(CarefulAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Ask who lets staff in without a second factor whether it is them."""
+        turns_off = request.method == "POST" and "second_factor" not in request.POST and Account.get().second_factor
+        return (turns_off and asked_for(request)) or super().changeform_view(request, object_id, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one account: its list is its page."""
@@ -385,6 +411,11 @@ class ManagerAdmin(SixWeeks, CarefulAdmin):
             kwargs["form"] = ManagerAddForm
         return super().get_form(request, obj, change, **kwargs)
 
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Ask who adds a manager: the page after it shows a link that opens an account."""
+        adds = object_id is None and self.has_add_permission(request)
+        return (adds and asked_for(request)) or super().changeform_view(request, object_id, *args, **kwargs)
+
     def response_add(
         self, request: HttpRequest, obj: models.Model, post_url_continue: str | None = None
     ) -> HttpResponse:
@@ -408,6 +439,7 @@ class ManagerAdmin(SixWeeks, CarefulAdmin):
         return manager.paused_now
 
     @action(description=_("Show invitation links"), permissions=["change"])
+    @present_action
     def invitation_links(self, request: HttpRequest, queryset: QuerySet[Manager]) -> None:
         for manager in queryset.select_related("user")[:50]:
             if manager.user.has_usable_password():

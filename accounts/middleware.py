@@ -55,7 +55,7 @@ class SecondFactor:
 
     OPEN = frozenset(
         {"sign-in", "sign-out", "sign-in-code", "second-factor", "second-factor-qr", "second-factor-off"}
-        | {"passkey-ask", "passkey-offer", "passkey-add", "passkey-remove"}
+        | {"passkey-ask", "passkey-offer", "passkey-add", "passkey-remove", "prove"}
         | {"healthz", "readyz", "metrics"}
     )
 

@@ -514,3 +514,20 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Letter(models.Model):
+    """A letter that is on its way to a person: written along with what it tells, gone when it is sent."""
+
+    to = models.EmailField()
+    subject = models.CharField(max_length=200)
+    body = models.TextField()
+    due_at = models.DateTimeField(db_index=True, help_text=_("When it is tried next."))
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("letter")
+        ordering = ["due_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.due_at:%Y-%m-%d %H:%M}"

@@ -19,10 +19,11 @@ from django_otp import devices_for_user
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from . import passkeys, trail
+from . import letters, passkeys, trail
 from .models import Account, AuditEntry, User
 
 RECOVERY_CODES = 10
+WRONG_CODES_TOLD = 5  # in a row; then a letter goes
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that look alike
 
 
@@ -72,6 +73,23 @@ def confirm(user: User, code: str, *, at: datetime) -> list[str] | None:
     codes = _new_codes(user)
     _end_sessions(user)
     trail.note(AuditEntry.Action.SECOND_FACTOR, at=at, by=user, about=f"accounts_user:{user.pk}", on=True)
+    letters.tell(user, letters.Kind.APP, at=at, by=user)
+    return codes
+
+
+@transaction.atomic
+def renew_codes(user: User, *, at: datetime) -> list[str]:
+    """Give the user new recovery codes; those of before open nothing any more."""
+    codes = _new_codes(user)
+    trail.note(
+        AuditEntry.Action.SECOND_FACTOR,
+        at=at,
+        by=user,
+        about=f"accounts_user:{user.pk}",
+        on=True,
+        new_codes=len(codes),
+    )
+    letters.tell(user, letters.Kind.CODES, at=at, by=user)
     return codes
 
 
@@ -88,6 +106,7 @@ def add_passkey(request: HttpRequest, user: User, *, name: str, answer: str, at:
     if first:
         _end_sessions(user)
     _note_passkeys(user, at=at)
+    letters.tell(user, letters.Kind.PASSKEY_ADDED, at=at, by=user, detail=name)
     return codes
 
 
@@ -101,6 +120,7 @@ def is_last(passkey: passkeys.Passkey) -> bool:
 def remove_passkey(user: User, passkey: passkeys.Passkey, *, at: datetime) -> None:
     """Forget one of the user's passkeys, and end their sessions. With the last the second factor is off."""
     passkey.delete()
+    letters.tell(user, letters.Kind.PASSKEY_REMOVED, at=at, by=user, detail=passkey.name)
     if not is_on(user):
         turn_off(user, at=at, by=user)
         return
@@ -115,17 +135,33 @@ def turn_off(user: User, *, at: datetime, by: User) -> None:
         device.delete()
     _end_sessions(user)
     trail.note(AuditEntry.Action.SECOND_FACTOR, at=at, by=by, about=f"accounts_user:{user.pk}", on=False)
+    letters.tell(user, letters.Kind.FACTOR_OFF, at=at, by=by)
 
 
-def matching_device(user: User, code: str) -> Any:
-    """Return the device of which the code is; None for a wrong one. A code works once; wrong ones slow down the next."""
+def matching_device(user: User, code: str, *, at: datetime) -> Any:
+    """Return the device of which the code is; None for a wrong one. A code works once; wrong ones slow down the next.
+
+    The wait doubles with each wrong code and has no end: nobody guesses six digits. The person is told by letter, and a
+    new password ends the wait.
+    """
     code = code.replace(" ", "").replace("-", "").lower()
     kind: Any = TOTPDevice if code.isdigit() else StaticDevice
     with transaction.atomic():  # two who send the same code at once take turns
         device = kind.objects.select_for_update().filter(user=user, confirmed=True).first()
         if device is None:
             return None
-        return device if device.verify_token(code if kind is TOTPDevice else _stored(user, code)) else None
+        before = device.throttling_failure_count
+        if device.verify_token(code if kind is TOTPDevice else _stored(user, code)):
+            return device
+        if before < device.throttling_failure_count == WRONG_CODES_TOLD:
+            letters.tell(user, letters.Kind.WRONG_CODES, at=at)
+        return None
+
+
+def forget_wrong_codes(user: User) -> None:
+    """End the wait that wrong codes have made, for who has a new password: whoever guessed knew the old one."""
+    for kind in (TOTPDevice, StaticDevice):
+        kind.objects.filter(user=user).update(throttling_failure_count=0, throttling_failure_timestamp=None)
 
 
 def codes_left(user: User) -> int:
@@ -137,6 +173,7 @@ def end_sessions(user: User, *, at: datetime, by: User) -> None:
     """Sign the user out everywhere. Their API keys are apart, and revoked apart."""
     _end_sessions(user)
     trail.note(AuditEntry.Action.SESSIONS_ENDED, at=at, by=by, about=f"accounts_user:{user.pk}")
+    letters.tell(user, letters.Kind.SESSIONS, at=at, by=by)
 
 
 def _note_passkeys(user: User, *, at: datetime) -> None:
@@ -156,8 +193,8 @@ def _end_sessions(user: User) -> None:
 
 
 def _new_codes(user: User) -> list[str]:
-    StaticDevice.objects.filter(user=user).delete()
-    device = StaticDevice.objects.create(user=user, name="recovery codes")
+    device = StaticDevice.objects.get_or_create(user=user, defaults={"name": "recovery codes"})[0]
+    device.token_set.all().delete()  # the device stays: sessions that began with a code of it go on
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(10)) for _ in range(RECOVERY_CODES)]
     StaticToken.objects.bulk_create([StaticToken(device=device, token=_stored(user, code)) for code in codes])
     return [f"{code[:5]}-{code[5:]}" for code in codes]

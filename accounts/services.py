@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Least
 
+from . import letters, second_factor
 from .models import Manager, Pause, User
 
 SEEN_EVERY = timedelta(seconds=30)  # an activity is written down no oftener
@@ -49,6 +50,18 @@ def mark_online(manager_id: int, *, at: datetime) -> None:
 
 
 PAUSING = 0x5041555345  # names this lock among others of the database
+
+
+def note_new_password(user: User, *, at: datetime, by: User | None = None) -> None:
+    """Tell the user that they have a new password; what wrong codes have slowed down is quick again."""
+    second_factor.forget_wrong_codes(user)
+    letters.tell(user, letters.Kind.PASSWORD, at=at, by=by)
+
+
+def note_new_email(user: User, before: str, *, at: datetime, by: User | None = None) -> None:
+    """Tell the user at both addresses: who had the old one may be somebody else than who has the new one."""
+    for address in (before, user.email):
+        letters.tell(user, letters.Kind.EMAIL, at=at, by=by, to=address, detail=f"{before} → {user.email}")
 
 
 def _end_pause(manager: Manager, *, at: datetime) -> None:

@@ -10,16 +10,18 @@ from urllib.parse import urlencode
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth import authenticate, login, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.views import LoginView, RedirectURLMixin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -29,12 +31,14 @@ from django.views.generic import FormView
 from django_otp import login as mark_verified
 from django_otp.qr import write_qrcode_image
 
-from . import clock, passkeys, second_factor
+from . import clock, passkeys, presence, second_factor
 from .addresses import client_address
-from .forms import CodeForm, PasskeyForm, SignInForm
+from .forms import CodeForm, PasskeyForm, PasswordForm, SignInForm
 from .invitations import invited_user
 from .limits import limits
 from .models import Account, Manager, User
+from .presence import present_only
+from .services import note_new_password
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 CODE_SECONDS = 300  # between the password and the second factor
@@ -75,7 +79,9 @@ class SignIn(RoleRedirect, LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
         if not second_factor.is_on(user):
-            return super().form_valid(form)
+            answer = super().form_valid(form)
+            presence.note_sign_in(self.request)
+            return answer
         self.request.session["password_given"] = {"user": user.pk, "at": int(time.time()), "password": user.password}
         return redirect(f"{reverse('sign-in-code')}?{urlencode({'next': self.get_redirect_url()})}")
 
@@ -109,7 +115,7 @@ class SignInCode(RoleRedirect, FormView):
 
     def form_valid(self, form: CodeForm) -> HttpResponse:
         user = self.who
-        device = user and second_factor.matching_device(user, form.cleaned_data["code"])
+        device = user and second_factor.matching_device(user, form.cleaned_data["code"], at=clock.now())
         if user is None or device is None:
             form.add_error(
                 "code", _("This code is wrong, was used, or too many wrong ones came before it. Wait a moment.")
@@ -122,6 +128,7 @@ class SignInCode(RoleRedirect, FormView):
         del self.request.session["password_given"]
         login(self.request, user, backend=BACKEND)
         mark_verified(self.request, device)
+        presence.note_sign_in(self.request)
         return redirect(self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -188,6 +195,7 @@ def too_many_tries(request: HttpRequest, *, seconds: int) -> HttpResponse:
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@present_only()
 def second_factor_page(request: HttpRequest) -> HttpResponse:
     """Show whether the second factor is on; a POST begins with a new secret, or confirms it by its first code."""
     user = cast(User, request.user)
@@ -225,6 +233,7 @@ def is_required(user: User) -> bool:
 @never_cache
 @login_required
 @require_safe
+@present_only("second-factor")
 def second_factor_qr(request: HttpRequest) -> HttpResponse:
     """Answer the picture of the secret that is being set up."""
     device = second_factor.begun(cast(User, request.user))
@@ -235,14 +244,39 @@ def second_factor_qr(request: HttpRequest) -> HttpResponse:
     return HttpResponse(picture.getvalue(), content_type="image/svg+xml")
 
 
+@sensitive_variables("codes")
+@never_cache
+@login_required
+@require_POST
+@present_only("second-factor")
+def recovery_codes(request: HttpRequest) -> HttpResponse:
+    """Give the user new recovery codes."""
+    user = cast(User, request.user)
+    if not second_factor.is_on(user):
+        return redirect("second-factor")
+    codes = second_factor.renew_codes(user, at=clock.now())
+    return render(request, "accounts/recovery_codes.html", {"codes": codes, "new": True})
+
+
+@login_required
+@require_POST
+@present_only("second-factor")
+def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
+    """End all sessions of the user but this one."""
+    user = cast(User, request.user)
+    second_factor.end_sessions(user, at=clock.now(), by=user)
+    stay_signed_in(request, user)
+    messages.success(request, _("You are signed out everywhere else."))
+    return redirect("second-factor")
+
+
 @login_required
 @require_POST
 def passkey_offer(request: HttpRequest) -> HttpResponse:
     """Answer what the browser is to make a passkey of."""
-    user = cast(User, request.user)
-    if second_factor.is_on(user) and not request.user.is_verified():  # type: ignore[union-attr]  # django-otp's
-        raise PermissionDenied
-    return JsonResponse(passkeys.offer(request, user))
+    if not presence.is_present(request):
+        raise PermissionDenied  # the script loads the page again, and that asks
+    return JsonResponse(passkeys.offer(request, cast(User, request.user)))
 
 
 @sensitive_post_parameters("passkey")
@@ -250,6 +284,7 @@ def passkey_offer(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_POST
+@present_only("second-factor")
 def passkey_add(request: HttpRequest) -> HttpResponse:
     """Keep the passkey that the browser made; the first turns the second factor on."""
     user, form = cast(User, request.user), PasskeyForm(request.POST)
@@ -313,7 +348,7 @@ def second_factor_off(request: HttpRequest) -> HttpResponse:
 def to_prove(request: HttpRequest, user: User, **facts: Any) -> HttpResponse | None:
     """Return the page on which the user shows a second factor; None when they just have. facts: what it is for."""
     if request.method != "POST":
-        return render(request, "accounts/prove.html", factors_of(user) | facts | {"form": CodeForm()})
+        return render(request, "accounts/remove_factor.html", factors_of(user) | facts | {"form": CodeForm()})
     return redirect(request.path) if shown_device(request, user) is None else None
 
 
@@ -323,10 +358,54 @@ def shown_device(request: HttpRequest, user: User) -> Any:
     if "passkey" in request.POST:
         device = shown_passkey(request, user)
     else:
-        device = second_factor.matching_device(user, form.cleaned_data["code"]) if form.is_valid() else None
+        device = (
+            second_factor.matching_device(user, form.cleaned_data["code"], at=clock.now()) if form.is_valid() else None
+        )
     if device is None:
         messages.error(request, _("This code or passkey was not accepted, so nothing has changed."))
     return device
+
+
+# Proof that it is still the person
+
+
+@sensitive_post_parameters("code", "passkey", "password")
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def prove(request: HttpRequest) -> HttpResponse:
+    """Ask the person for a factor, and send them on to what only they may do."""
+    user = cast(User, request.user)
+    on = second_factor.is_on(user)
+    form: CodeForm | PasswordForm = CodeForm() if on else PasswordForm()
+    if request.method == "POST":
+        wait = limits.wait(f"sign-in:{client_address(request)}", limit=settings.SIGN_INS_PER_MINUTE, at=clock.now())
+        if wait:
+            return too_many_tries(request, seconds=wait)
+        device = shown_device(request, user) if on else None
+        if device is not None or (not on and password_is_right(request, user)):
+            if device is not None:
+                mark_verified(request, device)
+            presence.note_proof(request)
+            return redirect(wanted_page(request))
+        if not on:
+            messages.error(request, _("This password is wrong."))
+    context = factors_of(user) | {"form": form, "on": on, "next": wanted_page(request)}
+    return render(request, "accounts/prove.html", context)
+
+
+def password_is_right(request: HttpRequest, user: User) -> bool:
+    """Tell whether a form has the user's password. A wrong one counts as at the sign-in."""
+    form = PasswordForm(request.POST)
+    password = form.cleaned_data["password"] if form.is_valid() else ""
+    return bool(password) and authenticate(request, username=user.email, password=password) == user
+
+
+def wanted_page(request: HttpRequest) -> str:
+    """Return where the person goes on: `next`, where that is ours."""
+    page = request.POST.get("next") or request.GET.get("next") or ""
+    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return page if ours else reverse("second-factor")
 
 
 def stay_signed_in(request: HttpRequest, user: User) -> None:
@@ -349,7 +428,9 @@ def invitation(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
         return render(request, "accounts/invitation.html", {"form": None}, status=404)
     form = SetPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        with transaction.atomic():
+            form.save()
+            note_new_password(user, at=clock.now())
         messages.success(request, _("Your password is set. Sign in with it."))
         return redirect("sign-in")
     return render(request, "accounts/invitation.html", {"form": form, "invited": user})

@@ -6,11 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import clock, periods
+from accounts.models import User
+from accounts.presence import asked_for
+from accounts.services import note_new_password
 from reports import queries
 from reports.legend import ring_of
 from reports.today import Concern, today
@@ -30,6 +34,15 @@ class AdminSite(ThemeAdminSite):
 
     def enter_lead(self, request: HttpRequest) -> HttpResponse:
         return enter_lead(request, context=self.each_context(request))
+
+    @transaction.atomic
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if page := asked_for(request):
+            return page
+        answer = super().password_change(request, extra_context)
+        if answer.status_code == 302 and isinstance(request.user, User):
+            note_new_password(request.user, at=clock.now(), by=request.user)
+        return answer
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().index(request, dashboard(request) | (extra_context or {}))

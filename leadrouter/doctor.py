@@ -16,7 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Min
 
 from accounts import clock, schedules
-from accounts.models import Account, Manager, User
+from accounts.models import Account, Letter, Manager, User
 from routing import audit
 from routing.models import Lead, Offer, RefusedIntake, Trigger, waiting_since
 
@@ -47,6 +47,7 @@ def examine(*, full: bool = False) -> Iterator[Finding]:
         yield _database()
         yield _migrations()
         yield _clock()
+        yield _mail()
         for part in (_signs_of_life, _waiting, _configuration, lambda: _promises(full=full)):
             yield from part()
     except (DatabaseError, InterfaceError) as error:
@@ -71,6 +72,18 @@ def _settings() -> Iterator[Finding]:
             )
     if settings.HTTPS and not settings.DEBUG and not found:
         yield Finding("settings", "ok", "manage.py check --deploy has nothing to say")
+
+
+def _mail() -> Finding:
+    if settings.EMAIL_BACKEND.endswith(("dummy.EmailBackend", "console.EmailBackend")):
+        return Finding(
+            "mail", "warning", "No mail server is set: nobody is told when their password or second factor is changed.",
+            "Set EMAIL_URL, and DEFAULT_FROM_EMAIL.",
+        )  # fmt: skip
+    late = Letter.objects.filter(tries__gte=3).count()
+    if late:
+        return Finding("mail", "error", f"{late} letters were tried three times or more.", "Is EMAIL_URL right?")
+    return Finding("mail", "ok", "a mail server is set")
 
 
 def _time_zones() -> Finding:

@@ -176,6 +176,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who goes on trying is not shut out for longer
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_CLIENT_IP_CALLABLE = "accounts.addresses.client_address"
+AXES_USERNAME_FORM_FIELD = "username"  # under which a guard finds who tries, wherever a password is asked for
 AXES_USERNAME_CALLABLE = "accounts.addresses.sign_in_name"
 AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
 AXES_CLIENT_STR_CALLABLE = "accounts.addresses.nobody"  # what the log says of who tried: nothing
@@ -241,8 +242,10 @@ DEMO_NOTE = private_services.DEMO_NOTE  # how to get into the demo; `make run` s
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(private_services.VAR / "media"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+# Who runs a checkout reads letters in its terminal; a log is no place for them, so without a mail server there are none.
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if PRIVATE else "dummymail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="leadrouter@localhost")
 
 UNFOLD = {
@@ -297,6 +300,7 @@ EXPIRY = {"expire_seconds": 3_600}
 CELERY_BEAT_SCHEDULE = {  # written into the database by a beat that starts; intervals only, which know no time zone
     "sweep": {"task": "routing.tasks.sweep", "schedule": SWEEP_SECONDS, "options": EXPIRY},
     "prune": {"task": "routing.tasks.prune", "schedule": 3_600, "options": {"expire_seconds": 7_200}},
+    "letters": {"task": "accounts.tasks.send_letters", "schedule": 20, "options": EXPIRY},
     "worker heartbeat": {"task": "leadrouter.worker_heartbeat", "schedule": 10, "options": EXPIRY},
 }
 CELERY_BEAT_SCHEDULER = "leadrouter.beat:ClaimingScheduler"

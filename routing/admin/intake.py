@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import clock
+from accounts import clock, letters
 from accounts.careful_admin import CarefulAdmin
 from accounts.models import Account
+from accounts.presence import asked_for
 from accounts.roles import editable_users, may_edit_user
 from leadrouter.admin_theme import ModelAdmin, UncountedPaginator, action, display
 
@@ -74,7 +75,19 @@ class ApiKeyAdmin(CarefulAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
         return not lookup.startswith("digest") and super().lookup_allowed(lookup, value, request)
 
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Ask who makes a key, or changes what it may do, whether it is them."""
+        makes = object_id is None and self.has_add_permission(request)
+        asks = makes or (request.method == "POST" and self.has_change_permission(request))
+        return (asks and asked_for(request)) or super().changeform_view(request, object_id, *args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        self._save(request, obj, form, change)
+        if ApiKey.Scope.MANAGE in obj.scopes and (not change or "scopes" in form.changed_data):
+            for user in dict.fromkeys(filter(None, (obj.user, request.user))):
+                letters.tell(user, letters.Kind.KEY, at=clock.now(), by=request.user, detail=str(obj))
+
+    def _save(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
             return

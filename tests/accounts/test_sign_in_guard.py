@@ -326,8 +326,8 @@ def test_a_code_works_once(client):
     sue = with_password(make_supervisor())
     turn_on(signed_in_client(sue), sue)
     code = code_of(sue)
-    assert second_factor.matching_device(sue, code)
-    assert second_factor.matching_device(sue, code) is None
+    assert second_factor.matching_device(sue, code, at=MONDAY)
+    assert second_factor.matching_device(sue, code, at=MONDAY) is None
 
 
 def test_codes_cannot_be_tried_one_after_the_other(client):
@@ -335,8 +335,8 @@ def test_codes_cannot_be_tried_one_after_the_other(client):
     turn_on(signed_in_client(sue), sue)
     right = code_of(sue)
     for wrong in range(5):
-        assert second_factor.matching_device(sue, f"{wrong:06}") is None
-    assert second_factor.matching_device(sue, right) is None, "the next try has to wait"
+        assert second_factor.matching_device(sue, f"{wrong:06}", at=MONDAY) is None
+    assert second_factor.matching_device(sue, right, at=MONDAY) is None, "the next try has to wait"
 
 
 def test_where_the_account_asks_for_it_staff_set_it_up_before_anything_else():

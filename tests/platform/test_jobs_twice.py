@@ -15,7 +15,8 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.models import F
 
-from accounts import clock
+from accounts import clock, letters
+from accounts.models import Letter
 from leadrouter.celery import app
 from routing import audit, tasks
 from routing.models import Decision, Heartbeat, ImportRow, IntakeRequest, Lead, Ledger, Offer, Setback, Undertaking
@@ -29,6 +30,7 @@ from tests.factories import (
     make_manager,
     make_source,
     make_trigger,
+    make_user,
     stage,
     take_some,
 )
@@ -89,7 +91,14 @@ def rows_to_prune() -> tuple[Any, ...]:
     return ()
 
 
+def letters_to_send() -> tuple[Any, ...]:
+    for name in ("ann", "bob"):
+        letters.tell(make_user(name), letters.Kind.PASSWORD, at=clock.now())
+    return ()
+
+
 CASES = {
+    "accounts.tasks.send_letters": Case(letters_to_send, Letter.objects.count),
     "routing.tasks.sweep": Case(leads_to_sweep, swept),
     "routing.tasks.run_import": Case(a_table_to_import, imported),
     "routing.tasks.prune": Case(rows_to_prune, lambda: list(IntakeRequest.objects.values_list("key", flat=True))),

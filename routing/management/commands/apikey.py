@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
-from accounts import clock, schedules
+from accounts import clock, letters, schedules
 from accounts.instants import BadInstant, read_instant, written
 from accounts.models import Account, User
 from routing.models import ApiKey, Source
@@ -47,7 +48,10 @@ class Command(BaseCommand):
             key.full_clean()
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from None
-        key.save()
+        with transaction.atomic():
+            key.save()
+            if key.user and ApiKey.Scope.MANAGE in key.scopes:
+                letters.tell(key.user, letters.Kind.KEY, at=clock.now(), detail=str(key))
         whose = f"source {key.source.code}" if key.source else f"user {key.user.email}" if key.user else "the account"
         until = f", until {written(key.expires_at)}" if key.expires_at else ""
         # Standard output carries the key alone, so that KEY=$(manage.py apikey ...) works.

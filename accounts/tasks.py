@@ -1,0 +1,11 @@
+"""Jobs of people's accounts. A job is safe to run twice, late, or in two workers at once."""
+
+from celery import shared_task
+
+from . import clock, letters
+
+
+@shared_task(name="accounts.tasks.send_letters")
+def send_letters() -> None:
+    """Send the letters that are due."""
+    letters.send_due(at=clock.now())
