@@ -29,8 +29,8 @@ from rest_framework.views import set_rollback
 
 from routing import exceptions as domain
 from routing.api.parsers import MAX_BULK_BYTES, BadBody
-from routing.engine.text import BadText
 from routing.exceptions import FieldError
+from routing.intake.text import BadText
 
 logger = logging.getLogger(__name__)
 

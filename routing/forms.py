@@ -21,7 +21,7 @@ from leadrouter import admin_theme
 
 from .api.parsers import BadBody, parse_body
 from .api.serializers import read_lead
-from .engine import identity
+from .intake import identity
 from .models import ApiKey, Company, Contact, HandOver, Lead, Member, Source, Stage, Trigger
 
 

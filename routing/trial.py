@@ -16,10 +16,11 @@ from accounts.preferences import zone_beside
 from . import explanations
 from .candidates import gather_candidates
 from .desk import seen_now
-from .engine import LEAD, Candidate, Reason, identity
+from .engine import LEAD, Candidate, Case, Reason, Verdict, run
+from .intake import identity
 from .models import Company, Contact, new_id
 from .roster import Roster, Rule
-from .services.distribution import Case, Verdict, decide_all, needs_of
+from .services.distribution import needs_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +61,9 @@ def try_on(rule: Rule, roster: Roster, sample: Mapping[str, Any], *, at: datetim
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")  # the database itself refuses to write now
         case = _case(rule, sample, roster, at=at)
-        book, candidates = gather_candidates(rule, roster, at=at, lock=False)
-        others_wait = book.others_wait
-        [verdict] = decide_all([case], rule, roster, book, candidates, at=at)
+        gathered = gather_candidates([rule], roster, at=at, lock=False)
+        others_wait = bool(gathered.others_wait)
+        [verdict] = run([case], gathered.teams, at=at)
         pauses = pauses_at(at)
     return _outcome(verdict, rule, roster, pauses, others_wait=others_wait, at=at)
 
@@ -72,6 +73,7 @@ def _case(rule: Rule, sample: Mapping[str, Any], roster: Roster, *, at: datetime
     company = _known_company(sample)
     return Case(
         id=new_id(),
+        terms=rule,
         stage=rule.stage,
         score=0,
         created_at=at,

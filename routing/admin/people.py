@@ -18,8 +18,8 @@ from accounts.models import Manager, Pause, User
 from accounts.services import pause_manager, resume_manager
 from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action
 
-from ..engine import identity
 from ..forms import CompanyForm, ContactForm, ErasureForm
+from ..intake import identity
 from ..models import Company, Contact, Task
 from ..personal_data.people import person_of
 from ..personal_data.rights import erase_person, export_person

@@ -11,7 +11,7 @@ import phonenumbers
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Case, QuerySet, Value, When
 
-from ..engine import identity
+from ..intake import identity
 from ..models import Company, Contact, Lead
 from ..models.crm import CONTACT_WORDS, LEAD_WORDS
 from ..roster import current

@@ -14,8 +14,8 @@ from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 
 from routing.documents import Document, lead_documents
-from routing.engine import identity
 from routing.exceptions import InvalidLead, NotAllowed, NotFound, Refused
+from routing.intake import identity
 from routing.links import accept_paths
 from routing.models import Lead
 from routing.roster import Roster

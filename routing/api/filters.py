@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 
-from routing.engine.text import BadText, refuse_controls
+from routing.intake.text import BadText, refuse_controls
 from routing.models import Lead
 from routing.roster import Roster
 

@@ -19,7 +19,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from routing.engine.text import BadText, refuse_controls
+from routing.intake.text import BadText, refuse_controls
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500

@@ -18,7 +18,7 @@ from typing import IO, Any
 from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser
 
-from routing.engine.text import BadText, refuse_surrogates
+from routing.intake.text import BadText, refuse_surrogates
 
 MAX_BYTES = 1 << 20  # one lead
 MAX_BULK_BYTES = 16 << 20  # a thousand of them

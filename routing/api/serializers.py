@@ -17,8 +17,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import empty
 
-from routing.engine import text
-from routing.engine.text import BadText
+from routing.intake import text
+from routing.intake.text import BadText
 from routing.models import HandedLead, Lead
 
 MOST_TAGS = 50

@@ -1,8 +1,10 @@
-"""The heart: who gets a lead, and why. Pure; the standard library only. Start reading in decision.py."""
+"""The heart: who gets a lead, and why. Pure; the standard library only. Start reading in decision.py, then run.py."""
 
-from .decision import after, assign, decide, fold, nobody
+from .decision import assign, decide, nobody
 from .eligibility import matches, refusal
+from .ledger import Ledger, Standing
 from .redistribution import Finally, NeverOnDuty, accept_by, attempts_left
+from .run import Case, Presence, Team, Terms, Verdict, run, waits
 from .selection import METHODS, REMAINDERS, line, shares
 from .values import LEAD, Candidate, Decision, Reason
 
@@ -11,19 +13,26 @@ __all__ = [
     "METHODS",
     "REMAINDERS",
     "Candidate",
+    "Case",
     "Decision",
     "Finally",
+    "Ledger",
     "NeverOnDuty",
+    "Presence",
     "Reason",
+    "Standing",
+    "Team",
+    "Terms",
+    "Verdict",
     "accept_by",
-    "after",
     "assign",
     "attempts_left",
     "decide",
-    "fold",
     "line",
     "matches",
     "nobody",
     "refusal",
+    "run",
     "shares",
+    "waits",
 ]

@@ -3,7 +3,7 @@
 Values in, a value out: no database, clock, randomness or settings. The caller brings the facts and the instant.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from .eligibility import refusal
 from .selection import METHODS
@@ -52,31 +52,3 @@ def assign(
             balances[free.chosen] += LEAD
             balances[chosen] -= LEAD
     return Decision(chosen=chosen, reason=reason, refusals=refusals, balances=balances)
-
-
-def after(
-    candidates: Sequence[Candidate], decision: Decision, *, turn: int, held: bool, count: bool = True
-) -> list[Candidate]:
-    """Return the candidates as the next decision of the same run sees them.
-
-    held: the lead stands in a stage that the limit counts. count: the lead counts in the registry.
-    """
-    following = [
-        c._replace(balance=b) if c.balance != b else c for c, b in zip(candidates, decision.balances, strict=True)
-    ]
-    if decision.chosen is not None:
-        c = following[decision.chosen]
-        following[decision.chosen] = c._replace(
-            held=c.held + held, received=c.received + count, last_turn=turn if count else c.last_turn
-        )
-    return following
-
-
-def fold(
-    candidates: Sequence[Candidate], leads: int, *, method: Reason, turn: int, held: bool = True
-) -> Iterator[Decision]:
-    """Decide for that many equal leads, one after the other."""
-    for turn_ in range(turn, turn + leads):
-        decision = decide(candidates, method=method, turn=turn_)
-        yield decision
-        candidates = after(candidates, decision, turn=turn_, held=held)

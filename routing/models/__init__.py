@@ -7,7 +7,7 @@ from .identifiers import new_id
 from .imports import ImportRow, LeadExport, LeadImport
 from .intake import ApiKey, IntakeRequest, RefusedIntake, Source
 from .pipelines import Pipeline, Stage
-from .registries import Adjustment, Ledger, Registry, Standing
+from .registries import Adjustment, Ledger, Registry
 from .triggers import Member, Trigger
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "Setback",
     "Source",
     "Stage",
-    "Standing",
     "Task",
     "Trigger",
     "Undertaking",

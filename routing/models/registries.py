@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.configuration_tables import configuration_table
 from accounts.models import Manager, User, code_validator
+from routing.engine import Standing
 
 
 class RegistryQuerySet(models.QuerySet["Registry"]):
@@ -63,14 +63,6 @@ class Registry(models.Model):
     def label(self) -> str:
         """Return the code, or the code of the trigger whose own book it is."""
         return self.code or (self.trigger.code if self.trigger else "")
-
-
-class Standing(NamedTuple):
-    """Where one manager stands in a registry."""
-
-    balance: int = 0  # billionths of a lead owed (+) or received ahead (-)
-    received: int = 0  # leads since the last reset
-    last_turn: int = 0  # turn of the last lead; 0: never
 
 
 class Ledger(models.Model):

@@ -11,7 +11,7 @@ from functools import cached_property
 from django.db.models import Q
 
 from accounts.models import Account
-from routing.engine import identity
+from routing.intake import identity
 from routing.models import Contact, Lead
 
 SHORTEST_NUMBER = 7  # digits; what is shorter is found in too many texts that mean something else

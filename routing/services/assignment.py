@@ -14,16 +14,16 @@ from django.db.models import AutoField, BigAutoField, Model
 from django.utils.translation import gettext
 
 from accounts.models import Manager, User
-from routing.candidates import Book
+from routing import engine
 from routing.documents import decided_again
-from routing.engine import LEAD, Candidate, Reason
+from routing.engine import LEAD, Candidate, Reason, Standing, Terms, Verdict
 from routing.exceptions import Conflict, NotFound
 from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
-from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Lineup, Offer, Registry, Standing
-from routing.roster import Rule
+from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Lineup, Offer, Registry
+from routing.roster import Roster, Rule
 from routing.statements import Statement, array, run_later
 
-from .distribution import Verdict
+from .distribution import Distributed
 
 Columns = Mapping[str, str]  # name -> PostgreSQL type
 Held = tuple[tuple[Any, ...], ...]  # by a line-up: all of Lineup.COLUMNS
@@ -82,32 +82,41 @@ UPDATE_LEDGER = Statement(
     last_turns="bigint[]",
     reset_at="timestamptz",
 )
+UPDATE_LEDGERS = Statement(
+    "update_ledgers",
+    "UPDATE routing_ledger ledger SET turn = r.turn, managers = r.ids, balances = r.balances, received = r.received,"
+    " last_turns = r.last_turns, reset_at = r.reset_at"
+    " FROM json_to_recordset(%(ledgers)s) AS r (registry bigint, turn bigint, ids bigint[], balances bigint[],"
+    " received integer[], last_turns bigint[], reset_at timestamptz) WHERE ledger.registry_id = r.registry",
+    ledgers="json",
+)
 CHECK_LIMITS = Statement("check_limits", "SELECT leadrouter_check_limits(%(limits)s)", limits="jsonb")
 
 
 def record(
-    verdicts: Sequence[Verdict],
-    rule: Rule,
-    book: Book,
+    distributed: Distributed,
+    roster: Roster,
     *,
     at: datetime,
     new: Mapping[object, dict[str, Any]] | None = None,
 ) -> None:
-    """Write the verdicts of one run: leads, decisions, offers, the ledger, and the responsible of related objects.
+    """Write what was decided: leads, decisions, offers, the ledgers, and the responsible of related objects.
 
-    They go out with the next statement, or with the commit: that ends the lock of the registry soonest.
+    As many statements for ten triggers as for one. They go out with the next statement, or with the commit: that ends
+    the locks of the registries soonest.
 
     new: rows of leads that do not exist yet, by id. A waiting lead for which nobody was found again is left as it is.
     """
     new = new or {}
-    told = [v for v in verdicts if v.manager is not None or not v.case.waited]
-    states = {v.case.id: state_of(v, rule, at=at) for v in told}
-    limits = _limits(told, rule)
+    told = [v for v in distributed.verdicts if v.manager is not None or not v.case.waited]
+    ledgers = [ledger for ledger in distributed.ledgers if ledger.changed]
+    states = {v.case.id: state_of(v, at=at) for v in told}
+    limits = _limits(told)
     rows = {
         "new_leads": [{**new[id_], **state} for id_, state in states.items() if id_ in new],
         "leads": [{"id": id_, **state} for id_, state in states.items() if id_ not in new],
-        "decisions": _decisions(told, rule, at=at),
-        "offers": [_offer(v, rule, at=at) for v in told if v.accept_by],
+        "decisions": _decisions(told, roster, at=at),
+        "offers": [_offer(v, at=at) for v in told if v.accept_by],
     }
     statements = [
         LOCK_MANAGERS if limits else None,
@@ -115,19 +124,34 @@ def record(
         UPDATE_LEADS if rows["leads"] else None,
         INSERT_DECISIONS if rows["decisions"] else None,
         INSERT_OFFERS if rows["offers"] else None,
-        UPDATE_PLACE if book.place is not None else UPDATE_LEDGER if book.changed else None,
+        _update_of(ledgers),
         CHECK_LIMITS if limits else None,
     ]
     parameters = {
         **{key: dumps(value) for key, value in rows.items() if value},
-        **({"managers": [limit["manager"] for limit in limits], "limits": dumps(limits)} if limits else {}),
-        **_ledger(book),
+        **({"managers": sorted({limit["manager"] for limit in limits}), "limits": dumps(limits)} if limits else {}),
+        **_ledgers(ledgers),
     }
     if told:
         run_later(*statements, **parameters)
-    if rule.also_assign:
-        assigned = [(v.case.id, v.manager, v.case.contact, v.case.company) for v in told if v.manager is not None]
-        hand_over_related(assigned, rule.also_assign, at=at)
+    _hand_over_along(told, at=at)
+
+
+def _hand_over_along(verdicts: Sequence[Verdict], *, at: datetime) -> None:
+    """Make who got the leads responsible for what goes along with them, by kind."""
+    by_kind: dict[str, list[tuple[Any, int, Any, Any]]] = {}
+    for v in verdicts:
+        if v.manager is not None:
+            for kind in v.case.terms.also_assign:
+                by_kind.setdefault(kind, []).append((v.case.id, v.manager, v.case.contact, v.case.company))
+    together: list[tuple[list[str], list[tuple[Any, int, Any, Any]]]] = []  # kinds of the same leads, in one message
+    for kind, rows in by_kind.items():
+        if together and together[-1][1] == rows:
+            together[-1][0].append(kind)
+        else:
+            together.append(([kind], rows))
+    for kinds, rows in together:
+        hand_over_related(rows, kinds, at=at)
 
 
 # Handing over related leads is no distribution: no trigger fires and no limit applies.
@@ -194,20 +218,31 @@ def hand_over_related(assigned: Iterable[tuple[Any, int, Any, Any]], kinds: Iter
         run_later(*statements, **by, at=at)
 
 
-def _ledger(book: Book) -> dict[str, Any]:
-    """Return the parameters of the statement that writes the book."""
-    if not book.changed:
-        return {}
-    parameters = {"registry": book.registry, "turn": book.turn, "balances": array(book.balances)}
-    if book.place is not None:
-        return {**parameters, "place": book.place + 1}  # PostgreSQL counts from 1
-    return {
-        **parameters,
-        "ids": array(book.managers),
-        "received": array(book.received),
-        "last_turns": array(book.last_turns),
-        "reset_at": book.reset_at,
-    }
+def _update_of(ledgers: Sequence[engine.Ledger]) -> Statement | None:
+    """Return the statement that writes the ledgers."""
+    if len(ledgers) > 1:
+        return UPDATE_LEDGERS
+    return (UPDATE_LEDGER if ledgers[0].place is None else UPDATE_PLACE) if ledgers else None
+
+
+def _ledgers(ledgers: Sequence[engine.Ledger]) -> dict[str, Any]:
+    """Return the parameters of that statement."""
+    rows = [
+        {
+            "registry": ledger.registry,
+            "turn": ledger.turn,
+            "ids": array(ledger.managers),
+            "balances": array(ledger.balances),
+            "received": array(ledger.received),
+            "last_turns": array(ledger.last_turns),
+            "reset_at": ledger.reset_at,
+        }
+        for ledger in ledgers
+    ]
+    if len(rows) != 1:
+        return {"ledgers": dumps(rows)} if rows else {}
+    place = ledgers[0].place
+    return rows[0] if place is None else {**rows[0], "place": place + 1}  # PostgreSQL counts from 1
 
 
 def insert_leads(rows: Iterable[dict[str, Any]]) -> None:
@@ -226,7 +261,7 @@ def change_of_fields(fields: Mapping[str, object], rule: Rule) -> dict[str, Any]
     return None if before == rule.set_fields else {"trigger": rule.code, "from": before, "to": rule.set_fields}
 
 
-def state_of(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
+def state_of(verdict: Verdict, *, at: datetime) -> dict[str, Any]:
     """Return the columns of the lead that the verdict sets."""
     if verdict.manager is None:
         state = Lead.State.WAITING
@@ -235,25 +270,26 @@ def state_of(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
     return {
         "state": state.value,
         "responsible_id": verdict.manager,
-        "trigger_id": rule.id,
+        "trigger_id": verdict.case.terms.id,
         "round": verdict.case.round,
         "attempt": verdict.case.attempt + (verdict.accept_by is not None),
         "assigned_at": None if verdict.manager is None else at,
     }
 
 
-def _decisions(verdicts: Sequence[Verdict], rule: Rule, *, at: datetime) -> list[dict[str, Any]]:
-    lineups: dict[Held, int] = dict(rule.lineups)
-    return [_decision(v, rule, lineups, at=at) for v in verdicts]
+def _decisions(verdicts: Sequence[Verdict], roster: Roster, *, at: datetime) -> list[dict[str, Any]]:
+    rows = [_decision(v, roster.rules[v.case.terms.id], at=at) for v in verdicts]
+    lineups = _lineups([(row["trigger_id"], row["lineup_id"]) for row in rows], roster)
+    for row in rows:
+        row["lineup_id"] = lineups[row["lineup_id"]]
+    return rows
 
 
-def _decision(verdict: Verdict, rule: Rule, lineups: dict[Held, int], *, at: datetime) -> dict[str, Any]:
+def _decision(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
+    """Return the row, with what its line-up holds in place of the line-up's number."""
     # The columns of all candidates in one go: there may be a thousand of them.
     seen = list(zip(*verdict.candidates, strict=True)) or [()] * len(Candidate._fields)
     managers, coefficients, limits, held, balances, received, last_turns, *_ = seen
-    columns = (managers, coefficients, limits)
-    if columns not in lineups:
-        lineups[columns] = _lineup(rule, columns)
     return {
         "lead_id": verdict.case.id,
         "trigger_id": rule.id,
@@ -267,7 +303,7 @@ def _decision(verdict: Verdict, rule: Rule, lineups: dict[Held, int], *, at: dat
         "turn": verdict.turn,
         "counted": verdict.counted,
         "version": rule.version,
-        "lineup_id": lineups[columns],
+        "lineup_id": (managers, coefficients, limits),
         # What the decision saw of the candidates, side by side; what never changes of them is their line-up.
         "held": array(held),
         "balances": array(balances),
@@ -277,25 +313,41 @@ def _decision(verdict: Verdict, rule: Rule, lineups: dict[Held, int], *, at: dat
     }
 
 
-def _lineup(rule: Rule, columns: Held) -> int:
-    """Return the line-up that holds just this, whoever wrote it down first."""
-    values = dict(zip(Lineup.COLUMNS, map(list, columns), strict=True))
-    lineup: int = Lineup.objects.get_or_create(digest=Lineup.digest_of(values), defaults=values)[0].pk
+def _lineups(wanted: Sequence[tuple[int, Held]], roster: Roster) -> dict[Held, int]:
+    """Return the line-ups that hold just this, whoever wrote them down first. wanted: each with its trigger."""
+    found = {columns: roster.rules[trigger].lineups.get(columns) for trigger, columns in wanted}
+    missing = [columns for columns, known in found.items() if known is None]
+    if missing:
+        values = [dict(zip(Lineup.COLUMNS, map(list, columns), strict=True)) for columns in missing]
+        digests = [Lineup.digest_of(each) for each in values]
+        stored = _stored_lineups(digests)
+        new = [Lineup(digest=d, **v) for d, v in zip(digests, values, strict=True) if d not in stored]
+        if new:
+            Lineup.objects.bulk_create(new, ignore_conflicts=True)
+            stored = _stored_lineups(digests)
+        found |= {columns: stored[digest] for columns, digest in zip(missing, digests, strict=True)}
 
-    def keep() -> None:
-        if len(rule.lineups) >= MOST_LINEUPS:  # coefficients that are computed: each decision may have its own
-            rule.lineups.clear()
-        rule.lineups[columns] = lineup
+        def keep() -> None:
+            for trigger, columns in wanted:
+                known = roster.rules[trigger].lineups
+                if len(known) >= MOST_LINEUPS:  # coefficients that are computed: each decision may have its own
+                    known.clear()
+                known[columns] = lineups[columns]
 
-    transaction.on_commit(keep)  # before, it may be taken back
-    return lineup
+        transaction.on_commit(keep)  # before, it may be taken back
+    lineups = {columns: number for columns, number in found.items() if number is not None}
+    return lineups
 
 
-def _offer(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
+def _stored_lineups(digests: Sequence[str]) -> dict[str, int]:
+    return dict(Lineup.objects.filter(digest__in=digests).values_list("digest", "pk"))
+
+
+def _offer(verdict: Verdict, *, at: datetime) -> dict[str, Any]:
     return {
         "lead_id": verdict.case.id,
         "manager_id": verdict.manager,
-        "trigger_id": rule.id,
+        "trigger_id": verdict.case.terms.id,
         "round": verdict.case.round,
         "offered_at": at,
         "accept_by": verdict.accept_by,
@@ -304,18 +356,26 @@ def _offer(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
     }
 
 
-def _limits(verdicts: Sequence[Verdict], rule: Rule) -> list[dict[str, Any]]:
-    """Return what managers with a limit may hold when all is written: the limit, and what was not distribution's choice."""
-    limits, besides = {}, Counter[int]()
+def _limits(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """Return what managers with a limit may hold when all is written, by trigger.
+
+    That is the limit, and what they got otherwise than by this trigger's choice: from another one, or by their name.
+    """
+    limits: dict[tuple[int, int], tuple[int, Terms]] = {}  # (manager, trigger)
+    chosen, got = Counter[tuple[int, int]](), Counter[int]()
     for v in verdicts:
         if v.manager is None:
             continue
-        chosen = v.candidates[v.decision.chosen or 0]
-        if v.decision.reason is not rule.method:
-            besides[v.manager] += 1
-        elif chosen.limit is not None:
-            limits[v.manager] = chosen.limit
-    return [{"manager": m, "stages": rule.limit_stages, "leads": limits[m] + besides[m]} for m in sorted(limits)]
+        got[v.manager] += 1
+        terms = v.case.terms
+        limit = v.candidates[v.decision.chosen or 0].limit
+        if v.decision.reason is terms.method and limit is not None:
+            limits[v.manager, terms.id] = (limit, terms)
+            chosen[v.manager, terms.id] += 1
+    return [
+        {"manager": manager, "stages": terms.limit_stages, "leads": limit + got[manager] - chosen[manager, id_]}
+        for (manager, id_), (limit, terms) in sorted(limits.items(), key=lambda entry: entry[0])
+    ]
 
 
 def dumps(value: object) -> str:

@@ -6,8 +6,8 @@ counts in registries is said in docs/rules.md, "Hand-overs".
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -16,15 +16,16 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from accounts.models import User
-from routing.candidates import Book, gather_candidates
-from routing.engine import Candidate, Finally, Reason
+from routing import engine
+from routing.candidates import gather_candidates
+from routing.engine import Case, Finally, Reason, Verdict
 from routing.exceptions import Busy, Conflict, NotFound
-from routing.locks import Moved, in_transaction, lock_leads, lock_ledgers
+from routing.locks import Moved, in_transaction, lock_leads
 from routing.models import Company, Contact, Decision, HandedLead, HandOver, Lead, LeadEvent, Offer, Task
 from routing.roster import Roster, Rule, current
 
 from .assignment import record, take_back_turns
-from .distribution import Case, Verdict, cases_of, decide_all, distribute
+from .distribution import cases_of, distribute
 
 AT_ONCE = 200  # leads in one transaction
 ATTEMPTS = 5
@@ -134,13 +135,13 @@ def _terms(rule: Rule, leaving: int) -> Rule:
     return replace(rule, minutes=None, max_attempts=None, also_assign=[], if_nobody=if_nobody)
 
 
-def _cases(leads: Sequence[Lead], rule: Rule, leaving: int) -> list[Case]:
+def _cases(leads: Sequence[tuple[Lead, int]], roster: Roster, leaving: int) -> list[Case]:
     """Return the leads as cases of a new round, in which only the one who leaves is passed by."""
-    by_id = {case.id: case for case in cases_of(leads, rule)}
-    cases = [by_id[lead.pk] for lead in leads]
-    for case in cases:
-        case.round, case.attempt, case.tried = case.round + 1, 0, frozenset({leaving})
-    return cases
+    terms = {trigger: _terms(roster.rules[trigger], leaving) for _, trigger in leads}
+    return [
+        replace(case, terms=terms[case.terms.id], round=case.round + 1, attempt=0, tried=frozenset({leaving}))
+        for case in cases_of(leads, roster)
+    ]
 
 
 def _line(lead: Lead, verdict: Verdict) -> Line:
@@ -155,41 +156,27 @@ def _preview(manager_id: int, roster: Roster, *, at: datetime, to: int | None, s
     leads = list(_leads_of(manager_id, stages).select_related("contact", "company"))
     if to is not None:
         return [Line(lead, to, Reason.BY_HAND) for lead in leads]
-    books: dict[int, Book] = {}
-    given: Counter[tuple[int, int]] = Counter()  # (manager, stage) -> leads, by the decisions before
-    lines: list[Line] = []
-    for start in range(0, len(leads), AT_ONCE):
-        for rule_id, part in _by_rule(leads[start : start + AT_ONCE], roster).items():
-            if rule_id is None:
-                lines += [Line(lead, None, NO_TRIGGER) for lead in part]
-                continue
-            rule = _terms(roster.rules[rule_id], manager_id)
-            verdicts = _verdicts(part, rule, roster, manager_id, books, given, at=at)
-            lines += map(_line, part, verdicts)
-            given.update((v.manager, v.case.stage) for v in verdicts if v.manager is not None)
-    return lines
+    parts = [
+        part
+        for start in range(0, len(leads), AT_ONCE)
+        for part in _by_rule(leads[start : start + AT_ONCE], roster).items()
+    ]
+    order = [(lead, trigger) for trigger, part in parts for lead in part]  # in which they will be decided
+    decided = [(lead, trigger) for lead, trigger in order if trigger is not None]
+    verdicts: list[Verdict] = []
+    if decided:
+        rules = [roster.rules[id_] for id_ in dict.fromkeys(trigger for _, trigger in decided)]
+        gathered = gather_candidates(rules, roster, at=at, lock=False)
+        verdicts = engine.run(_cases(decided, roster, manager_id), gathered.teams, at=at)
+    return _lines(order, verdicts)
 
 
-def _verdicts(
-    leads: Sequence[Lead],
-    rule: Rule,
-    roster: Roster,
-    leaving: int,
-    books: dict[int, Book],
-    given: Mapping[tuple[int, int], int],
-    *,
-    at: datetime,
-) -> list[Verdict]:
-    """Decide as things would be after the decisions before these: their books are at hand, and what they gave away."""
-    book, candidates = gather_candidates(rule, roster, at=at, lock=False)
-    book = books.setdefault(rule.registry, book)
-    candidates = [_seen(c, book, sum(given[c.manager, stage] for stage in rule.limit_stages)) for c in candidates]
-    return decide_all(_cases(leads, rule, leaving), rule, roster, book, candidates, at=at)
-
-
-def _seen(candidate: Candidate, book: Book, given: int) -> Candidate:
-    balance, received, last_turn = book.standing(candidate.manager)
-    return candidate._replace(held=candidate.held + given, balance=balance, received=received, last_turn=last_turn)
+def _lines(order: Sequence[tuple[Lead, int | None]], verdicts: Iterable[Verdict]) -> list[Line]:
+    """Return where each lead goes. verdicts: on those that have a trigger, in the same order."""
+    following = iter(verdicts)
+    return [
+        Line(lead, None, NO_TRIGGER) if trigger is None else _line(lead, next(following)) for lead, trigger in order
+    ]
 
 
 # Doing it
@@ -218,19 +205,14 @@ def _by_hand(leads: Sequence[Lead], batch: HandOver) -> list[Line]:
 
 
 def _decided(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: datetime) -> list[Line]:
-    parts = _by_rule(leads, roster)
-    lock_ledgers(sorted({roster.rules[rule_id].registry for rule_id in parts if rule_id}))
-    lines: list[Line] = []
-    for rule_id, part in parts.items():
-        if rule_id is None:
-            lines += [Line(lead, None, NO_TRIGGER) for lead in part]
-            continue
-        rule = _terms(roster.rules[rule_id], batch.manager_id)
-        book, verdicts = distribute(_cases(part, rule, batch.manager_id), rule, roster, at=at, first=True)
-        # Whom nobody could take stays where it is: it has a responsible, and so it does not wait.
-        record([v for v in verdicts if v.manager is not None], rule, book, at=at)
-        lines += map(_line, part, verdicts)
-    return lines
+    order = [(lead, trigger) for trigger, part in _by_rule(leads, roster).items() for lead in part]
+    decided = [(lead, trigger) for lead, trigger in order if trigger is not None]
+    if not decided:
+        return _lines(order, [])
+    found = distribute(_cases(decided, roster, batch.manager_id), roster, at=at, first=True)
+    # What nobody could take stays where it is: it has a responsible, and so it does not wait.
+    record(found._replace(verdicts=[v for v in found.verdicts if v.manager is not None]), roster, at=at)
+    return _lines(order, found.verdicts)
 
 
 def _write(lines: Sequence[Line], batch: HandOver, *, at: datetime) -> None:

@@ -18,15 +18,16 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from routing.candidates import Gathered, gather_candidates
 from routing.documents import Document, lead_document, lead_documents
-from routing.engine import identity
+from routing.engine import Case, Verdict
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
+from routing.intake import identity
 from routing.locks import Moved, in_transaction, lock_ledgers
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
 from routing.roster import Roster, Rule, SourceFacts, StageFacts, current
 from routing.statements import Statement, run
 
 from .assignment import change_of_fields, dumps, insert_events, insert_leads, record, state_of
-from .distribution import Case, Verdict, distribute, needs_of
+from .distribution import distribute, needs_of
 
 logger = logging.getLogger(__name__)
 
@@ -313,8 +314,8 @@ def _enter(
     gathered = None
     if distributed and rules[0] and rules.count(rules[0]) == len(rules):  # as a rule: then it is one round trip
         with _deciding(rules[0]):
-            gathered = gather_candidates(rules[0], roster, at=at, ahead=IDENTIFY, parameters=sent)
-        found = gathered[0].identified
+            gathered = gather_candidates([rules[0]], roster, at=at, ahead=IDENTIFY, parameters=sent)
+        found = gathered.identified
     else:
         [[found]] = run(IDENTIFY, **sent)
     before, new = _identified(rows, found)
@@ -428,10 +429,9 @@ def _distributed(
     rows: list[Row], roster: Roster, rule: Rule, gathered: Gathered | None, *, at: datetime
 ) -> dict[UUID, Verdict]:
     with _deciding(rule):
-        cases = [_case(row, rule, at=at) for row in rows]
-        book, verdicts = distribute(cases, rule, roster, at=at, gathered=gathered)
-    record(verdicts, rule, book, at=at, new={row["id"]: _columns(row) for row in rows})
-    return {verdict.case.id: verdict for verdict in verdicts}
+        distributed = distribute([_case(row, rule, at=at) for row in rows], roster, at=at, gathered=gathered)
+    record(distributed, roster, at=at, new={row["id"]: _columns(row) for row in rows})
+    return {verdict.case.id: verdict for verdict in distributed.verdicts}
 
 
 @contextmanager
@@ -449,6 +449,7 @@ def _deciding(rule: Rule) -> Iterator[None]:
 def _case(row: Row, rule: Rule, *, at: datetime) -> Case:
     return Case(
         id=row["id"],
+        terms=rule,
         stage=row["stage_id"],
         score=row["score"],
         created_at=at,
@@ -466,7 +467,7 @@ def _columns(row: Row) -> Row:
 def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime) -> Document:
     source, stage = roster.sources[row["source_id"]], roster.stages[row["stage_id"]]
     rule = roster.rules_on.get((row["stage_id"], "created"))
-    state = state_of(verdict, rule, at=at) if verdict and rule else {**IDLE, **({"state": "waiting"} if rule else {})}
+    state = state_of(verdict, at=at) if verdict else {**IDLE, **({"state": "waiting"} if rule else {})}
     person = roster.people[verdict.manager] if verdict and verdict.manager else None
     values = {
         **row,

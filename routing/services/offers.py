@@ -11,9 +11,9 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from routing.exceptions import NotAllowed, OfferClosed
-from routing.locks import in_transaction, lock_leads, wait_no_longer_than
+from routing.locks import in_transaction, lock_leads, lock_ledgers, wait_no_longer_than
 from routing.models import Lead, Offer, Trigger
-from routing.roster import Roster, current
+from routing.roster import current
 
 from .assignment import locked_lead, record, refund
 from .distribution import cases_of, distribute
@@ -110,17 +110,15 @@ def _redistribute(
     Offer.objects.filter(pk__in=[o.pk for o in offers]).close(outcome, at=at, reason=reason)
     at = max([at, *(o.offered_at for o in offers)])  # one may have been made while this waited for the lock
     roster = current()
-    by_rule: dict[int, list[Lead]] = defaultdict(list)
-    for offer, lead in zip(offers, leads, strict=True):
-        by_rule[offer.trigger_id].append(lead)
+    again = [(lead, offer.trigger_id) for offer, lead in zip(offers, leads, strict=True)]
+    again.sort(key=lambda each: (roster.rules[each[1]].registry, each[1]))
+    lock_ledgers({roster.rules[trigger].registry for _, trigger in again})
     managers = {offer.lead_id: offer.manager_id for offer in offers}
-    for rule_id in sorted(by_rule, key=lambda id_: (roster.rules[id_].registry, id_)):
-        _run_again(by_rule[rule_id], rule_id, managers, roster, at=at)
-
-
-def _run_again(leads: list[Lead], rule_id: int, managers: dict[UUID, int], roster: Roster, *, at: datetime) -> None:
-    rule = roster.rules[rule_id]
-    if rule.refund_missed:
-        refund({lead.pk: managers[lead.pk] for lead in leads}, rule.registry, at=at)
-    book, verdicts = distribute(cases_of(leads, rule), rule, roster, at=at)
-    record(verdicts, rule, book, at=at)
+    missed: dict[int, dict[UUID, int]] = defaultdict(dict)  # by registry
+    for lead, trigger in again:
+        if roster.rules[trigger].refund_missed:
+            missed[roster.rules[trigger].registry][lead.pk] = managers[lead.pk]
+    for registry, let_go in missed.items():
+        refund(let_go, registry, at=at)
+    if again:
+        record(distribute(cases_of(again, roster), roster, at=at), roster, at=at)

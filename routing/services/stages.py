@@ -103,5 +103,4 @@ def _fire(rule: Rule, lead: Lead, roster: Roster, *, at: datetime) -> None:
     lead.save(update_fields=["round", "attempt", "fields"])
     if data:
         LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.FIELDS_SET, data=data)
-    book, verdicts = distribute(cases_of([lead], rule), rule, roster, at=at)
-    record(verdicts, rule, book, at=at)
+    record(distribute(cases_of([(lead, rule.id)], roster), roster, at=at), roster, at=at)

@@ -18,7 +18,7 @@ from routing.locks import Moved, in_transaction, lock_leads
 from routing.models import Heartbeat, Lead, Offer
 
 from .assignment import record
-from .distribution import able, cases_of, distribute
+from .distribution import able, cases_of, distribute, still_waiting
 from .imports import continue_imports
 from .offers import close_offers
 from .setbacks import carefully, is_fault_of_a_lead, suspect
@@ -118,11 +118,10 @@ def _vain_for(trigger_id: int, who: tuple[int, frozenset[int]], *, at: datetime)
 @in_transaction
 def _assign_batch(ids: Sequence[UUID], *, trigger_id: int, judged: set[UUID], at: datetime) -> int:
     roster = rosters.current()
-    rule = roster.rules[trigger_id]
-    cases = cases_of(lock_leads(ids, skip_locked=True), rule, waiting=True)
+    cases = cases_of(still_waiting(lock_leads(ids, skip_locked=True), [trigger_id]), roster)
     if not cases:
         return 0
     judged.update(case.id for case in cases)
-    book, verdicts = distribute(sorted(cases, key=lambda c: c.best_first), rule, roster, at=at, first=True)
-    record(verdicts, rule, book, at=at)
-    return sum(verdict.manager is not None for verdict in verdicts)
+    distributed = distribute(sorted(cases, key=lambda c: c.best_first), roster, at=at, first=True)
+    record(distributed, roster, at=at)
+    return sum(verdict.manager is not None for verdict in distributed.verdicts)

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from ..engine import text as texts
+from ..intake import text as texts
 from .reading import LONGEST_CELL
 
 OWN, IGNORED = "fields", ""  # a column may stay under its own name, or be left out

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from routing.engine import text
+from routing.intake import text
 from routing.models import Lead, Offer, RefusedIntake
 from tests.data import data_path
 from tests.routing.api.world import LEAD, Api, World, make_world

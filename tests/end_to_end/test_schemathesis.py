@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from leadrouter.wsgi import application
-from routing.engine import text
+from routing.intake import text
 from tests.routing.api.world import World, make_world
 
 CHECKS = [

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.engine import LEAD, METHODS, Candidate, Reason, after, assign, decide, fold, nobody, refusal
+from routing.engine import LEAD, METHODS, Candidate, Reason, assign, decide, nobody, refusal
 
 AVAILABILITY = [None, None, None, Reason.INACTIVE, Reason.PAUSED, Reason.OFF_DUTY, Reason.OFFLINE]
 candidate = st.builds(
@@ -88,34 +88,3 @@ def test_a_lead_that_counts_credits_the_eligible_and_the_named_one_pays():
     team = [Candidate(manager=1), Candidate(manager=2), Candidate(manager=3, unavailable=Reason.OFF_DUTY)]
     decision = assign(team, chosen=2, reason=Reason.RESPONSIBLE, count=True, method=Reason.FAIR_SHARE, turn=2)
     assert decision.balances == [LEAD // 2, LEAD // 2, -LEAD]
-
-
-@given(team=teams, method=methods, leads=st.integers(0, 20))
-def test_many_leads_are_decided_as_one_after_the_other(team, method, leads):
-    folded = list(fold(team, leads, method=method, turn=1))
-    for turn, together in enumerate(folded, 1):
-        single = decide(team, method=method, turn=turn)
-        assert single == together
-        team = after(team, single, turn=turn, held=True)
-
-
-@given(team=teams, method=methods)
-def test_many_leads_never_go_past_a_limit(team, method):
-    for turn, decision in enumerate(fold(team, 30, method=method, turn=1), 1):
-        team = after(team, decision, turn=turn, held=True)
-        for c, why_not in zip(team, decision.refusals, strict=True):
-            assert c.limit is None or c.held <= c.limit or why_not is not None
-
-
-def test_after_a_lead_in_a_stage_that_no_limit_counts_everybody_holds_as_much_as_before():
-    team = [Candidate(manager=1, limit=1)]
-    decision = decide(team, method=Reason.FAIR_SHARE, turn=4)
-    [c] = after(team, decision, turn=4, held=False)
-    assert (c.held, c.received, c.last_turn) == (0, 1, 4)
-
-
-def test_after_a_lead_that_did_not_count_nobody_has_had_a_turn():
-    team = [Candidate(manager=1, received=2, last_turn=3)]
-    decision = assign(team, chosen=0, reason=Reason.DUTY, count=False, method=Reason.FAIR_SHARE, turn=9)
-    [c] = after(team, decision, turn=9, held=True, count=False)
-    assert (c.held, c.received, c.last_turn) == (1, 2, 3)

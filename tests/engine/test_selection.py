@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.engine import LEAD, Candidate, Reason, after, decide, fold, shares
+from routing.engine import LEAD, Candidate, Reason, decide, shares
+
+from .teams import attended, fold
 
 FAIR = Reason.FAIR_SHARE
 coefficients = st.lists(st.integers(1, 1_000_000), min_size=1, max_size=50)
@@ -23,18 +25,6 @@ def winners(candidates: list[Candidate], leads: int, *, method: Reason = FAIR) -
     """Return who got the leads, one after the other, as letters: the first candidate is A."""
     chosen = [d.chosen for d in fold(candidates, leads, method=method, turn=1)]
     return "".join("-" if i is None else chr(ord("A") + i) for i in chosen)
-
-
-def attended(candidates, attendance, *, method=FAIR):
-    """Distribute a lead among those who are there, once for each row; yield who got it and everybody as they stand."""
-    for turn, there in enumerate(attendance, 1):
-        seen = [
-            c._replace(unavailable=None if is_there else Reason.OFF_DUTY)
-            for c, is_there in zip(candidates, there, strict=True)
-        ]
-        decision = decide(seen, method=method, turn=turn)
-        candidates = after(seen, decision, turn=turn, held=True)
-        yield decision.chosen, candidates
 
 
 # Shares
@@ -245,7 +235,7 @@ def test_the_least_loaded_holds_fewest_by_coefficient():
 
 
 def test_direct_takes_the_first_who_can():
-    full = Candidate(manager=1, held=2, limit=3)
+    full = Candidate(manager=7, held=2, limit=3)
     assert winners([full, *members(1, 9)], 4, method=Reason.DIRECT) == "ABBB"
 
 

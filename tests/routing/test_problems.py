@@ -20,7 +20,7 @@ from leadrouter import problems
 from routing import exceptions as domain
 from routing.api.parsers import BulkParser, LeadJSONParser
 from routing.api.renderers import AlwaysJSON, JSONRenderer
-from routing.engine.text import BadText
+from routing.intake.text import BadText
 
 SECRETS = ("Traceback", "SELECT", "/work/", "site-packages", "DJANGO_SETTINGS", "canary", "<html", "<!doctype")
 raised: list[Exception] = []  # what the next request shall meet

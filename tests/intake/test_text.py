@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.engine.text import BadText, clean, clean_json, refuse_controls
+from routing.intake.text import BadText, clean, clean_json, refuse_controls
 from tests.data import data_path
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.engine.identity import (
+from routing.intake.identity import (
     normalise_chat,
     normalise_domain,
     normalise_email,
@@ -159,7 +159,7 @@ def test_a_number_is_read_about_as_fast_as_the_library_reads_it():
 
 def test_the_library_of_places_is_never_loaded():
     code = (
-        "import sys; from routing.engine import identity; assert 'phonenumbers' not in sys.modules;"
+        "import sys; from routing.intake import identity; assert 'phonenumbers' not in sys.modules;"
         "assert identity.normalise_phone('+34 600 000 000', None) == '+34600000000';"
         "assert not [name for name in sys.modules if 'geocoder' in name or 'geodata' in name]"
     )
