@@ -81,9 +81,8 @@ def serving(
     """Run the web server with these settings on a free port of loopback; database: another one than the settings'."""
     port = free_port()
     command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", str(workers), "--blocking-threads", str(threads), "--no-ws", "--log-level", "error",
-        "leadrouter.wsgi:application",
+        sys.executable, "-m", "leadrouter.server", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", str(workers), "--threads", str(threads),
     ]  # fmt: skip
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": settings_module, "SECRET_KEY": settings.SECRET_KEY}
     environment["BENCH_DATABASE"] = database or settings.DATABASES["default"]["NAME"]

@@ -186,17 +186,15 @@ def kill_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None
 
 
 def children() -> list[Child]:
-    """Return web, worker and beat. Together they keep at most 8 + 4 + 1 connections to the database."""
+    """Return web, worker and beat. Together they keep at most 8 + 1 + 4 + 1 connections to the database."""
     python = [sys.executable, "-m"]
     return [
         Child(
             "web",
             [
-                *python, "granian", "--interface", "wsgi", "--host", host(), "--port", str(port()),
-                "--workers", os.environ.get("WEB_WORKERS", "2"),
-                "--blocking-threads", os.environ.get("WEB_THREADS", "4"),
-                "--blocking-threads-idle-timeout", "600", "--workers-kill-timeout", "8", "--respawn-failed-workers",
-                "--no-ws", "--log-level", "warning", "leadrouter.wsgi:application",
+                *python, "leadrouter.server", "--host", host(), "--port", str(port()),
+                "--workers", os.environ.get("WEB_WORKERS", "2"), "--threads", os.environ.get("WEB_THREADS", "4"),
+                "--grace", "8",
             ],
             environment={"PROMETHEUS_MULTIPROC_DIR": str(fresh_metrics_folder())},
         ),

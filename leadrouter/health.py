@@ -29,6 +29,7 @@ from routing import audit
 from routing.models import Decision, Heartbeat, Lead, Load, Offer, RefusedIntake, Setback, waiting_since
 
 from . import checks
+from .request_log import MAY_GO_ON
 
 REQUESTS = Counter("leadrouter_http_requests", "HTTP requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("leadrouter_http_request_seconds", "Time to answer an HTTP request.", ["method", "route"])
@@ -58,6 +59,8 @@ class RequestMetrics:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
         response = self.get_response(request)
+        if MAY_GO_ON in request.META:  # only a head: the request itself comes with its body
+            return response
         method = request.method if request.method in METHODS else "other"
         match = request.resolver_match
         route = match.route if match else "none"

@@ -12,6 +12,12 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
+from rest_framework.exceptions import MethodNotAllowed
+
+from routing.api.parsers import TooLarge
+
+from .problems import exception_handler
+from .request_log import HEAD_ALONE, MAY_GO_ON
 
 API = "/api/v1/"
 POLICY = "default-src 'none'; frame-ancestors 'none'"  # JSON loads nothing
@@ -25,6 +31,40 @@ class Innermost(BaseHandler):
             setattr(self, hooks, [])
 
 
+class Doorkeeper(Innermost):
+    """Finds the view, and asks it no more than who calls and whether they may; for a request without its body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view_middleware = [judge_head]
+
+
+def judge_head(
+    request: HttpRequest, view: Any, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> HttpResponseBase | None:
+    """Return the refusal of a view that needs no body for it; else an empty answer, and MAY_GO_ON."""
+    if hasattr(view, "cls"):
+        asked = view.cls(**view.initkwargs)
+        asked.setup(request, *arguments, **named)
+        asked.request = asked.initialize_request(request, *arguments, **named)
+        try:
+            asked.perform_authentication(asked.request)
+            asked.check_permissions(asked.request)
+            if (request.method or "").lower() not in {name.lower() for name in asked.allowed_methods}:
+                raise MethodNotAllowed(request.method or "")
+            limits = [parser.max_bytes for parser in asked.get_parsers() if hasattr(parser, "max_bytes")]
+            if limits and int(request.META.get("CONTENT_LENGTH") or 0) > max(limits):
+                raise TooLarge(f"The body is larger than {max(limits):,} bytes.")
+        except Exception as refusal:
+            # Not by the view, which would keep in its journal a body that is not here.
+            refused = exception_handler(refusal, {})
+            if refused is None:
+                raise
+            return refused
+    request.META[MAY_GO_ON] = True
+    return HttpResponse(status=204)
+
+
 class KeyRequests:
     """Answers requests with a key without session, CSRF token, messages and the like: nothing behind here is run.
 
@@ -36,15 +76,21 @@ class KeyRequests:
         self.get_response = get_response
         handler: Any = Innermost()
         self.innermost: Any = convert_exception_to_response(handler._get_response)
+        doorkeeper: Any = Doorkeeper()
+        self.doorkeeper: Any = convert_exception_to_response(doorkeeper._get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not brings_key(request):
+        alone = HEAD_ALONE in request.META
+        if not (brings_key(request) or alone):
             return self.get_response(request)
+        if alone and not brings_key(request) and settings.SESSION_COOKIE_NAME in request.COOKIES:
+            request.META[MAY_GO_ON] = True  # whose session it is, and with what token, is told with the body
+            return HttpResponse(status=204)
         request.get_host()  # raises DisallowedHost
         # The thread may still speak the language of the page before.
         wants = "HTTP_ACCEPT_LANGUAGE" in request.META
         translation.activate(translation.get_language_from_request(request) if wants else settings.LANGUAGE_CODE)
-        response: HttpResponse = self.innermost(request)
+        response: HttpResponse = (self.doorkeeper if alone else self.innermost)(request)
         if not response.streaming and "Content-Length" not in response.headers:
             response.headers["Content-Length"] = str(len(response.content))
         response.headers[HEADER] = POLICY

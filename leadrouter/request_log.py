@@ -17,6 +17,8 @@ from structlog.contextvars import bind_contextvars, clear_contextvars, get_conte
 logger = logging.getLogger(__name__)
 
 GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+HEAD_ALONE = "leadrouter.head_alone"  # in the environment of a request whose body is not here yet
+MAY_GO_ON = "leadrouter.may_go_on"  # set there where nothing refuses such a one
 PROBES = {"healthz", "readyz", "metrics"}
 
 MASKS = (
@@ -54,6 +56,8 @@ class RequestId:
         """Write a line of the request where something is wrong with it, or of each with LOG_REQUESTS."""
         failed, slow = response.status_code >= 500, seconds >= settings.SLOW_REQUEST_SECONDS
         match = request.resolver_match
+        if MAY_GO_ON in request.META:  # only a head: the request itself comes with its body
+            return
         if not (failed or slow or settings.LOG_REQUESTS) or (match and match.url_name in PROBES and not failed):
             return
         facts: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The door for a WSGI server: `granian --interface wsgi leadrouter.wsgi:application`."""
+"""The program as WSGI; leadrouter/server serves it, and any other server could."""
 
 import gc
 import os

@@ -50,10 +50,8 @@ web)
     mkdir -p "$PROMETHEUS_MULTIPROC_DIR"
     rm -f "$PROMETHEUS_MULTIPROC_DIR"/*.db
     export PROMETHEUS_MULTIPROC_DIR
-    exec "$PYTHON" -m granian --interface wsgi --host "${HOST:-0.0.0.0}" --port "${PORT:-8000}" \
-        --workers "${WEB_WORKERS:-2}" --blocking-threads "${WEB_THREADS:-4}" --blocking-threads-idle-timeout 600 \
-        --backlog "${WEB_BACKLOG:-1024}" --workers-kill-timeout 25 --respawn-failed-workers --no-ws --log-level warning \
-        leadrouter.wsgi:application "$@"
+    exec "$PYTHON" -m leadrouter.server --host "${HOST:-0.0.0.0}" --port "${PORT:-8000}" \
+        --workers "${WEB_WORKERS:-2}" --threads "${WEB_THREADS:-4}" --backlog "${WEB_BACKLOG:-1024}" --grace 25 "$@"
     ;;
 worker)
     exec "$PYTHON" -m celery -A leadrouter.celery worker --pool threads --concurrency "${WORKER_THREADS:-4}" \

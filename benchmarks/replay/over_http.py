@@ -107,9 +107,8 @@ def server() -> Iterator[int]:
     """Run the web until the block ends; yield its port."""
     port = free_port()
     command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--blocking-threads", str(CLIENTS), "--no-ws", "--log-level", "warning",
-        "leadrouter.wsgi:application",
+        sys.executable, "-m", "leadrouter.server", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--threads", str(CLIENTS),
     ]  # fmt: skip
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)

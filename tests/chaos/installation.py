@@ -44,11 +44,7 @@ print(json.dumps({
 }))
 """
 READY_SECONDS = 120  # a busy machine starts slowly
-GRANIAN = (
-    "granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 --blocking-threads 4"
-    " --blocking-threads-idle-timeout 600 --workers-kill-timeout 8 --respawn-failed-workers --no-ws"
-    " --log-level warning leadrouter.wsgi:application"
-)
+WEB = "leadrouter.server --host 127.0.0.1 --port {port} --workers 1 --threads 4 --grace 8"
 WORKER = (
     "celery -A leadrouter.celery worker --pool threads --concurrency 2 --without-gossip --without-mingle"
     " --loglevel WARNING --hostname {name}@chaos"
@@ -144,7 +140,7 @@ class Installation:
             self._add(name, command, environment=plain, user=user, cwd=Path("/"))
         self.parts["postgresql"].command += ["-c", "track_commit_timestamp=on"]  # the checker's order of events
         for number, port in enumerate(self.ports, 1):
-            self._add(f"web{number}", [sys.executable, "-m", *GRANIAN.format(port=port).split()])
+            self._add(f"web{number}", [sys.executable, "-m", *WEB.format(port=port).split()])
         for number in range(1, workers + 1):
             self._add(f"worker{number}", [sys.executable, "-m", *WORKER.format(name=f"w{number}").split()])
         for number in range(1, beats + 1):

@@ -90,7 +90,7 @@ def test_sigterm_ends_it_as_ctrl_c_does(home, port):
     assert home.wait_for_nobody(seconds=3) == []
 
 
-@pytest.mark.parametrize("program", ["granian", "worker", "beat"])
+@pytest.mark.parametrize("program", ["leadrouter.server", "worker", "beat"])
 def test_a_part_that_ends_is_started_again(started, program):
     home, port = started
     before = set(home.processes(program=program))

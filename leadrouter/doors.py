@@ -1,0 +1,51 @@
+"""What the web server must know of the program: which heads it may refuse without their bodies, what goes to the uploads."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+
+from . import wsgi
+from .request_log import HEAD_ALONE, MAY_GO_ON
+from .server.messages import Environment
+from .server.worker import Program
+
+API = "/api/v1/"
+
+
+def judges_heads(method: bytes, path: str) -> bool:
+    return path.startswith(API)
+
+
+def refused_by_head(environment: Environment) -> tuple[str, list[tuple[str, str]], bytes] | None:
+    """Return the program's refusal of a request of which there is only the head; None to wait for its body."""
+    environment |= {HEAD_ALONE: True, "wsgi.input": BytesIO()}
+    told: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Any:
+        told[:] = [status, headers]
+
+    answer: Any = wsgi.application(environment, start_response)
+    try:
+        body = b"".join(answer)
+    finally:
+        answer.close()
+    return None if environment.get(MAY_GO_ON) else (told[0], told[1], body)
+
+
+def goes_elsewhere(method: bytes, path: str, kind: str) -> bool:
+    """Tell whether a file is sent: to read a table of 5,000 rows takes a second, and leads must not wait for it."""
+    return kind.lower().startswith("multipart/form-data") and not path.startswith(API)
+
+
+def program() -> Program:
+    return Program(
+        application=wsgi.application,
+        judges_heads=judges_heads,
+        refused_by_head=refused_by_head,
+        goes_elsewhere=goes_elsewhere,
+        behind_proxies=settings.TRUSTED_PROXIES > 0,
+        body_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    )

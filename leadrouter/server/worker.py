@@ -1,0 +1,293 @@
+"""One process of the web: a loop for all connections, a few threads for the program."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import queue
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from .connection import Connection
+from .limits import SLOT, Addresses, Limits
+from .messages import Application, Environment, Request, Response, refusal, run
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Program:
+    """What is served, and what the server must know of it."""
+
+    application: Application
+    judges_heads: Callable[[bytes, str], bool]  # may a head alone be refused? by method and path
+    refused_by_head: Callable[[Environment], Any]  # the application's answer to it, as (status, headers, body), or None
+    goes_elsewhere: Callable[[bytes, str, str], bool]  # to the lane of uploads? by method, path and content type
+    behind_proxies: bool  # whose connections are not counted
+    body_bytes: int
+
+
+@dataclass(kw_only=True)
+class Worker:
+    """The loop. lane: to the process of the uploads, or from the others where this is it."""
+
+    number: int
+    program: Program
+    base: Environment
+    threads: int
+    addresses: Addresses
+    limits: Limits
+    listening: socket.socket | None
+    lane: socket.socket | None
+    doorbells: list[tuple[socket.socket, socket.socket]]  # of each process: by which the others ask it for room
+    lifeline: int  # a file that ends with the master
+    grace: float
+    connections: dict[Connection, None] = field(default_factory=dict)
+    held: int = 0
+    stopping: bool = False
+    loop: Any = None
+
+    def __post_init__(self) -> None:
+        self.jobs: queue.SimpleQueue[tuple[Callable[..., Any], Any] | None] = queue.SimpleQueue()
+        self.counts = bool(self.limits.per_address) and not self.program.behind_proxies
+        self.share = max(1, self.limits.per_address // len(self.doorbells))  # of the connections of one address
+        self.opening: set[asyncio.Task[Any]] = set()
+
+    # The whole
+
+    def serve(self) -> None:
+        """Serve until SIGTERM, or until the master is gone."""
+        asyncio.run(self.main())
+
+    async def main(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.over = asyncio.Event()
+        for told in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(told, self.over.set)
+        self.loop.add_reader(self.lifeline, self.over.set)
+        for number in range(self.threads):
+            threading.Thread(target=self.work, name=f"web-{number}", daemon=True).start()
+        self.open_doors()
+        ticking = asyncio.create_task(self.tick())
+        await self.over.wait()
+        self.loop.remove_reader(self.lifeline)
+        self.stopping = True
+        self.close_doors()
+        deadline = self.loop.time() + self.grace
+        while self.connections and self.loop.time() < deadline:
+            for connection in list(self.connections):
+                if connection.idle and connection.lingers_until is None:
+                    connection.transport.close()
+            await asyncio.sleep(0.02)
+        ticking.cancel()
+        for connection in list(self.connections):
+            connection.transport.abort()
+        for _ in range(self.threads):
+            self.jobs.put(None)
+
+    async def tick(self) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self.limits.silence_seconds / 4))
+            now = self.loop.time()
+            for connection in list(self.connections):
+                connection.look_at_the_clock(now)
+
+    # Connections
+
+    def open_doors(self) -> None:
+        self.loop.add_reader(self.doorbells[self.number][1], self.asked_for_room)
+        if self.listening is not None:
+            self.loop.add_reader(self.listening, self.accept)
+        elif self.lane is not None:
+            self.loop.add_reader(self.lane, self.take_over)
+
+    def close_doors(self) -> None:
+        if self.listening is not None:
+            self.loop.remove_reader(self.listening)
+            self.listening.close()
+        elif self.lane is not None:
+            self.loop.remove_reader(self.lane)
+
+    def accept(self) -> None:
+        """Take one connection, and leave the next to whichever process is at leisure."""
+        assert self.listening is not None
+        try:
+            client, address = self.listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:  # no more files
+            logger.error("no connection can be taken: %s", error.strerror)
+            self.make_room(None)
+            return
+        self.welcome(client, address)
+
+    def welcome(self, client: socket.socket, address: Any, *, received: bytes = b"", once: bool = False) -> None:
+        client.setblocking(False)
+        with suppress(OSError):
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        slot = None
+        if self.counts:
+            slot = self.addresses.slot(address[0] if isinstance(address, tuple) else "")
+            self.addresses.add(self.number, slot, 1)
+            while self.addresses.total(slot) > self.limits.per_address and not self.make_room(slot):
+                if self.addresses.own(self.number, slot) <= self.share:  # others have more of them
+                    self.ask_for_room(slot)
+                    break
+                self.addresses.add(self.number, slot, -1)
+                with suppress(OSError):
+                    client.send(_bytes(refusal(429)))
+                client.close()
+                return
+        if len(self.connections) + len(self.opening) >= self.limits.connections:
+            self.make_room(None)
+        task = self.loop.create_task(self.connect(client, address, slot, received, once))
+        self.opening.add(task)
+        task.add_done_callback(self.opening.discard)
+
+    async def connect(self, client: socket.socket, address: Any, slot: int | None, received: bytes, once: bool) -> None:
+        connection = Connection(self, once=once)
+        connection.slot = slot
+        connection.address = address[:2] if isinstance(address, tuple) else ("", 0)
+        try:
+            await self.loop.connect_accepted_socket(lambda: connection, client)
+        except OSError:
+            client.close()
+            self.forget(connection)
+            return
+        if received:
+            connection.data_received(received)
+
+    def make_room(self, slot: int | None) -> bool:
+        """Drop the oldest connection on which nothing whole is under way, of this slot or of all."""
+        for connection in self.connections:
+            if (slot is None or connection.slot == slot) and connection.unfinished and not connection.gone:
+                self.forget(connection)
+                connection.transport.abort()
+                return True
+        return False
+
+    def ask_for_room(self, slot: int) -> None:
+        """Ask the other processes to drop one of an address that has too many."""
+        for number, (sends, _) in enumerate(self.doorbells):
+            if number != self.number:
+                with suppress(BlockingIOError):  # it has been asked often enough
+                    sends.send(SLOT.pack(slot))
+
+    def asked_for_room(self) -> None:
+        with suppress(BlockingIOError):
+            slot = SLOT.unpack(self.doorbells[self.number][1].recv(SLOT.size))[0]
+            while (
+                self.addresses.total(slot) > self.limits.per_address
+                and self.addresses.own(self.number, slot) > self.share
+                and self.make_room(slot)
+            ):
+                pass
+
+    def forget(self, connection: Connection) -> None:
+        self.connections.pop(connection, None)
+        if connection.slot is not None:
+            self.addresses.add(self.number, connection.slot, -1)
+            connection.slot = None
+
+    # The lane of uploads
+
+    def goes_elsewhere(self, request: Request) -> bool:
+        if self.listening is None or self.lane is None or request.method != b"POST":
+            return False
+        kind = (request.header(b"content-type") or b"").decode("latin-1")
+        return self.program.goes_elsewhere(request.method, request.path, kind)
+
+    def hand_over(self, connection: Connection) -> None:
+        """Give the connection, and what came in of it, to the process of the uploads."""
+        assert self.lane is not None
+        assert connection.raw is not None
+        try:
+            with tempfile.TemporaryFile(buffering=0) as received:
+                for piece in connection.raw:
+                    received.write(piece)
+                client = connection.transport.get_extra_info("socket")
+                socket.send_fds(self.lane, [b"u"], [client.fileno(), received.fileno()])
+        except OSError as error:  # it is served here
+            logger.warning("an upload could not be handed over: %s", error.strerror)
+            return
+        connection.deaf = True
+        connection.reading = None
+        connection.transport.abort()
+
+    def take_over(self) -> None:
+        assert self.lane is not None
+        try:
+            _, files, _, _ = socket.recv_fds(self.lane, 1, 2)
+        except (BlockingIOError, InterruptedError):
+            return
+        if len(files) != 2:
+            return
+        with os.fdopen(files[1], "rb") as kept:
+            kept.seek(0)
+            received = kept.read()
+        client = socket.socket(fileno=files[0])
+        try:
+            address = client.getpeername()
+        except OSError:
+            client.close()
+            return
+        self.welcome(client, address, received=received, once=True)
+
+    # Threads
+
+    def judges_heads(self, request: Request) -> bool:
+        return self.program.judges_heads(request.method, request.path)
+
+    def run(self, connection: Connection, request: Request) -> None:
+        self.jobs.put((self.answer, (connection, request)))
+
+    def look(self, connection: Connection, request: Request) -> None:
+        self.jobs.put((self.judge, (connection, request)))
+
+    def work(self) -> None:
+        while (job := self.jobs.get()) is not None:
+            function, given = job
+            function(*given)
+            del job, function, given  # keep nothing alive while waiting
+
+    def answer(self, connection: Connection, request: Request) -> None:
+        if connection.gone:  # who asked is gone, and was promised nothing
+            response = refusal(503)
+        else:
+            response = run(
+                self.program.application, request, request.environment(self.base, connection.address),
+                memory_bytes=self.limits.memory_bytes, closes=lambda: self.stopping,
+            )  # fmt: skip
+        self.tell(connection.answer, request, response)
+
+    def judge(self, connection: Connection, request: Request) -> None:
+        response = None
+        try:
+            environment = request.environment(self.base, connection.address)
+            environment["wsgi.input"] = None
+            told = self.program.refused_by_head(environment)
+            if told is not None:
+                status, headers, body = told
+                response = run(
+                    lambda _, start: (start(status, headers), [body])[1], request, environment,
+                    memory_bytes=self.limits.memory_bytes, closes=lambda: True,
+                )  # fmt: skip
+        except Exception:
+            logger.exception("a head could not be judged")
+        self.tell(connection.judged, request, response)
+
+    def tell(self, function: Callable[..., None], request: Request, response: Response | None) -> None:
+        with suppress(RuntimeError):  # the loop is over
+            self.loop.call_soon_threadsafe(function, request, response)
+
+
+def _bytes(response: Response) -> bytes:
+    assert isinstance(response.body, bytes)
+    return response.head + response.body
