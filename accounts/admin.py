@@ -75,7 +75,7 @@ def invite(request: HttpRequest, user: User) -> None:
     messages.success(
         request,
         format_html(
-            _now("Send {} this link to set a password; it works once: {}"),
+            _now("Send this link to {}. It sets a password and works once: {}"),
             user,
             format_html('<a href="{0}">{0}</a>', link),
         ),
@@ -104,7 +104,7 @@ class UserAdmin(PresentAdmin, CarefulAdmin, DjangoUserAdmin):
     list_display = ("email", "name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("email__startswith", "name__istartswith")
-    search_help_text = _("Start of the e-mail or of the name")
+    search_help_text = _("Search by the beginning of the e-mail or name")
     ordering = ("email",)
     filter_horizontal = ()
     autocomplete_fields = ()
@@ -122,7 +122,7 @@ class UserAdmin(PresentAdmin, CarefulAdmin, DjangoUserAdmin):
             rights = ["is_staff", "groups"]
             if request.user.is_superuser:
                 rights += ["is_superuser", "user_permissions"]
-            fieldsets.append((_("Rights"), {"fields": rights}))
+            fieldsets.append((_("Permissions"), {"fields": rights}))
         return fieldsets
 
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
@@ -169,7 +169,7 @@ class UserAdmin(PresentAdmin, CarefulAdmin, DjangoUserAdmin):
     def invitation_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset[:50]:
             if user.has_usable_password():
-                messages.info(request, _now("%(user)s has a password already.") % {"user": user})
+                messages.info(request, _now("%(user)s already has a password.") % {"user": user})
             else:
                 invite(request, user)
 
@@ -180,7 +180,7 @@ class UserAdmin(PresentAdmin, CarefulAdmin, DjangoUserAdmin):
         for user in self._mine(request, queryset):
             second_factor.end_sessions(user, at=at, by=cast(User, request.user))
 
-    @action(description=_("Turn off the second factor (telephone lost)"), permissions=["change"])
+    @action(description=_("Turn off the second factor (lost phone)"), permissions=["change"])
     @present_action
     def forget_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         at = clock.now()
@@ -292,11 +292,11 @@ class ConfigurationChangeAdmin(ReadOnlyAdmin):
             change.called = things[change.pk]
         return changes
 
-    @display(description=_("thing"))
+    @display(description=_("object"))
     def thing(self, change: Any) -> str:
         return f"{change.kind} {getattr(change, 'called', '') or things_of([change])[change.pk]}"
 
-    @display(description=_("what"))
+    @display(description=_("changes"))
     def what(self, change: ConfigurationChange) -> str:
         return ", ".join(columns_of(change))
 
@@ -310,7 +310,7 @@ class ExceptionInline(TabularInline):
     fields = ("first_day", "last_day", "kind", "intervals")
     extra = 0
     show_title = False
-    verbose_name_plural = _("exceptions: days off and other hours")
+    verbose_name_plural = _("exceptions: days off and changed hours")
 
 
 @admin.register(WorkSchedule)
@@ -324,7 +324,10 @@ class WorkScheduleAdmin(SixWeeks, Copied, CarefulAdmin):
         (None, {"fields": ("title", "code", "kind")}),
         (
             _("Week"),
-            {"fields": ("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "description": _("Empty: a day off.")},
+            {
+                "fields": ("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+                "description": _("Leave empty for a day off."),
+            },
         ),
         (_("Cycle"), {"fields": ("cycle_start", "cycle_days")}),
         (_("Public holidays"), {"fields": ("holiday_country", "holiday_subdivision")}),
@@ -386,7 +389,7 @@ class ManagerAdmin(SixWeeks, CarefulAdmin):
     list_filter: tuple[Any, ...] = ("active", "schedule")
     list_select_related = ("user", "schedule")
     search_fields = ("user__email__startswith", "user__name__istartswith")
-    search_help_text = _("Start of the e-mail or of the name")
+    search_help_text = _("Search by the beginning of the e-mail or name")
     autocomplete_fields = ("schedule",)
     actions = ("invitation_links", "resume")
     inlines = (ExceptionInline,)
@@ -443,11 +446,11 @@ class ManagerAdmin(SixWeeks, CarefulAdmin):
     def invitation_links(self, request: HttpRequest, queryset: QuerySet[Manager]) -> None:
         for manager in queryset.select_related("user")[:50]:
             if manager.user.has_usable_password():
-                messages.info(request, _now("%(user)s has a password already.") % {"user": manager.user})
+                messages.info(request, _now("%(user)s already has a password.") % {"user": manager.user})
             else:
                 invite(request, manager.user)
 
-    @action(description=_("Resume: end the pause"), permissions=["change"])
+    @action(description=_("Resume (end the pause)"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Manager]) -> None:
         at = clock.now()
         resumed = sum(resume_manager(manager, at=at) for manager in queryset)

@@ -95,9 +95,9 @@ def _remark(exception: ScheduleException) -> str:
     words = {
         ScheduleException.Kind.OFF: gettext("day off"),
         ScheduleException.Kind.EXTRA: gettext("extra hours"),
-        ScheduleException.Kind.HOURS: gettext("other hours"),
+        ScheduleException.Kind.HOURS: gettext("changed hours"),
     }[ScheduleException.Kind(exception.kind)]
-    return words if exception.manager_id else gettext("%(what)s, for everybody") % {"what": words}
+    return words if exception.manager_id else gettext("%(what)s (everybody)") % {"what": words}
 
 
 def pieces(stretches: Sequence[Stretch], start: datetime, end: datetime) -> tuple[Piece, ...]:

@@ -44,7 +44,7 @@ class CarefulAdmin(ModelAdmin):
                 self._look(request, object_id)
                 return super().changeform_view(request, object_id, *args, **kwargs)
         except OperationalError:  # the lock is not to be had
-            messages.error(request, _("Somebody else is saving this just now; try again."))
+            messages.error(request, _("Somebody else is saving this right now. Try again."))
             return HttpResponseRedirect(request.get_full_path())
 
     def _look(self, request: HttpRequest, object_id: str) -> None:
@@ -56,7 +56,7 @@ class CarefulAdmin(ModelAdmin):
         try:
             seen, form_seen = signing.loads(request.POST[SEEN], salt=SALT)
         except signing.BadSignature:
-            request.overtaken = [_("This form is damaged; load the page again.")]  # type: ignore[attr-defined]
+            request.overtaken = [_("The form data is damaged. Reload the page.")]  # type: ignore[attr-defined]
             return
         found = differences(seen, self.state_of(request, row))
         if found:
@@ -67,8 +67,9 @@ class CarefulAdmin(ModelAdmin):
         change = ConfigurationChange.objects.of(row._meta.label_lower, row.pk).select_related("by").first()
         who = change.by if change and change.by else _("Somebody")
         return _(
-            "%(who)s changed this while you were editing. What you changed stands below as you wrote it, everything else as "
-            "it is now; save again if that is right. Since you opened the page:"
+            "%(who)s changed this while you were editing. The form below keeps your changes and "
+            "shows the current values of everything else. If this is right, save again. Changed "
+            "since you opened the page:"
         ) % {"who": who}
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

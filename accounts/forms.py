@@ -147,7 +147,7 @@ def read_intervals(text: str) -> list[str]:
 
 class AccountForm(forms.ModelForm):
     pause_reasons = LinesField(
-        required=False, label=_("Reasons for a pause"), help_text=_("One a line; who pauses may write another.")
+        required=False, label=_("Pause reasons"), help_text=_("One per line. Managers can also write their own.")
     )
 
     class Meta:
@@ -179,7 +179,8 @@ class WorkScheduleForm(forms.ModelForm):
         required=False,
         label=_("Days of the cycle"),
         help_text=_(
-            "A line for each day; “off” for a day without work. 2/2 is four lines: 09:00-21:00 twice, off twice."
+            "One line per day; write “off” for a day off. A 2/2 cycle has four lines: "
+            "09:00-21:00 twice, then off twice."
         ),
     )
     mon = IntervalsField(required=False, label=_("Monday"))
@@ -218,7 +219,7 @@ class WorkScheduleForm(forms.ModelForm):
             schedules.parse_weekly(self.instance.weekly)
             if cleaned["kind"] == WorkSchedule.Kind.CYCLE:
                 if not cleaned["cycle_start"]:
-                    self.add_error("cycle_start", _("A cycle needs the date on which it starts."))
+                    self.add_error("cycle_start", _("A cycle needs a start date."))
                 else:
                     schedules.parse_cycle(cleaned["cycle_start"], cleaned["cycle_days"])
         except schedules.BadChart as error:
@@ -233,7 +234,9 @@ class WorkScheduleForm(forms.ModelForm):
 class ScheduleExceptionForm(forms.ModelForm):
     """Days off or other hours; without a last day it is one day."""
 
-    intervals = IntervalsField(required=False, label=_("Hours"), help_text=_("10:00-14:00; empty for days off."))
+    intervals = IntervalsField(
+        required=False, label=_("Hours"), help_text=_("For example 10:00-14:00. Leave empty for days off.")
+    )
 
     class Meta:
         model = ScheduleException
@@ -242,7 +245,7 @@ class ScheduleExceptionForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["last_day"].required = False
-        self.fields["last_day"].help_text = _("Included. Empty: one day.")
+        self.fields["last_day"].help_text = _("Inclusive. Leave empty for a single day.")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -262,7 +265,10 @@ class ManagerForm(forms.ModelForm):
 
     skills = SkillsField(
         required=False,
-        help_text=_("A line for each kind: “language: es, en”. A lead that asks for one goes to who has it."),
+        help_text=_(
+            "One line per kind, for example “language: es, en”. A lead that needs a "
+            "skill goes only to managers who have it."
+        ),
     )
 
     class Meta:
@@ -278,14 +284,14 @@ class ManagerAddForm(ManagerForm):
         label=_("E-mail"),
         max_length=254,
         widget=admin_theme.TextInput,
-        help_text=_("The login. Known already: that user becomes a manager."),
+        help_text=_("Used to sign in. If a user with this e-mail exists, that user becomes a manager."),
     )
     name = forms.CharField(max_length=200, required=False, widget=admin_theme.TextInput)
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"].strip().lower()
         if Manager.objects.filter(user__email=email).exists():
-            raise ValidationError(_("There is a manager with this e-mail."), code="unique")
+            raise ValidationError(_("A manager with this e-mail already exists."), code="unique")
         return email
 
     def save(self, commit: bool = True) -> Manager:
@@ -308,7 +314,7 @@ class UserAddForm(forms.ModelForm):
     def clean_email(self) -> str:
         email = self.cleaned_data["email"].strip().lower()
         if User.objects.filter(email=email).exists():
-            raise ValidationError(_("There is a user with this e-mail."), code="unique")
+            raise ValidationError(_("A user with this e-mail already exists."), code="unique")
         return email
 
     def save(self, commit: bool = True) -> User:
@@ -344,7 +350,7 @@ class PauseForm(forms.ModelForm):
         min_value=1,
         max_value=366 * 24 * 60,
         widget=admin_theme.TextInput,
-        help_text=_("Empty: until resumed."),
+        help_text=_("Leave empty to pause until resumed."),
     )
 
     class Meta:
@@ -356,7 +362,7 @@ def clean_country(text: str) -> str:
     """Return the code of a country in upper case. Raises ValidationError."""
     country = text.strip().upper()
     if country and not re.fullmatch("[A-Z]{2}", country):
-        raise ValidationError(_("A country is two letters, for example ES."))
+        raise ValidationError(_("Write the country as two letters, for example ES."))
     return country
 
 
@@ -398,9 +404,9 @@ class PasskeyForm(forms.Form):
     """A new passkey: its name, and what the browser says of it."""
 
     name = forms.CharField(
-        label=_("Name of the passkey"),
+        label=_("Passkey name"),
         max_length=64,
-        help_text=_("By which you know it again: “Laptop”, “Blue key”."),
+        help_text=_("A name to recognize it by, for example “Laptop” or “Blue key”."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     passkey = forms.CharField(max_length=65_536, widget=forms.HiddenInput, required=False)

@@ -26,7 +26,7 @@ from .configuration_tables import Recorded, Versioned, configuration_table
 
 code_validator = RegexValidator(
     r"\A[a-z0-9][a-z0-9._-]{0,62}\Z",
-    _("Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit."),
+    _("Use 1 to 63 characters: a-z, 0-9, dot, dash and underscore. Begin with a letter or digit."),
 )
 
 
@@ -61,24 +61,24 @@ class Account(models.Model):
         _("default country"),
         max_length=2,
         blank=True,
-        help_text=_("Phone numbers without a country code are read as of here. Two letters, e.g. ES."),
+        help_text=_("Used for phone numbers without a country code. Two letters, for example ES."),
     )
     unqualified = models.BooleanField(_("Unqualified section"), default=True)
     online_minutes = models.PositiveSmallIntegerField(
-        default=5, validators=[MinValueValidator(1)], help_text=_("A manager seen within so many minutes is online.")
+        default=5, validators=[MinValueValidator(1)], help_text=_("A manager seen within this many minutes is online.")
     )
     pause_reasons = ArrayField(
         models.CharField(max_length=200),
         default=default_pause_reasons,
         blank=True,
         size=50,
-        help_text=_("Offered to who pauses; they may write another."),
+        help_text=_("Suggested to managers who pause. They can also write their own."),
     )
     second_factor = models.BooleanField(
         _("second factor for staff"),
         default=False,
         db_default=False,
-        help_text=_("Who may use the admin sets up a passkey or an authenticator app before anything else."),
+        help_text=_("Everybody who can use the admin must first set up a passkey or an authenticator app."),
     )
     channel_site = models.BooleanField(_("channel site"), default=True)
     channel_phone = models.BooleanField(_("channel phone"), default=True)
@@ -143,18 +143,18 @@ class User(AbstractBaseUser, PermissionsMixin):
     """Somebody who signs in; the e-mail, in lower case, is the login."""
 
     email = models.EmailField(
-        _("e-mail"), unique=True, error_messages={"unique": _("There is a user with this e-mail.")}
+        _("e-mail"), unique=True, error_messages={"unique": _("A user with this e-mail already exists.")}
     )
     name = models.CharField(max_length=200, blank=True)
     language = models.CharField(max_length=8, blank=True)
-    is_active = models.BooleanField(_("may sign in"), default=True)
-    is_staff = models.BooleanField(_("may use the admin"), default=False)
+    is_active = models.BooleanField(_("can sign in"), default=True)
+    is_staff = models.BooleanField(_("can use the admin"), default=False)
     date_joined = models.DateTimeField(auto_now_add=True)
     sessions_ended = models.PositiveIntegerField(
         default=0,
         db_default=0,
         editable=False,
-        help_text=_("How often all sessions were ended; a session knows its number."),
+        help_text=_("Number of times all sessions were ended. Each session stores the number it began with."),
     )
 
     objects: ClassVar[UserManager] = UserManager()
@@ -207,13 +207,17 @@ class WorkSchedule(models.Model):
     weekly = models.JSONField(
         blank=True,
         default=dict,
-        help_text=_('{"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"]}; a day left out is off.'),
+        help_text=_(
+            '{"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"]}. A day that is not listed is off.'
+        ),
     )
     cycle_start = models.DateField(null=True, blank=True)
     cycle_days = models.JSONField(
         blank=True, default=list, help_text=_('2/2: [["09:00-21:00"], ["09:00-21:00"], [], []].')
     )
-    holiday_country = models.CharField(max_length=2, blank=True, help_text=_("Off on this country's public holidays."))
+    holiday_country = models.CharField(
+        max_length=2, blank=True, help_text=_("Managers are off on this country's public holidays.")
+    )
     holiday_subdivision = models.CharField(max_length=8, blank=True)
 
     class Meta:
@@ -270,11 +274,13 @@ class Manager(models.Model):
         null=True,
         blank=True,
         related_name="managers",
-        help_text=_("None: always on duty."),
+        help_text=_("Without a schedule, the manager is always on duty."),
     )
-    offset = models.SmallIntegerField(default=0, help_text=_("Days by which this manager starts the cycle later."))
+    offset = models.SmallIntegerField(
+        default=0, help_text=_("Number of days by which this manager starts the cycle later.")
+    )
     time_zone = models.CharField(
-        max_length=64, blank=True, validators=[validate_zone], help_text=_("Empty: the account's.")
+        max_length=64, blank=True, validators=[validate_zone], help_text=_("Leave empty to use the account's.")
     )
     skills = models.JSONField(
         blank=True,
@@ -284,7 +290,9 @@ class Manager(models.Model):
     )
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     calendar_number = models.PositiveIntegerField(
-        default=0, editable=False, help_text=_("Of the address of their calendar; a new number ends the one before.")
+        default=0,
+        editable=False,
+        help_text=_("Part of their calendar address. A new number makes the old address stop working."),
     )
 
     objects = ManagerQuerySet.as_manager()
@@ -309,7 +317,7 @@ class ScheduleException(models.Model):
     class Kind(models.TextChoices):
         OFF = "off", _("off")
         EXTRA = "extra", _("extra hours")
-        HOURS = "hours", _("these hours instead")
+        HOURS = "hours", _("changed hours")
 
     manager = models.ForeignKey(Manager, on_delete=models.CASCADE, null=True, blank=True, related_name="exceptions")
     schedule = models.ForeignKey(
@@ -347,7 +355,7 @@ class ScheduleException(models.Model):
             raise ValidationError({"last_day": _("The last day is before the first.")})
         if (self.kind == self.Kind.OFF) == bool(self.intervals):
             raise ValidationError(
-                {"intervals": _("Days off have no intervals; extra hours and other hours need at least one.")}
+                {"intervals": _("Days off have no intervals. Extra hours and changed hours need at least one.")}
             )
         try:
             self.value  # noqa: B018  the parse is the check
@@ -365,9 +373,12 @@ class Pause(models.Model):
 
     manager = models.ForeignKey(Manager, on_delete=models.CASCADE, related_name="pauses")
     started_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: until resumed."))
+    ends_at = models.DateTimeField(null=True, blank=True, help_text=_("Leave empty to pause until resumed."))
     ended_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text=_("When it was resumed, or another pause took its place.")
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When the manager resumed, or another pause replaced this one."),
     )
     reason = models.CharField(max_length=200, blank=True)
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False)
@@ -436,25 +447,27 @@ class ConfigurationChange(models.Model):
     at = models.DateTimeField(db_index=True)
     # No constraint: what a user did stays, whatever becomes of the user.
     by = models.ForeignKey(User, on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
-    way = models.CharField(max_length=200, help_text=_("Empty: the admin, or SQL by hand"))
-    model = models.CharField(max_length=100, help_text=_("Such as routing.trigger"))
+    way = models.CharField(max_length=200, help_text=_("Empty for the admin, or for SQL by hand"))
+    model = models.CharField(max_length=100, help_text=_("For example routing.trigger"))
     row_id = models.BigIntegerField()
-    name = models.CharField(max_length=200, help_text=_("Of the thing, as it was then"))
-    owner_model = models.CharField(max_length=100, help_text=_("On whose page it is looked for; empty: its own"))
+    name = models.CharField(max_length=200, help_text=_("Name of the object at that time"))
+    owner_model = models.CharField(
+        max_length=100, help_text=_("Object whose history page lists this change. Empty: its own page")
+    )
     owner_id = models.BigIntegerField(null=True)
     action = models.CharField(max_length=8, choices=Action.choices)
     before = models.JSONField()
     after = models.JSONField()
     # Of tables that are `Versioned`, it is exact: who writes holds the row of the version until the commit.
     version = models.BigIntegerField(
-        null=True, help_text=_("The version of the configuration that the change made; empty: not known")
+        null=True, help_text=_("The configuration version that the change made. Empty if not known")
     )
 
     objects = ConfigurationChangeQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("change of configuration")
-        verbose_name_plural = _("changes of configuration")
+        verbose_name = _("configuration change")
+        verbose_name_plural = _("configuration changes")
         ordering = ["-at", "-id"]
         indexes = [
             models.Index(fields=["model", "row_id"], name="configurationchange_of_row"),
@@ -486,16 +499,16 @@ class AuditEntry(models.Model):
     """Something done with people's data or rights: who, what, when. Rows are only added (a trigger of the database)."""
 
     class Action(models.TextChoices):
-        RIGHTS = "rights", _("rights changed")
+        RIGHTS = "rights", _("permissions changed")
         PASSWORD = "password", _("password set")
-        KEY = "key", _("API key made or changed")
+        KEY = "key", _("API key created or changed")
         SECOND_FACTOR = "second_factor", _("second factor turned on or off")
         SESSIONS_ENDED = "sessions_ended", _("signed out everywhere")
         EXPORTED = "exported", _("data exported")
         ERASED = "erased", _("person erased")
         CONFIGURED = "configured", _("configuration imported")
         PRUNED = "pruned", _("old rows removed")
-        BACKED_UP = "backed_up", _("backed up")
+        BACKED_UP = "backed_up", _("backup made")
 
     at = models.DateTimeField(db_index=True)
     action = models.CharField(max_length=20, choices=Action.choices)
@@ -503,9 +516,9 @@ class AuditEntry(models.Model):
     by = models.ForeignKey(
         User, on_delete=models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="+"
     )
-    about = models.CharField(max_length=100, blank=True, help_text=_("Table and id, such as accounts_user:5"))
+    about = models.CharField(max_length=100, blank=True, help_text=_("Table and id, for example accounts_user:5"))
     facts = models.JSONField(default=dict, help_text=_("Ids and counts; no names, e-mails or phones"))
-    origin = models.CharField(max_length=63, blank=True, help_text=_("The program, as the database knows it"))
+    origin = models.CharField(max_length=63, blank=True, help_text=_("Program name that the database reports"))
 
     class Meta:
         verbose_name = _("audit entry")

@@ -130,7 +130,7 @@ def plans_of_schedule(
     own = _exceptions_of(managers)
     plan = Plan(zone=zone, chart=schedule.chart, schedule_exceptions=tuple(exceptions), holidays=holidays_of(schedule))
     if not managers:
-        return [(_now("Whoever gets this schedule"), zone, plan)]
+        return [(_now("A manager with this schedule"), zone, plan)]
     return [
         (
             str(manager),
@@ -170,7 +170,7 @@ def _exceptions_of(managers: Sequence[Manager]) -> dict[int | None, list[schedul
 def _note(manager: Manager, zone: str) -> str:
     parts = [manager.time_zone or zone]
     if manager.offset:
-        parts.append(_now("offset of %(days)d days") % {"days": manager.offset})
+        parts.append(_now("offset %(days)d days") % {"days": manager.offset})
     return " · ".join(parts)
 
 
@@ -206,5 +206,5 @@ class Copied:
             raise PermissionDenied
         copy = copy_of(schedule)
         self.log_addition(request, copy, [{"added": {}}])  # type: ignore[attr-defined]
-        messages.success(request, _now("Copied. Give it a name of its own, change it, and save."))
+        messages.success(request, _now("This is a copy. Give it its own title, edit it and save."))
         return redirect(reverse("admin:accounts_workschedule_change", args=[copy.pk]))

@@ -118,7 +118,11 @@ class SignInCode(RoleRedirect, FormView):
         device = user and second_factor.matching_device(user, form.cleaned_data["code"], at=clock.now())
         if user is None or device is None:
             form.add_error(
-                "code", _("This code is wrong, was used, or too many wrong ones came before it. Wait a moment.")
+                "code",
+                _(
+                    "The code is wrong or already used, or there were too many wrong "
+                    "codes before it. Wait a moment, then try again."
+                ),
             )
             return self.form_invalid(form)
         return self.enter(user, device)
@@ -208,7 +212,7 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
         if codes is not None:
             stay_signed_in(request, user)
             return render(request, "accounts/recovery_codes.html", {"codes": codes})
-        form.add_error("code", _("This code is wrong. Is the clock of your device right?"))
+        form.add_error("code", _("The code is wrong. Check that the clock of your device is right."))
     device = second_factor.begun(user)
     context = {
         "page": "second-factor",
@@ -298,7 +302,7 @@ def passkey_add(request: HttpRequest) -> HttpResponse:
     if codes:
         stay_signed_in(request, user)
         return render(request, "accounts/recovery_codes.html", {"codes": codes})
-    messages.success(request, _("The passkey is added."))
+    messages.success(request, _("Passkey added."))
     return redirect("second-factor")
 
 
@@ -314,14 +318,14 @@ def passkey_remove(request: HttpRequest, passkey_id: int) -> HttpResponse:
     if last and is_required(user):
         messages.error(
             request,
-            _("Your account asks a second factor of everybody who may use the admin. Set up another one first."),
+            _("Your account requires a second factor from everybody who can use the admin. Set up another one first."),
         )
         return redirect("second-factor")
     if (page := to_prove(request, user, passkey=passkey, last=last)) is not None:
         return page
     second_factor.remove_passkey(user, passkey, at=clock.now())
     stay_signed_in(request, user)
-    messages.success(request, _("The passkey is removed."))
+    messages.success(request, _("Passkey removed."))
     return redirect("second-factor")
 
 
@@ -333,7 +337,7 @@ def second_factor_off(request: HttpRequest) -> HttpResponse:
     """Turn the second factor off, for who has it at hand."""
     user = cast(User, request.user)
     if is_required(user):
-        messages.error(request, _("Your account asks a second factor of everybody who may use the admin."))
+        messages.error(request, _("Your account requires a second factor from everybody who can use the admin."))
         return redirect("second-factor")
     if not second_factor.is_on(user):
         return redirect("second-factor")
@@ -362,7 +366,7 @@ def shown_device(request: HttpRequest, user: User) -> Any:
             second_factor.matching_device(user, form.cleaned_data["code"], at=clock.now()) if form.is_valid() else None
         )
     if device is None:
-        messages.error(request, _("This code or passkey was not accepted, so nothing has changed."))
+        messages.error(request, _("The code or passkey was not accepted. Nothing has changed."))
     return device
 
 

@@ -55,7 +55,7 @@ if UNFOLD:
 
         def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            for end, label in (("from", _("From the day")), ("to", _("To the day"))):
+            for end, label in (("from", _("From date")), ("to", _("To date"))):
                 box = TextInput(attrs={"type": "date"})
                 self.fields[f"{name}_{end}"] = forms.DateField(label=label, required=False, widget=box)
 

@@ -70,17 +70,17 @@ def steps(current: rosters.Roster) -> list[Step]:
             (
                 "pipeline",
                 _("Pipeline and stages"),
-                _("The way of a lead: new, accepted, won, lost."),
+                _("The stages of a lead: new, accepted, won, lost."),
                 "admin:routing_pipeline_add",
             ),
             (
                 "trigger",
                 _("Trigger"),
-                _("Distributes the leads that enter a stage among managers."),
+                _("Distributes leads that enter a stage among managers."),
                 "admin:routing_trigger_add",
             ),
-            ("key", _("API key"), _("With it forms and programs send leads here."), "admin:routing_apikey_add"),
-            ("lead", _("First lead"), _("Enter one by hand, and see who gets it and why."), "admin:enter_lead"),
+            ("key", _("API key"), _("Forms and programs use it to send leads."), "admin:routing_apikey_add"),
+            ("lead", _("First lead"), _("Enter one by hand to see who gets it and why."), "admin:enter_lead"),
         )
     ]
 
@@ -88,9 +88,9 @@ def steps(current: rosters.Roster) -> list[Step]:
 class EnterLeadForm(forms.Form):
     """A lead as somebody on the telephone tells it."""
 
-    name = forms.CharField(max_length=500, label=gettext_lazy("What it is about"), widget=admin_theme.TextInput)
+    name = forms.CharField(max_length=500, label=gettext_lazy("What the lead is about"), widget=admin_theme.TextInput)
     contact_name = forms.CharField(
-        max_length=500, required=False, label=gettext_lazy("Name of the contact"), widget=admin_theme.TextInput
+        max_length=500, required=False, label=gettext_lazy("Contact name"), widget=admin_theme.TextInput
     )
     email = forms.EmailField(required=False, label=gettext_lazy("E-mail"), widget=admin_theme.TextInput)
     phone = forms.CharField(max_length=200, required=False, label=gettext_lazy("Phone"), widget=admin_theme.TextInput)
@@ -99,7 +99,7 @@ class EnterLeadForm(forms.Form):
         required=False,
         label=gettext_lazy("Source"),
         widget=admin_theme.Select,
-        help_text=gettext_lazy("Empty: the account's API."),
+        help_text=gettext_lazy("Leave empty for the account's API source."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -131,12 +131,12 @@ def enter_lead(request: HttpRequest, *, context: dict[str, Any]) -> HttpResponse
         except Refused as error:
             form.add_error(None, [e["detail"] for e in error.errors] or error.detail)
         else:
-            messages.success(request, _("The lead was taken. Its decision says who got it and why."))
+            messages.success(request, _("The lead was created. Its decision says who got it and why."))
             return redirect("admin:routing_lead_change", taken.lead_id)
     context |= {
         "title": _("Enter a lead"),
         "form": form,
-        "verb": _("Take the lead"),
+        "verb": _("Create the lead"),
         "back": reverse("admin:index"),
     }
     return TemplateResponse(request, "routing/action_page.html", context)

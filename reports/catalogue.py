@@ -38,7 +38,7 @@ SOURCES = Report(
     code="sources",
     permission="routing.view_unqualified",
     title=_("Sources of leads"),
-    about=_("Where the leads came from that arrived as Unqualified."),
+    about=_("Where leads that arrived as Unqualified came from."),
 )
 RANGED = [
     Ranged(
@@ -46,8 +46,8 @@ RANGED = [
         permission="reports.view_fairness",
         title=_("Fairness"),
         about=_(
-            "Leads received against leads due, by manager and registry, and how far apart they were "
-            "at the end of each day, week or month."
+            "Leads received compared with leads due, by manager and registry, and the distance "
+            "between them at the end of each day, week or month."
         ),
         shown=fairness.shown,
         filters=fairness.FILTERS,
@@ -57,8 +57,8 @@ RANGED = [
         permission="reports.view_response",
         title=_("Response times"),
         about=_(
-            "How long leads that arrived in the range took to be assigned and accepted. Medians and shares are of those that "
-            "got so far; how many did not is said beside them."
+            "How long it took to assign and accept leads that arrived in the range. Medians and "
+            "shares cover the leads that got that far; the report also shows how many did not."
         ),
         shown=response.shown,
         filters=response.FILTERS,
@@ -68,7 +68,8 @@ RANGED = [
         permission="reports.view_workload",
         title=_("Workload"),
         about=_(
-            "What managers hold at this moment against their limits, and how many leads they were given in the range."
+            "Leads that managers hold now compared with their limits, and how many leads they "
+            "were assigned in the range."
         ),
         shown=workload.shown,
         filters=workload.FILTERS,
@@ -77,7 +78,7 @@ RANGED = [
         code="redistribution",
         permission="reports.view_redistribution",
         title=_("Redistribution"),
-        about=_("What became of the offers made in the range: how often leads went on, from whom, and why."),
+        about=_("The outcomes of offers made in the range: how often leads were redistributed, from whom and why."),
         shown=redistribution.shown,
         filters=redistribution.FILTERS,
     ),
@@ -86,8 +87,8 @@ RANGED = [
         permission="reports.view_conversion",
         title=_("Conversion"),
         about=_(
-            "Where the leads stand today that arrived in the range. The thin line is where the truth may lie, 19 times "
-            "of 20: the fewer leads, the longer it is."
+            "Where leads that arrived in the range stand today. The thin line is the 95 % "
+            "confidence interval: the fewer the leads, the longer the line."
         ),
         shown=conversion.shown,
         filters=conversion.FILTERS,
@@ -96,7 +97,7 @@ RANGED = [
         code="waiting",
         permission="reports.view_waiting",
         title=_("Waiting leads"),
-        about=_("Leads that came in the range and wait at this moment, and why nobody can take them."),
+        about=_("Leads that arrived in the range and are waiting now, and why nobody can take them."),
         shown=waiting.shown,
         filters=waiting.FILTERS,
     ),

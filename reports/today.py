@@ -106,8 +106,8 @@ def _machinery(*, at: datetime, late: timedelta) -> Iterator[Concern]:
     """Look whether what must run runs: without the sweep nothing that is late is noticed."""
     seen = dict(Heartbeat.objects.values_list("name", "at"))
     for name, words in (
-        ("sweep", gettext("The sweep is late: offers that run out and leads that wait are not looked after.")),
-        ("worker", gettext("No worker runs: nothing that time makes due is done.")),
+        ("sweep", gettext("The sweep is late: deadlines and waiting leads are not processed.")),
+        ("worker", gettext("No worker is running: deadlines and waiting leads are not processed.")),
     ):
         if name not in seen or at - seen[name] > late:
             yield Concern(words=words, grave=True, model="routing.heartbeat")
@@ -116,21 +116,23 @@ def _machinery(*, at: datetime, late: timedelta) -> Iterator[Concern]:
 def _leads_left_alone(*, at: datetime) -> Iterator[Concern]:
     long = Lead.objects.waiting().annotate(since=waiting_since()).filter(since__lt=at - HOUR).count()
     if long:
-        words = ngettext("%(count)d lead waits over an hour.", "%(count)d leads wait over an hour.", long)
+        words = ngettext(
+            "%(count)d lead has been waiting for over an hour.",
+            "%(count)d leads have been waiting for over an hour.",
+            long,
+        )
         yield Concern(words=words % {"count": long}, grave=True, model="routing.lead", query="state__exact=waiting")
     aside = Setback.objects.set_aside().count()
     if aside:
         words = ngettext(
-            "%(count)d lead is set aside: its distribution failed again and again.",
-            "%(count)d leads are set aside: their distribution failed again and again.",
+            "%(count)d lead is set aside: its distribution failed repeatedly.",
+            "%(count)d leads are set aside: their distribution failed repeatedly.",
             aside,
         )
         yield Concern(words=words % {"count": aside}, grave=True, model="routing.lead", query="state__exact=waiting")
     refused = RefusedIntake.objects.filter(settled_at=None).count()
     if refused:
-        words = ngettext(
-            "%(count)d request could not become a lead.", "%(count)d requests could not become leads.", refused
-        )
+        words = ngettext("%(count)d intake request was refused.", "%(count)d intake requests were refused.", refused)
         query = "settled_at__isempty=1"
         yield Concern(words=words % {"count": refused}, grave=False, model="routing.refusedintake", query=query)
 
@@ -151,7 +153,7 @@ def _hours_without_anybody(roster: Roster, *, at: datetime) -> Iterator[Concern]
             words = gettext("Nobody is on duty for %(stage)s %(hours)s.") % facts
         else:
             facts["name"] = name_of(stand_in, roster)
-            words = gettext("Leads on %(stage)s go to %(name)s, who is not at work, %(hours)s.") % facts
+            words = gettext("Leads in %(stage)s go to %(name)s, who is off duty %(hours)s.") % facts
         yield Concern(words=words, grave=False, model="routing.trigger", id=rule.id)
 
 

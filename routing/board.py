@@ -230,10 +230,10 @@ def _waiting(roster: Roster, looked: Looked, stages: Mapping[int, Stage], *, at:
 def _why(lead: Lead, rule: Rule, candidates: Sequence[Candidate], tried: set[int]) -> str:
     """Return why nobody takes the lead now, summed up."""
     if not engine.attempts_left(attempt=lead.attempt, max_attempts=rule.max_attempts):
-        return gettext("It was offered as often as it may be: move it, or give it to somebody.")
+        return gettext("It has no attempts left. Move it or reassign it.")
     refusals = [engine.refusal(as_found(c, rule, lead, tried)) for c in candidates]
     if None in refusals:
-        return gettext("It is assigned within seconds.")
+        return gettext("It will be assigned within seconds.")
     why = explanations.summed([refusal for refusal in refusals if refusal])
     return gettext("Nobody can take it: %(why)s.") % {"why": why}
 

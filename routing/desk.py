@@ -342,7 +342,7 @@ def _share(mine: Candidate, rule: Rule) -> str:
     if len(set(rule.coefficients)) == 1 or not sum(rule.coefficients):
         return ""
     percent = round(100 * mine.coefficient / sum(rule.coefficients))
-    return gettext("Your coefficient is %(mine)d: with everybody there, %(percent)d %% of the leads.") % {
+    return gettext("Your coefficient is %(mine)d: if everybody is available, you get %(percent)d %% of the leads.") % {
         "mine": mine.coefficient,
         "percent": percent,
     }

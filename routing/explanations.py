@@ -92,9 +92,9 @@ def why(seen: Seen, *, reason: Reason, at: datetime, zone: ZoneInfo, beside: Zon
 
 def _refusal(seen: Seen, *, back: str | None) -> str:
     if seen.refusal is Reason.PAUSED and seen.endless:
-        return pgettext("a candidate", "on pause until resumed")
+        return pgettext("a candidate", "paused until resumed")
     timed = {
-        Reason.PAUSED: pgettext("a candidate", "on pause until %(time)s"),
+        Reason.PAUSED: pgettext("a candidate", "paused until %(time)s"),
         Reason.OFF_DUTY: pgettext("a candidate", "off duty, next on duty %(time)s"),
     }
     if back and seen.refusal in timed:
@@ -102,7 +102,7 @@ def _refusal(seen: Seen, *, back: str | None) -> str:
     if seen.refusal is Reason.AT_LIMIT and seen.limit is not None:
         return full(seen.held, seen.limit)
     if seen.refusal is Reason.NO_MATCH and seen.lacks:
-        return pgettext("a candidate", "does not do what the lead asks for: %(skill)s") % {"skill": seen.lacks}
+        return pgettext("a candidate", "lacks a skill that the lead needs: %(skill)s") % {"skill": seen.lacks}
     return _plain(seen.refusal)
 
 
@@ -114,22 +114,22 @@ def full(held: int, limit: int) -> str:
 def _plain(refusal: Reason | None) -> str:
     return {
         Reason.INACTIVE: pgettext("a candidate", "not active"),
-        Reason.PAUSED: pgettext("a candidate", "on pause"),
+        Reason.PAUSED: pgettext("a candidate", "paused"),
         Reason.OFF_DUTY: pgettext("a candidate", "off duty"),
         Reason.OFFLINE: pgettext("a candidate", "not online"),
-        Reason.COEFFICIENT_ZERO: pgettext("a candidate", "takes no part: coefficient 0"),
-        Reason.NO_MATCH: pgettext("a candidate", "does not do what the lead asks for"),
-        Reason.AT_LIMIT: pgettext("a candidate", "holds as many leads as they may"),
-        Reason.ALREADY_TRIED: pgettext("a candidate", "had this lead already"),
+        Reason.COEFFICIENT_ZERO: pgettext("a candidate", "gets no leads: coefficient 0"),
+        Reason.NO_MATCH: pgettext("a candidate", "lacks a skill that the lead needs"),
+        Reason.AT_LIMIT: pgettext("a candidate", "at the limit"),
+        Reason.ALREADY_TRIED: pgettext("a candidate", "already had this lead"),
     }[refusal or Reason.INACTIVE]
 
 
 def _claim(seen: Seen, reason: Reason) -> str:
     """Return what spoke for somebody who could take the lead, or was named for it."""
     named = {
-        Reason.RESPONSIBLE: pgettext("a candidate", "responsible for the customer already"),
-        Reason.DUTY: pgettext("a candidate", "takes what nobody took"),
-        Reason.KEEP: pgettext("a candidate", "had it last, and keeps it"),
+        Reason.RESPONSIBLE: pgettext("a candidate", "already responsible for the customer"),
+        Reason.DUTY: pgettext("a candidate", "on duty for leads that nobody took"),
+        Reason.KEEP: pgettext("a candidate", "had it last and keeps it"),
     }
     if seen.chosen and reason in named:
         return named[reason]
@@ -141,8 +141,8 @@ def _claim(seen: Seen, reason: Reason) -> str:
             if seen.chosen
             else pgettext("a candidate", "later in the order")
         ),
-        Reason.NOBODY: lambda _: pgettext("a candidate", "but it was offered often enough"),
-        Reason.IN_LINE: lambda _: pgettext("a candidate", "but other leads came first"),
+        Reason.NOBODY: lambda _: pgettext("a candidate", "the lead had no attempts left"),
+        Reason.IN_LINE: lambda _: pgettext("a candidate", "other leads came first"),
     }
     return ways.get(reason, _owed)(seen)
 
@@ -169,7 +169,7 @@ def _weight(seen: Seen) -> list[str]:
 
 
 def _patience(seen: Seen) -> list[str]:
-    return [pgettext("a candidate", "and longest without a lead")] if seen.chosen and seen.tied else []
+    return [pgettext("a candidate", "longest without a lead")] if seen.chosen and seen.tied else []
 
 
 # A whole decision
@@ -186,11 +186,15 @@ def outcome(seen: Sequence[Seen], *, reason: Reason) -> str:
     if able == 1:
         return gettext("%(name)s got it: nobody else could take it.") % {"name": chosen.name}
     words = {
-        Reason.FAIR_SHARE: gettext("%(name)s got it: was owed the most of the %(count)d who could take it."),
-        Reason.TOTALS: gettext("%(name)s got it: had received the least of the %(count)d who could take it."),
-        Reason.LEAST_LOADED: gettext("%(name)s got it: held the fewest of the %(count)d who could take it."),
-        Reason.DIRECT: gettext("%(name)s got it: the first in the order of the %(count)d who could take it."),
-    }.get(reason, gettext("%(name)s got it: first of the %(count)d who could take it."))
+        Reason.FAIR_SHARE: gettext("%(name)s got it: owed the most of the %(count)d managers who could take it."),
+        Reason.TOTALS: gettext(
+            "%(name)s got it: had received the fewest leads of the %(count)d managers who could take it."
+        ),
+        Reason.LEAST_LOADED: gettext(
+            "%(name)s got it: held the fewest leads of the %(count)d managers who could take it."
+        ),
+        Reason.DIRECT: gettext("%(name)s got it: first in the order of the %(count)d managers who could take it."),
+    }.get(reason, gettext("%(name)s got it: first of the %(count)d managers who could take it."))
     return words % {"name": chosen.name, "count": able}
 
 
@@ -206,8 +210,8 @@ def would_be(seen: Sequence[Seen], *, reason: Reason) -> str:
 
 def _named(reason: Reason) -> str:
     return {
-        Reason.RESPONSIBLE: gettext("%(name)s got it: responsible for the customer already."),
-        Reason.DUTY: gettext("%(name)s got it: takes what nobody took."),
+        Reason.RESPONSIBLE: gettext("%(name)s got it: already responsible for the customer."),
+        Reason.DUTY: gettext("%(name)s got it: on duty for leads that nobody took."),
         Reason.KEEP: gettext("%(name)s keeps it: nobody else was left to ask."),
     }.get(reason, gettext("%(name)s got it."))
 
@@ -218,9 +222,9 @@ def in_brief(reason: Reason) -> str:
         Reason.FAIR_SHARE: pgettext("a reason", "fair share"),
         Reason.TOTALS: gettext("fewest received"),
         Reason.LEAST_LOADED: gettext("fewest leads held"),
-        Reason.DIRECT: gettext("first who can, in order"),
-        Reason.RESPONSIBLE: pgettext("a candidate", "responsible for the customer already"),
-        Reason.DUTY: pgettext("a candidate", "takes what nobody took"),
+        Reason.DIRECT: gettext("first available, in order"),
+        Reason.RESPONSIBLE: pgettext("a candidate", "already responsible for the customer"),
+        Reason.DUTY: pgettext("a candidate", "on duty for leads that nobody took"),
         Reason.BY_HAND: pgettext("a reason", "by hand"),
         Reason.NOBODY: pgettext("a reason", "nobody can take it"),
     }.get(reason, str(reason))
@@ -230,7 +234,7 @@ def _waits(seen: Sequence[Seen], reason: Reason) -> str:
     if reason is Reason.IN_LINE:
         return gettext("It waits: other leads came first.")
     if any(s.refusal is None for s in seen):
-        return gettext("It waits: it was offered as often as it may be.")
+        return gettext("It waits: it has no attempts left.")
     return gettext("It waits: %(why)s.") % {"why": summed([s.refusal for s in seen if s.refusal])}
 
 
@@ -245,17 +249,17 @@ def summed(refusals: Collection[Reason]) -> str:
 def _counted(refusal: Reason, count: int) -> str:
     words = {
         Reason.INACTIVE: npgettext("managers", "%(count)d not active", "%(count)d not active", count),
-        Reason.PAUSED: npgettext("managers", "%(count)d on pause", "%(count)d on pause", count),
+        Reason.PAUSED: npgettext("managers", "%(count)d paused", "%(count)d paused", count),
         Reason.OFF_DUTY: npgettext("managers", "%(count)d off duty", "%(count)d off duty", count),
         Reason.OFFLINE: npgettext("managers", "%(count)d not online", "%(count)d not online", count),
         Reason.COEFFICIENT_ZERO: npgettext(
             "managers", "%(count)d with coefficient 0", "%(count)d with coefficient 0", count
         ),
         Reason.NO_MATCH: npgettext(
-            "managers", "%(count)d does not do what it asks for", "%(count)d do not do what it asks for", count
+            "managers", "%(count)d lacks a skill it needs", "%(count)d lack a skill it needs", count
         ),
         Reason.AT_LIMIT: npgettext("managers", "%(count)d full", "%(count)d full", count),
-        Reason.ALREADY_TRIED: npgettext("managers", "%(count)d had it already", "%(count)d had it already", count),
+        Reason.ALREADY_TRIED: npgettext("managers", "%(count)d already had it", "%(count)d already had it", count),
     }
     return words[refusal] % {"count": count}
 
@@ -277,9 +281,9 @@ def claim(seen: Seen, *, method: Reason) -> str:
         words = ngettext("You hold %(count)d lead", "You hold %(count)d leads", seen.held)
         return words % {"count": seen.held}
     if method is Reason.DIRECT:
-        return gettext("The first in the order who can gets the lead")
+        return gettext("The first available manager in the list gets the lead")
     if is_level(seen.owed):
-        return gettext("You are owed nothing, and owe nothing")
+        return gettext("Your balance is zero")
     words = gettext("You are owed %(amount)s") if seen.owed > 0 else gettext("You are %(amount)s ahead")
     return words % {"amount": amount(seen.owed)}
 
@@ -292,11 +296,11 @@ def standing(seen: Seen, *, method: Reason, place: int | None, line: int) -> str
     if place is None:
         return claim(seen, method=method) + pgettext("ends a sentence", ".")
     if line == 1:
-        where = gettext("nobody else could take a lead now")
+        where = gettext("nobody else can take a lead now")
     elif place == 1:
-        where = gettext("next in line of %(line)d") % {"line": line}
+        where = gettext("first of %(line)d in line") % {"line": line}
     else:
-        where = gettext("number %(place)d in line of %(line)d") % {"place": place, "line": line}
+        where = gettext("number %(place)d of %(line)d in line") % {"place": place, "line": line}
     return (
         claim(seen, method=method) + pgettext("between a statement and what follows from it", ": ") + where
     ) + pgettext("ends a sentence", ".")

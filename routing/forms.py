@@ -66,10 +66,10 @@ class LinesField(WrittenField):
 
 OWNERS = [
     ("", pgettext_lazy("responsible check", "off")),
-    ("contact", _("of the contact")),
-    ("company", _("of the company")),
-    ("contact,company", _("of the contact, else of the company")),
-    ("company,contact", _("of the company, else of the contact")),
+    ("contact", _("the contact's")),
+    ("company", _("the company's")),
+    ("contact,company", _("the contact's, then the company's")),
+    ("company,contact", _("the company's, then the contact's")),
 ]
 
 
@@ -95,11 +95,11 @@ class TriggerForm(forms.ModelForm):
     on = ChoicesField(
         choices=Trigger.Event.choices,
         label=pgettext_lazy("trigger", "On"),
-        error_messages={"required": _("Choose at least one event, or the trigger never fires.")},
+        error_messages={"required": _("Choose at least one event. Without one, the trigger never runs.")},
     )
     responsible_check = ResponsibleCheckField(
         label=_("Responsible check"),
-        help_text=_("A lead of an old customer goes to whoever is responsible for them already."),
+        help_text=_("A lead from an existing customer goes to the manager who is already responsible for them."),
     )
     also_assign = ChoicesField(choices=Trigger.Related.choices, required=False, label=_("Also assign"))
     set_fields = JsonObjectField(required=False, label=_("Change field"), help_text=_('For example {"taken": null}'))
@@ -125,7 +125,7 @@ class TriggerForm(forms.ModelForm):
             cleaned.get("acceptance_minutes") is not None and cleaned.get("final_step") == Trigger.FinalStep.DUTY
         )
         if asks_duty and not cleaned.get("duty") and "duty" not in self.errors:
-            self.add_error("duty", _("Name the manager on duty: “finally” or “if nobody” sends leads there."))
+            self.add_error("duty", _("Choose the manager on duty: “finally” or “if nobody” sends leads to them."))
         return cleaned
 
     def _post_clean(self) -> None:
@@ -146,10 +146,10 @@ class MemberFormSet(admin_theme.TabularInline.formset if admin_theme.UNFOLD else
                 continue
             if manager.pk in seen:
                 twice = True
-                form.add_error("manager", _("%(manager)s is a member already.") % {"manager": manager})
+                form.add_error("manager", _("%(manager)s is already a member.") % {"manager": manager})
             seen.add(manager.pk)
         if twice:
-            raise ValidationError(_("A manager is a member once: give them a higher coefficient instead."))
+            raise ValidationError(_("A manager can be a member only once. Give them a higher coefficient instead."))
         super().validate_unique()
 
 
@@ -169,7 +169,7 @@ class TrialForm(forms.Form):
         required=False,
         label=_("When"),
         widget=admin_theme.SplitDateTimeWidget,
-        help_text=_("Empty: now. Limits and balances are those of now."),
+        help_text=_("Leave empty for now. Limits and balances are always the current ones."),
     )
     language = forms.CharField(required=False, max_length=35, label=_("Language"), widget=admin_theme.TextInput)
     country = forms.CharField(
@@ -181,22 +181,20 @@ class TrialForm(forms.Form):
     email = forms.CharField(
         required=False,
         max_length=320,
-        label=_("E-mail of the contact"),
+        label=_("Contact e-mail"),
         widget=admin_theme.TextInput,
-        help_text=_("Of an old customer, to try the responsible check."),
+        help_text=_("Enter an existing customer to try the responsible check."),
     )
     phone = forms.CharField(
         required=False,
         max_length=200,
-        label=_("Phone of the contact"),
+        label=_("Contact phone"),
         widget=admin_theme.TextInput,
-        help_text=_("Instead of the e-mail, or beside it."),
+        help_text=_("Instead of the e-mail, or in addition to it."),
     )
-    domain = forms.CharField(
-        required=False, max_length=255, label=_("Domain of the company"), widget=admin_theme.TextInput
-    )
+    domain = forms.CharField(required=False, max_length=255, label=_("Company domain"), widget=admin_theme.TextInput)
     fields = JsonObjectField(  # type: ignore[assignment]
-        required=False, initial=dict, label=_("Fields"), help_text=_('Of your own, as an object: {"employees": 240}')
+        required=False, initial=dict, label=_("Fields"), help_text=_('Your own fields as an object: {"employees": 240}')
     )
 
     def clean_at(self) -> datetime | None:
@@ -234,14 +232,14 @@ class ApiKeyForm(forms.ModelForm):
     def clean_expires_at(self) -> datetime | None:
         expires_at: datetime | None = self.cleaned_data["expires_at"]
         if expires_at and "expires_at" in self.changed_data and expires_at <= clock.now():
-            raise ValidationError(_("This time is over: the key would never work."))
+            raise ValidationError(_("This time is in the past. The key would never work."))
         return expires_at
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("source") and cleaned.get("user"):
             self.add_error(
-                "user", _("A key belongs to a source, to a user, or to the account: leave one of the two empty.")
+                "user", _("A key belongs to a source, a user or the account. Leave at least one of the two empty.")
             )
         return cleaned
 
@@ -256,7 +254,7 @@ class ApiKeyForm(forms.ModelForm):
 class LeadForm(forms.ModelForm):
     """What people know better than the form the lead came by. Stage, state and responsible change by actions."""
 
-    tags = LinesField(required=False, help_text=_("A line each"))
+    tags = LinesField(required=False, help_text=_("One per line"))
     fields = JsonObjectField(required=False, label=_("Fields"))  # type: ignore[assignment]
 
     class Meta:
@@ -292,11 +290,11 @@ class ContactForm(forms.ModelForm):
     def _take_key(self, name: str, key: str | None, cleaned: dict[str, Any]) -> None:
         column = f"{name}_key"
         if name == "phone" and key is None and cleaned.get("phone"):
-            self.add_error("phone", _("Write the number with its country: +34 600 000 000."))
+            self.add_error("phone", _("Include the country code: +34 600 000 000."))
         elif name == "email" and key is None and cleaned.get("email"):
-            self.add_error("email", _("No mail could reach this address."))
+            self.add_error("email", _("Mail cannot reach this address."))
         elif key and Contact.objects.filter(**{column: key}).exclude(pk=self.instance.pk).exists():
-            self.add_error(name, _("Another contact has this already."))
+            self.add_error(name, _("Another contact already has this."))
         else:
             setattr(self.instance, column, key)
             self.derived_columns.append(column)
@@ -313,11 +311,11 @@ class CompanyForm(forms.ModelForm):
         name = identity.normalise_name(cleaned.get("name") or "")[:500]
         others = Company.objects.exclude(pk=self.instance.pk)
         if cleaned.get("domain") and domain is None:
-            self.add_error("domain", _("This is no domain; write it as example.com."))
+            self.add_error("domain", _("This is not a domain. Write it as example.com."))
         elif domain and others.filter(domain_key=domain).exists():
             self.add_error("domain", _("Another company has this domain."))
         elif domain is None and others.filter(domain_key=None, name_key=name).exists():
-            self.add_error("name", _("Another company has this name; a domain tells them apart."))
+            self.add_error("name", _("Another company has this name. Add a domain to tell them apart."))
         self.instance.name_key, self.instance.domain_key = name, domain
         self.derived_columns = ["name_key", "domain_key"]
         return cleaned
@@ -367,8 +365,8 @@ class QualifyForm(ActionForm):
         required=False,
         label=_("To"),
         widget=admin_theme.Select,
-        empty_label=_("whom the stage's trigger chooses"),
-        help_text=_("A lead that is given by hand costs nobody a turn."),
+        empty_label=_("let the stage's trigger choose"),
+        help_text=_("A lead assigned by hand costs nobody a turn."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -404,20 +402,20 @@ class HandOverForm(forms.Form):
         Manager.objects.none(),
         required=False,
         label=_("To"),
-        empty_label=_("as the triggers decide"),
+        empty_label=_("let the triggers decide"),
         widget=admin_theme.Select,
     )
     stages = forms.ModelMultipleChoiceField(
         Stage.objects.none(),
         required=False,
         label=_("Stages"),
-        help_text=_("None ticked: all active stages."),
+        help_text=_("Select none for all active stages."),
         widget=admin_theme.CheckboxSelectMultiple,
     )
     also = forms.MultipleChoiceField(
         choices=HandOver.Along.choices,
         required=False,
-        label=_("Along go, as far as they are the manager's"),
+        label=_("Also hand over (if owned by this manager)"),
         initial=HandOver.Along.values,
         widget=admin_theme.CheckboxSelectMultiple,
     )
@@ -494,7 +492,7 @@ class ErasureForm(forms.Form):
     """The word that makes an erasure no slip of the hand."""
 
     confirm = forms.CharField(
-        label=_("Type erase to go on"), max_length=20, widget=admin_theme.TextInput(attrs={"autocomplete": "off"})
+        label=_("Type erase to continue"), max_length=20, widget=admin_theme.TextInput(attrs={"autocomplete": "off"})
     )
 
     def clean_confirm(self) -> str:

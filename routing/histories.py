@@ -189,7 +189,7 @@ def _owed(row: Decision, candidates: Sequence[Candidate], after: Sequence[int]) 
 
 def name_of(manager_id: int, roster: Roster) -> str:
     person = roster.people.get(manager_id)
-    return (person.name or person.email) if person else gettext("somebody who is gone")
+    return (person.name or person.email) if person else gettext("a deleted manager")
 
 
 def _back(
@@ -246,7 +246,7 @@ def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> 
     adjusted = (
         Adjustment.objects.filter(lead=lead).exclude(kind=Adjustment.Kind.CREDIT_BACK).select_related("by")[:most]
     )
-    came = gettext("Came in from %(source)s.") % {"source": lead.source.title or lead.source.code}
+    came = gettext("Arrived from %(source)s.") % {"source": lead.source.title or lead.source.code}
     moments = [Moment(at=lead.created_at, kind="arrived", words=came)]
     moments += [
         Moment(at=d.at, kind="decision", words=d.words, decision=d) for d in explained(decisions, roster, zone=zone)
@@ -267,8 +267,8 @@ def _answer(offer: Offer, roster: Roster) -> Moment:
         Offer.Outcome.DECLINED: gettext("%(name)s declined it: %(reason)s")
         if offer.reason
         else gettext("%(name)s declined it."),
-        Offer.Outcome.TIMED_OUT: gettext("%(name)s did not take it in time."),
-        Offer.Outcome.WITHDRAWN: gettext("It was taken back from %(name)s."),
+        Offer.Outcome.TIMED_OUT: gettext("%(name)s did not accept it in time."),
+        Offer.Outcome.WITHDRAWN: gettext("The offer to %(name)s was withdrawn."),
     }[Offer.Outcome(offer.outcome)]
     told = words % {"name": name_of(offer.manager_id, roster), "reason": offer.reason}
     assert offer.closed_at is not None  # nosec B101  # closed offers only
@@ -277,9 +277,11 @@ def _answer(offer: Offer, roster: Roster) -> Moment:
 
 def _adjustment(adjustment: Adjustment, roster: Roster) -> Moment:
     words = {
-        Adjustment.Kind.BY_HAND: gettext("It cost %(name)s a turn, though it was given by hand."),
-        Adjustment.Kind.REFUND: gettext("%(name)s got the turn back: the registry does not count what was let go."),
-    }.get(Adjustment.Kind(adjustment.kind), gettext("%(name)s: a turn was corrected (%(kind)s)."))
+        Adjustment.Kind.BY_HAND: gettext("It was assigned by hand and cost %(name)s a turn."),
+        Adjustment.Kind.REFUND: gettext(
+            "%(name)s got the turn back: the registry does not count leads that were declined or timed out."
+        ),
+    }.get(Adjustment.Kind(adjustment.kind), gettext("The balance of %(name)s was adjusted (%(kind)s)."))
     told = words % {"name": name_of(adjustment.manager_id, roster), "kind": adjustment.get_kind_display()}
     return Moment(at=adjustment.at, kind="event", words=told, by=str(adjustment.by or ""))
 
@@ -296,10 +298,10 @@ def _event_words(event: LeadEvent, roster: Roster) -> tuple[str, str]:
     Kind = LeadEvent.Kind
     words = {
         Kind.MOVED: gettext("Moved from %(from)s to %(to)s."),
-        Kind.REASSIGNED: gettext("Given to %(name)s by hand."),
-        Kind.HANDED_OVER: gettext("Went to %(name)s together with a related lead."),
-        Kind.HANDED_ALONG: gettext("%(object)s went along to %(name)s."),
-        Kind.HANDED_ALL: gettext("Went to %(name)s with all leads of a manager."),
+        Kind.REASSIGNED: gettext("Assigned to %(name)s by hand."),
+        Kind.HANDED_OVER: gettext("Handed over to %(name)s with a related lead."),
+        Kind.HANDED_ALONG: gettext("%(object)s was also handed over to %(name)s."),
+        Kind.HANDED_ALL: gettext("Handed over to %(name)s with all leads of a manager."),
         Kind.CREDITED_BACK: gettext("%(name)s got the turn back."),
         Kind.FIELDS_SET: gettext("The trigger %(trigger)s changed fields: %(fields)s."),
     }.get(Kind(event.kind), f"{event.get_kind_display().capitalize()}.")

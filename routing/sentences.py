@@ -31,7 +31,7 @@ class Told:
 def headline(told: Told) -> str:
     """Return what the trigger does, in one sentence."""
     if not told.on:
-        return gettext("Turned off: it fires on no event.")
+        return gettext("Turned off: no event runs it.")
     parts = [_who_gets_them(told), *_conditions(told), *_acceptance(told)]
     return pgettext("between the parts of a sentence", "; ").join(parts) + pgettext("ends a sentence", ".")
 
@@ -63,7 +63,7 @@ def _leads(told: Told) -> str:
     elif set(told.on) == {"moved"}:
         sentence = pgettext("the leads of a trigger", "Leads moved into %(stage)s")
     else:
-        sentence = pgettext("the leads of a trigger", "Leads new in or moved into %(stage)s")
+        sentence = pgettext("the leads of a trigger", "Leads created in or moved into %(stage)s")
     return sentence % {"stage": told.stage}
 
 
@@ -81,9 +81,9 @@ def _how(told: Told) -> str:
         if weighted
         else pgettext("how leads are shared", "in equal shares"),
         "totals": pgettext("how leads are shared", "so that their totals even out"),
-        "least_loaded": pgettext("how leads are shared", "who hold the fewest"),
-        "direct": pgettext("how leads are shared", "in this order: the first who can"),
-        "performance": pgettext("how leads are shared", "by their results"),
+        "least_loaded": pgettext("how leads are shared", "by fewest leads held"),
+        "direct": pgettext("how leads are shared", "in order: the first available manager gets the lead"),
+        "performance": pgettext("how leads are shared", "by performance"),
     }
     return ways.get(told.method, told.method)
 
@@ -100,13 +100,15 @@ def _acceptance(told: Told) -> list[str]:
         return []
     if told.clock == "working":
         late = ngettext(
-            "not taken in %(minutes)d working minute they go on",
-            "not taken in %(minutes)d working minutes they go on",
+            "if not accepted within %(minutes)d working minute, they go to the next manager",
+            "if not accepted within %(minutes)d working minutes, they go to the next manager",
             told.minutes,
         )
     else:
         late = ngettext(
-            "not taken in %(minutes)d minute they go on", "not taken in %(minutes)d minutes they go on", told.minutes
+            "if not accepted within %(minutes)d minute, they go to the next manager",
+            "if not accepted within %(minutes)d minutes, they go to the next manager",
+            told.minutes,
         )
     return [", ".join([late % {"minutes": told.minutes}, *_attempts(told), _finally(told)])]
 
@@ -114,34 +116,37 @@ def _acceptance(told: Told) -> list[str]:
 def _attempts(told: Told) -> list[str]:
     if told.max_attempts is None:
         return []
-    return [ngettext("up to %(count)d time", "up to %(count)d times", told.max_attempts) % {"count": told.max_attempts}]
+    return [
+        ngettext("up to %(count)d attempt", "up to %(count)d attempts", told.max_attempts)
+        % {"count": told.max_attempts}
+    ]
 
 
 def _finally(told: Told) -> str:
     if told.final_step == "duty":
         return gettext("then to %(name)s") % {"name": told.duty or "…"}
     ways = {
-        "keep": gettext("then they stay with the last"),
-        "restart": gettext("then a new round begins"),
+        "keep": gettext("then they stay with the last manager"),
+        "restart": gettext("then a new round starts"),
     }
-    return ways.get(told.final_step, gettext("then they wait for somebody"))
+    return ways.get(told.final_step, gettext("then they wait"))
 
 
 def _if_nobody(told: Told) -> str:
     if told.if_nobody == "duty":
-        return gettext("With nobody available they go to %(name)s.") % {"name": told.duty or "…"}
-    return gettext("With nobody available they wait, and go to the first who is.")
+        return gettext("If nobody is available, they go to %(name)s.") % {"name": told.duty or "…"}
+    return gettext("If nobody is available, they wait for the first manager who is.")
 
 
 def _old_customers(told: Told) -> str:
     whose = {
-        ("contact",): gettext("A lead of a known contact goes to the contact's responsible."),
-        ("company",): gettext("A lead of a known company goes to the company's responsible."),
+        ("contact",): gettext("A lead from a known contact goes to the manager responsible for the contact."),
+        ("company",): gettext("A lead from a known company goes to the manager responsible for the company."),
         ("contact", "company"): gettext(
-            "A lead of a known contact, or else company, goes to whoever is responsible there."
+            "A lead from a known contact, or else a known company, goes to the manager responsible for it."
         ),
         ("company", "contact"): gettext(
-            "A lead of a known company, or else contact, goes to whoever is responsible there."
+            "A lead from a known company, or else a known contact, goes to the manager responsible for it."
         ),
     }
     return whose[tuple(told.responsible_check)]

@@ -57,19 +57,19 @@ def _nobody_takes_part(rule: Rule, roster: Roster, *, at: datetime) -> Iterator[
     """Look for the one reason why no lead can ever be taken."""
     active = _active(rule, roster)
     if not active:
-        yield _fault(rule, gettext("no member is active; leads find nobody."), grave=True)
+        yield _fault(rule, gettext("no member is active, so nobody can get the leads."), grave=True)
     elif not any(m.coefficient for m in active):
-        yield _fault(rule, gettext("all coefficients are 0; leads find nobody."), grave=True)
+        yield _fault(rule, gettext("all coefficients are 0, so nobody can get the leads."), grave=True)
     elif not any(m.coefficient and m.limit != 0 for m in active):
-        yield _fault(rule, gettext("the limit is 0; leads find nobody."), grave=True)
+        yield _fault(rule, gettext("the limit is 0, so nobody can get the leads."), grave=True)
     elif all(_is_never_on_duty(m, rule, roster, at=at) for m in active):
-        yield _fault(rule, gettext("no member is ever on duty; leads find nobody."), grave=True)
+        yield _fault(rule, gettext("no member is ever on duty, so nobody can get the leads."), grave=True)
 
 
 def _inactive_members(rule: Rule, roster: Roster) -> Iterator[Fault]:
     names = [name_of(m.manager, roster) for m in rule.members if not roster.people[m.manager].active]
     if names:
-        words = ngettext("%(names)s is a member and not active.", "%(names)s are members and not active.", len(names))
+        words = ngettext("%(names)s is a member but not active.", "%(names)s are members but not active.", len(names))
         yield _fault(rule, words % {"names": _listed(names)})
 
 
@@ -87,7 +87,7 @@ def _never_on_duty(rule: Rule, roster: Roster, *, at: datetime) -> Iterator[Faul
     for member in _active(rule, roster):
         if _is_never_on_duty(member, rule, roster, at=at):
             name = name_of(member.manager, roster)
-            words = gettext("%(trigger)s: %(name)s is never on duty; the schedule has no hours for them.")
+            words = gettext("%(trigger)s: %(name)s is never on duty because the schedule has no hours for them.")
             yield Fault(words % {"trigger": rule.code, "name": name}, "accounts.manager", member.manager)
 
 
@@ -98,9 +98,13 @@ def _nobody_on_duty(rule: Rule, roster: Roster) -> Iterator[Fault]:
     )
     if asked and rule.duty is not None and not roster.people[rule.duty].active:
         name = name_of(rule.duty, roster)
-        yield _fault(rule, gettext("%(name)s takes what nobody took, and is not active.") % {"name": name}, grave=True)
+        yield _fault(
+            rule,
+            gettext("%(name)s is on duty for leads that nobody took, but not active.") % {"name": name},
+            grave=True,
+        )
     if rule.minutes is not None and rule.final_step == Trigger.FinalStep.WAIT and rule.max_attempts == 1:
-        yield _fault(rule, gettext("a lead that one manager lets go waits at once: allow more attempts."))
+        yield _fault(rule, gettext("a lead that one manager does not accept waits at once. Allow more attempts."))
 
 
 def _rivals(rule: Rule, roster: Roster) -> Iterator[Fault]:
@@ -108,7 +112,7 @@ def _rivals(rule: Rule, roster: Roster) -> Iterator[Fault]:
     for other in roster.rules.values():
         same = other.stage == rule.stage and other.priority == rule.priority and other.on & rule.on
         if same and other.id > rule.id:
-            words = gettext("%(other)s has the same stage, event and priority; the older one alone fires.")
+            words = gettext("%(other)s has the same stage, event and priority. Only the older trigger runs.")
             yield _fault(rule, words % {"other": other.code})
 
 

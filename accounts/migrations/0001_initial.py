@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 (
                     "email",
                     models.EmailField(
-                        error_messages={"unique": "There is a user with this e-mail."},
+                        error_messages={"unique": "A user with this e-mail already exists."},
                         max_length=254,
                         unique=True,
                         verbose_name="e-mail",
@@ -42,8 +42,8 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(blank=True, max_length=200)),
                 ("language", models.CharField(blank=True, max_length=8)),
-                ("is_active", models.BooleanField(default=True, verbose_name="may sign in")),
-                ("is_staff", models.BooleanField(default=False, verbose_name="may use the admin")),
+                ("is_active", models.BooleanField(default=True, verbose_name="can sign in")),
+                ("is_staff", models.BooleanField(default=False, verbose_name="can use the admin")),
                 ("date_joined", models.DateTimeField(auto_now_add=True)),
                 (
                     "groups",
@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
                     "country",
                     models.CharField(
                         blank=True,
-                        help_text="Phone numbers without a country code are read as of here. Two letters, e.g. ES.",
+                        help_text="Used for phone numbers without a country code. Two letters, for example ES.",
                         max_length=2,
                         verbose_name="default country",
                     ),
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                     "online_minutes",
                     models.PositiveSmallIntegerField(
                         default=5,
-                        help_text="A manager seen within so many minutes is online.",
+                        help_text="A manager seen within this many minutes is online.",
                         validators=[django.core.validators.MinValueValidator(1)],
                     ),
                 ),
@@ -132,13 +132,15 @@ class Migration(migrations.Migration):
                 ("active", models.BooleanField(default=True, help_text="Receives leads.")),
                 (
                     "offset",
-                    models.SmallIntegerField(default=0, help_text="Days by which this manager starts the cycle later."),
+                    models.SmallIntegerField(
+                        default=0, help_text="Number of days by which this manager starts the cycle later."
+                    ),
                 ),
                 (
                     "time_zone",
                     models.CharField(
                         blank=True,
-                        help_text="Empty: the account's.",
+                        help_text="Leave empty to use the account's.",
                         max_length=64,
                         validators=[accounts.models.validate_zone],
                     ),
@@ -170,13 +172,16 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("started_at", models.DateTimeField()),
-                ("ends_at", models.DateTimeField(blank=True, help_text="Empty: until resumed.", null=True)),
+                (
+                    "ends_at",
+                    models.DateTimeField(blank=True, help_text="Leave empty to pause until resumed.", null=True),
+                ),
                 (
                     "ended_at",
                     models.DateTimeField(
                         blank=True,
                         editable=False,
-                        help_text="When it was resumed, or another pause took its place.",
+                        help_text="When the manager resumed, or another pause replaced this one.",
                         null=True,
                     ),
                 ),
@@ -216,7 +221,7 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
-                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                                "Use 1 to 63 characters: a-z, 0-9, dot, dash and underscore. Begin with a letter or digit.",
                             )
                         ],
                     ),
@@ -233,7 +238,8 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=dict,
-                        help_text='{"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"]}; a day left out is off.',
+                        help_text='{"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"]}. '
+                        "A day that is not listed is off.",
                     ),
                 ),
                 ("cycle_start", models.DateField(blank=True, null=True)),
@@ -245,7 +251,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "holiday_country",
-                    models.CharField(blank=True, help_text="Off on this country's public holidays.", max_length=2),
+                    models.CharField(
+                        blank=True, help_text="Managers are off on this country's public holidays.", max_length=2
+                    ),
                 ),
                 ("holiday_subdivision", models.CharField(blank=True, max_length=8)),
             ],
@@ -273,7 +281,7 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("off", "off"), ("extra", "extra hours"), ("hours", "these hours instead")],
+                        choices=[("off", "off"), ("extra", "extra hours"), ("hours", "changed hours")],
                         default="off",
                         max_length=8,
                     ),
@@ -310,7 +318,7 @@ class Migration(migrations.Migration):
             name="schedule",
             field=models.ForeignKey(
                 blank=True,
-                help_text="None: always on duty.",
+                help_text="Without a schedule, the manager is always on duty.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="managers",

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 base_field=models.CharField(max_length=200),
                 blank=True,
                 default=accounts.models.default_pause_reasons,
-                help_text="Offered to who pauses; they may write another.",
+                help_text="Suggested to managers who pause. They can also write their own.",
                 size=50,
             ),
         ),

@@ -65,13 +65,15 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("way", models.CharField(help_text="Empty: the admin, or SQL by hand", max_length=200)),
-                ("model", models.CharField(help_text="Such as routing.trigger", max_length=100)),
+                ("way", models.CharField(help_text="Empty for the admin, or for SQL by hand", max_length=200)),
+                ("model", models.CharField(help_text="For example routing.trigger", max_length=100)),
                 ("row_id", models.BigIntegerField()),
-                ("name", models.CharField(help_text="Of the thing, as it was then", max_length=200)),
+                ("name", models.CharField(help_text="Name of the object at that time", max_length=200)),
                 (
                     "owner_model",
-                    models.CharField(help_text="On whose page it is looked for; empty: its own", max_length=100),
+                    models.CharField(
+                        help_text="Object whose history page lists this change. Empty: its own page", max_length=100
+                    ),
                 ),
                 ("owner_id", models.BigIntegerField(null=True)),
                 (
@@ -84,8 +86,8 @@ class Migration(migrations.Migration):
                 ("after", models.JSONField()),
             ],
             options={
-                "verbose_name": "change of configuration",
-                "verbose_name_plural": "changes of configuration",
+                "verbose_name": "configuration change",
+                "verbose_name_plural": "configuration changes",
                 "ordering": ["-at", "-id"],
                 "indexes": [
                     models.Index(fields=["model", "row_id"], name="configurationchange_of_row"),

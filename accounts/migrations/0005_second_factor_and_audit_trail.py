@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
                 db_default=0,
                 default=0,
                 editable=False,
-                help_text="How often all sessions were ended; a session knows its number.",
+                help_text="Number of times all sessions were ended. Each session stores the number it began with.",
             ),
         ),
         migrations.CreateModel(
@@ -99,28 +99,28 @@ class Migration(migrations.Migration):
                     "action",
                     models.CharField(
                         choices=[
-                            ("rights", "rights changed"),
+                            ("rights", "permissions changed"),
                             ("password", "password set"),
-                            ("key", "API key made or changed"),
+                            ("key", "API key created or changed"),
                             ("second_factor", "second factor turned on or off"),
                             ("sessions_ended", "signed out everywhere"),
                             ("exported", "data exported"),
                             ("erased", "person erased"),
                             ("configured", "configuration imported"),
                             ("pruned", "old rows removed"),
-                            ("backed_up", "backed up"),
+                            ("backed_up", "backup made"),
                         ],
                         max_length=20,
                     ),
                 ),
                 (
                     "about",
-                    models.CharField(blank=True, help_text="Table and id, such as accounts_user:5", max_length=100),
+                    models.CharField(blank=True, help_text="Table and id, for example accounts_user:5", max_length=100),
                 ),
                 ("facts", models.JSONField(default=dict, help_text="Ids and counts; no names, e-mails or phones")),
                 (
                     "origin",
-                    models.CharField(blank=True, help_text="The program, as the database knows it", max_length=63),
+                    models.CharField(blank=True, help_text="Program name that the database reports", max_length=63),
                 ),
                 (
                     "by",

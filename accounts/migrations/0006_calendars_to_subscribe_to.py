@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.PositiveIntegerField(
                 default=0,
                 editable=False,
-                help_text="Of the address of their calendar; a new number ends the one before.",
+                help_text="Part of their calendar address. A new number makes the old address stop working.",
             ),
         ),
     ]

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="Who may use the admin sets up a passkey or an authenticator app before anything else.",
+                help_text="Everybody who can use the admin must first set up a passkey or an authenticator app.",
                 verbose_name="second factor for staff",
             ),
         ),

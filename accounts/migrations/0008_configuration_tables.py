@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
             model_name="configurationchange",
             name="version",
             field=models.BigIntegerField(
-                help_text="The version of the configuration that the change made; empty: not known", null=True
+                help_text="The configuration version that the change made. Empty if not known", null=True
             ),
         ),
         migrations.AddIndex(

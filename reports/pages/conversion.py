@@ -31,11 +31,11 @@ def shown(asked: Asked) -> Shown:
         facts=[
             (_("Leads that arrived"), number(whole.total())),
             (_("Won"), number(whole["won"])),
-            (_("Won of the closed"), percent(won.value) if won else pgettext("report", "no data")),
+            (_("Won, of closed leads"), percent(won.value) if won else pgettext("report", "no data")),
         ],
         charts=[
-            _chart(_("Won of the closed, by source"), by_source),
-            _chart(_("Won of the closed, by manager"), by_manager),
+            _chart(_("Won, of closed leads, by source"), by_source),
+            _chart(_("Won, of closed leads, by manager"), by_manager),
         ]
         if found
         else [],
@@ -56,7 +56,7 @@ def _counted(found: Sequence[Outcome], name: Callable[[Outcome], str]) -> dict[s
 
 def _table(code: str, caption: str, first: str, counts: Mapping[str, Counter[str]]) -> Table:
     headings = {"leads": _("Leads"), "open": _("Open"), "won": _("Won"), "lost": _("Lost")}
-    shares = [_("Won of the closed"), _("at least"), _("at most"), _("Won of all")]
+    shares = [_("Won, of closed leads"), _("at least"), _("at most"), _("Won, of all leads")]
     return Table(
         code=code,
         caption=caption,

@@ -32,8 +32,8 @@ def shown(asked: Asked) -> Shown:
     called = {(s.registry, s.manager): f"{managers[s.manager]} · {registries[s.registry]}" for s in found}
     return Shown(
         facts=[
-            (_("Leads that counted"), number(sum(s.received for s in found))),
-            (_("Worst distance, leads"), pgettext("report", "no data") if worst is None else number(worst, 2)),
+            (_("Leads counted"), number(sum(s.received for s in found))),
+            (_("Largest distance, leads"), pgettext("report", "no data") if worst is None else number(worst, 2)),
         ],
         charts=[_bars(found, called), *_lines(found, called, days)] if found else [],
         tables=[_table(found, managers, registries), _over_time(found, called, days)],
@@ -67,14 +67,14 @@ def _days(asked: Asked) -> list[datetime.date]:
 def _table(found: Sequence[Standing], managers: dict[int, str], registries: dict[int, str]) -> Table:
     return Table(
         code="managers",
-        caption=_("Received against due"),
+        caption=_("Received and due"),
         columns=[
             Column(heading=pgettext("column", "Manager")),
             Column(heading=pgettext("column", "Registry")),
             Column(heading=_("Received"), kind="count"),
             Column(heading=_("Due"), kind="leads"),
-            Column(heading=_("Due less received"), kind="signed"),
-            Column(heading=_("Worst distance"), kind="signed"),
+            Column(heading=_("Due minus received"), kind="signed"),
+            Column(heading=_("Largest distance"), kind="signed"),
             Column(heading=_("Balance at the end"), kind="signed"),
         ],
         rows=[
@@ -97,7 +97,7 @@ def _over_time(found: Sequence[Standing], called: dict[tuple[int, int], str], da
     ends = [day - datetime.timedelta(days=1) for day in days[1:]]
     return Table(
         code="time",
-        caption=_("Due less received since the start, at the end of each day, week or month"),
+        caption=_("Due minus received since the start, at the end of each day, week or month"),
         columns=[
             Column(heading=pgettext("column", "Manager")),
             *(Column(heading=_short(day), code=day.isoformat(), kind="signed") for day in ends),
@@ -116,7 +116,7 @@ def _bars(found: Sequence[Standing], called: dict[tuple[int, int], str]) -> Draw
         )
         for s in found[:MOST_BARS]
     ]
-    return charts.bars(bars, title=_("Leads received; the line is what was due"))
+    return charts.bars(bars, title=_("Leads received; the line marks leads due"))
 
 
 def _lines(
@@ -137,7 +137,7 @@ def _lines(
             series,
             along=Axis(names=ends),
             steps=[(level, signed(level) if level else "0") for level in charts.levels(min(values), max(values))],
-            title=_("Due less received over time, of those who were furthest away"),
+            title=_("Due minus received over time, for the managers with the largest distance"),
         )
     ]
 

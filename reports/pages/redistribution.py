@@ -33,7 +33,7 @@ def shown(asked: Asked) -> Shown:
         facts=[
             (_("Leads offered"), number(sum(times.values()))),
             (_("Offers"), number(whole.total())),
-            (_("Let go"), percent(_let_go(whole) / whole.total()) if whole else pgettext("report", "no data")),
+            (_("Not accepted"), percent(_let_go(whole) / whole.total()) if whole else pgettext("report", "no data")),
             (_("Leads offered more than once"), number(sum(n for t, n in times.items() if t > 1))),
         ],
         charts=[_chart(by_manager)] if found else [],
@@ -60,7 +60,7 @@ def outcome_names() -> dict[str, str]:
     return {
         "accepted": pgettext("offers", "Accepted"),
         "declined": pgettext("offers", "Declined"),
-        "timed_out": pgettext("offers", "Out of time"),
+        "timed_out": pgettext("offers", "Timed out"),
         "withdrawn": pgettext("offers", "Withdrawn"),
         "": pgettext("offers", "Open"),
     }
@@ -85,7 +85,7 @@ def _table(code: str, caption: str, first: str, counts: Mapping[str, Counter[str
             Column(heading=first),
             Column(heading=_("Offers"), kind="count"),
             *(Column(heading=name, kind="count") for name in outcome_names().values()),
-            Column(heading=_("Let go"), kind="percent"),
+            Column(heading=_("Not accepted"), kind="percent"),
         ],
         rows=[
             (name, line.total(), *(line[outcome] for outcome in outcome_names()), _let_go(line) / line.total())
@@ -113,4 +113,4 @@ def _chart(counts: Mapping[str, Counter[str]]) -> Drawing:
         for name, line in list(counts.items())[:MOST_BARS]
     ]
     keys = [Key(name=name, color=COLORS[outcome]) for outcome, name in outcome_names().items()]
-    return charts.bars(bars, title=_("What became of the offers to each manager"), keys=keys)
+    return charts.bars(bars, title=_("Outcomes of the offers to each manager"), keys=keys)

@@ -47,7 +47,7 @@ def shown(asked: Asked) -> Shown:
             (pgettext("figure", "Median"), _said(whole.median)),
             (pgettext("figure", "90th percentile"), _said(whole.p90)),
             (_("Within the target"), percent(whole.within / whole.leads) if whole.leads else _nothing()),
-            (_("Not there yet"), str(found.arrived - whole.leads)),
+            (_("Not reached yet"), str(found.arrived - whole.leads)),
         ],
         empty=not found.arrived,
         charts=[_heat(found.by_hour)] if found.by_hour else [],
@@ -95,7 +95,7 @@ def _heat(times: Mapping[tuple[int, int], Times]) -> Drawing:
         (day, hour): (t.median or 0.0, f"{WEEKDAYS[day]} {hour:02}:00 – {_said(t.median)} ({t.leads})")
         for (day, hour), t in times.items()
     }
-    title = _("Median by weekday and hour of arrival: the deeper, the longer")
+    title = _("Median by weekday and hour of arrival: darker is longer")
     return charts.heat(cells, down=[str(WEEKDAYS[day]) for day in range(7)], across=HOURS, title=title)
 
 

@@ -14,15 +14,15 @@ from reports.tables import Column, Shown, Table, ago, duration, number
 FILTERS = ("source", "trigger")
 REASONS = {
     "inactive": gettext_lazy("not active"),
-    "paused": gettext_lazy("on a pause"),
+    "paused": gettext_lazy("paused"),
     "off_duty": gettext_lazy("off duty"),
     "offline": gettext_lazy("not online"),
     "coefficient_zero": gettext_lazy("coefficient zero"),
-    "no_match": gettext_lazy("has not the skills"),
+    "no_match": gettext_lazy("lacks the skills"),
     "at_limit": gettext_lazy("at the limit"),
-    "already_tried": gettext_lazy("had the lead in this round"),
-    "in_line": gettext_lazy("behind others that wait"),
-    "keep": gettext_lazy("offered often enough"),
+    "already_tried": gettext_lazy("already had the lead in this round"),
+    "in_line": gettext_lazy("behind other waiting leads"),
+    "keep": gettext_lazy("no attempts left"),
     "undecided": gettext_lazy("not decided yet"),
 }
 
@@ -36,18 +36,18 @@ def shown(asked: Asked) -> Shown:
     said = [(str(REASONS.get(reason, reason)), leads, times) for reason, leads, times in reasons]
     return Shown(
         facts=[
-            (_("Leads that wait now"), number(sum(row.leads for row in found))),
+            (_("Leads waiting now"), number(sum(row.leads for row in found))),
             (_("Longest wait"), duration(ago(oldest, asked.at)) if oldest else pgettext("report", "no data")),
         ],
         charts=[_chart(said)] if said else [],
         tables=[
             Table(
                 code="reasons",
-                caption=_("Why they wait"),
+                caption=_("Reasons for waiting"),
                 columns=[
                     Column(heading=pgettext("column", "Reason")),
                     Column(heading=pgettext("column", "Leads"), kind="count"),
-                    Column(heading=_("Candidates who had it"), kind="count"),
+                    Column(heading=_("Candidates with this reason"), kind="count"),
                 ],
                 rows=said,
             ),
@@ -57,7 +57,7 @@ def shown(asked: Asked) -> Shown:
                 columns=[
                     Column(heading=pgettext("column", "Trigger")),
                     Column(heading=pgettext("column", "Leads"), kind="count"),
-                    Column(heading=_("Oldest since"), kind="instant"),
+                    Column(heading=_("Oldest waiting since"), kind="instant"),
                     Column(heading=_("Longest wait"), kind="duration"),
                 ],
                 rows=[
@@ -71,4 +71,6 @@ def shown(asked: Asked) -> Shown:
 
 def _chart(reasons: list[tuple[str, int, int]]) -> Drawing:
     bars = [Bar(name=name, parts=[("yellow", leads)], said=number(leads)) for name, leads, _times in reasons]
-    return charts.bars(bars, title=_("Waiting leads by reason: a lead counts once for each reason a candidate had"))
+    return charts.bars(
+        bars, title=_("Waiting leads by reason: a lead counts once for each reason among its candidates")
+    )

@@ -40,9 +40,9 @@ def shown(asked: Asked) -> Shown:
     called, parts = names.managers(), _parts()
     return Shown(
         facts=[
-            (_("Held now, with a limit"), number(sum(place.held for place in limited))),
-            (_("Room under the limits"), number(sum(max((p.limit or 0) - p.held, 0) for p in limited))),
-            (_("Places at their limit"), number(sum(place.held >= (place.limit or 0) for place in limited))),
+            (_("Held now under a limit"), number(sum(place.held for place in limited))),
+            (_("Room left under the limits"), number(sum(max((p.limit or 0) - p.held, 0) for p in limited))),
+            (_("Limits reached"), number(sum(place.held >= (place.limit or 0) for place in limited))),
         ],
         charts=[_chart(places, called)] if places else [],
         tables=[
@@ -52,11 +52,11 @@ def shown(asked: Asked) -> Shown:
                 columns=[
                     Column(heading=pgettext("column", "Manager")),
                     Column(heading=pgettext("column", "Trigger")),
-                    Column(heading=pgettext("column", "Takes part as")),
+                    Column(heading=pgettext("column", "Role")),
                     Column(heading=_("Held"), kind="count"),
                     Column(heading=_("Limit"), kind="count", absent=_("no limit")),
                     Column(heading=_("Used"), kind="percent"),
-                    Column(heading=_("Given in the range"), kind="count"),
+                    Column(heading=_("Assigned in the range"), kind="count"),
                 ],
                 rows=[(called[p.manager], p.trigger, parts[p.part], p.held, p.limit, p.used, p.given) for p in places],
             )
@@ -67,8 +67,8 @@ def shown(asked: Asked) -> Shown:
 def _parts() -> dict[str, str]:
     return {
         "member": pgettext("in a trigger", "member"),
-        "duty": pgettext("in a trigger", "duty, no member"),
-        "other": pgettext("in a trigger", "no member"),
+        "duty": pgettext("in a trigger", "duty, not a member"),
+        "other": pgettext("in a trigger", "not a member"),
     }
 
 

@@ -65,7 +65,7 @@ class StageAdmin(CarefulAdmin):
     list_filter = ("pipeline", "kind")
     list_select_related = ("pipeline",)
     search_fields = ("code__startswith", "title__istartswith", "pipeline__code__startswith")
-    search_help_text = _("Start of the code or the title, or of the pipeline's code")
+    search_help_text = _("Search by the beginning of the code, title or pipeline code")
     fields = ("pipeline", "code", "title", "kind", "position")
     ordering = ("pipeline__position", "pipeline", "position", "id")
 
@@ -163,7 +163,7 @@ class MemberInline(TabularInline):
     hide_ordering_field = True
     show_title = False  # of Unfold: the row says it already
     extra = 0
-    verbose_name_plural = _("members; with none, all active managers take part")
+    verbose_name_plural = _("members (if none, all active managers take part)")
 
     class Media:
         js = ("leadrouter/order.js",)
@@ -202,7 +202,7 @@ class TriggerAdmin(CarefulAdmin):
         (None, {"fields": ("code", "stage", "on", "priority", "online_only")}),
         (_("Who gets it"), {"fields": ("method", "registry", "limit", "limit_stages", "if_nobody", "duty")}),
         (
-            _("Old customers"),
+            _("Existing customers"),
             {
                 "fields": ("responsible_check", "responsible_available", "responsible_count", "also_assign"),
                 "classes": ("tab",),
@@ -279,7 +279,7 @@ class TriggerAdmin(CarefulAdmin):
     def does(self, trigger: Any) -> str:
         return trigger.told
 
-    @display(description=_("cannot work"), label="danger")
+    @display(description=_("faults"), label="danger")
     def wrong(self, trigger: Any) -> str:
         return " ".join(fault.words.removeprefix(f"{trigger.code}: ") for fault in trigger.faults)
 

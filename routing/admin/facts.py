@@ -161,7 +161,7 @@ class SetbackAdmin(ModelAdmin):
     @action(description=_("Try again"), permissions=["change"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Setback]) -> None:
         tried = try_again(queryset.values_list("pk", flat=True), at=clock.now())
-        said = ngettext("The next sweep tries %(count)d lead.", "The next sweep tries %(count)d leads.", tried)
+        said = ngettext("The next sweep will try %(count)d lead.", "The next sweep will try %(count)d leads.", tried)
         messages.success(request, said % {"count": tried})
 
 

@@ -29,7 +29,7 @@ MODELS = {
     "manager": "accounts.{}_manager",
     "source": "routing.{}_source",
     "pipeline": "routing.{}_pipeline",
-    "order of pipelines": "routing.{}_pipeline",
+    "pipeline order": "routing.{}_pipeline",
     "stage": "routing.{}_stage",
     "registry": "routing.{}_registry",
     "trigger": "routing.{}_trigger",
@@ -47,13 +47,15 @@ ACTIONS = {
 class FileForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("Configuration file"),
-        help_text=gettext_lazy("YAML, as downloaded here."),
+        help_text=gettext_lazy("A YAML file like the one downloaded here."),
         widget=admin_theme.FileInput(attrs={"accept": ".yaml,.yml,.txt"}),
     )
     prune = forms.BooleanField(
         required=False,
-        label=gettext_lazy("Remove what the file does not name"),
-        help_text=gettext_lazy("Only in the sections that the file has; what leads refer to stays, turned off."),
+        label=gettext_lazy("Remove objects that are not in the file"),
+        help_text=gettext_lazy(
+            "Only in the sections that the file has. Objects that leads refer to are turned off instead."
+        ),
         widget=admin_theme.CheckboxInput,
     )
 
@@ -64,7 +66,7 @@ class FileForm(forms.Form):
         try:
             return file.read().decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise ValidationError(_("The file is no text in UTF-8.")) from None
+            raise ValidationError(_("The file is not UTF-8 text.")) from None
 
 
 class ConfirmForm(forms.Form):
@@ -129,7 +131,7 @@ def _take(
 ) -> HttpResponse:
     """Import what was confirmed; where the configuration has changed since it was looked at, show it anew."""
     if read_version() != version:
-        notice = _("The configuration was changed meanwhile: this is what the file would change now.")
+        notice = _("The configuration has changed in the meantime. This is what the file would change now.")
         return _try(request, context, text=text, prune=prune, name=name, notice=notice)
     try:
         if forbidden(request.user, import_configuration(text, dry_run=True, prune=prune)):
@@ -140,17 +142,19 @@ def _take(
         return _page(request, context, FileForm(), faults=error.errors, name=name)
     except Busy as error:
         return _page(request, context, FileForm(), faults=[("", error.detail)], name=name)
-    messages.success(request, _("Taken: %(count)d changes.") % {"count": len(report.changes)})
+    messages.success(request, _("Imported: %(count)d changes.") % {"count": len(report.changes)})
     for email, path in report.invitations.items():
         link = format_html('<a href="{0}">{0}</a>', request.build_absolute_uri(path))
-        messages.info(request, format_html(_("Send {} this link to set a password; it works once: {}"), email, link))
+        messages.info(
+            request, format_html(_("Send this link to {}. It sets a password and works once: {}"), email, link)
+        )
     return redirect("admin:configuration")
 
 
 def kind_of(kind: str) -> str:
     """Return what people call a kind of thing in a file."""
-    if kind == "order of pipelines":
-        return _("order of pipelines")
+    if kind == "pipeline order":
+        return _("pipeline order")
     return str(apps.get_model(MODELS[kind].replace("{}_", ""))._meta.verbose_name)
 
 

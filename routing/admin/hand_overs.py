@@ -96,7 +96,7 @@ class HandOverAdmin(BigReadOnlyAdmin):
             return redirect("admin:routing_handover_change", batch_id)
         self.log_change(request, batch, [{"changed": {"name": str(_("undone")), "object": str(batch)}}])
         back, left = (batch.lines.filter(undone=undone).count() for undone in HandedLead.Undone.values)
-        sentence = _("Given back: %(back)d. Left, because they are no longer where the hand-over put them: %(left)d.")
+        sentence = _("Returned: %(back)d. Not returned, because they have moved on since the hand-over: %(left)d.")
         messages.success(request, sentence % {"back": back, "left": left})
         return redirect("admin:routing_handover_change", batch_id)
 

@@ -47,16 +47,16 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(label=_("File"), widget=FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx"}))
     encoding = forms.ChoiceField(
-        choices=[("", _("find out")), *ENCODINGS],
+        choices=[("", _("detect")), *ENCODINGS],
         required=False,
         label=_("Encoding"),
         widget=Select,
-        help_text=_("Choose one only where letters come out wrong."),
+        help_text=_("Choose one only if letters look wrong."),
     )
     delimiter = forms.ChoiceField(
-        choices=[("", _("find out")), *DELIMITERS.items()],
+        choices=[("", _("detect")), *DELIMITERS.items()],
         required=False,
-        label=_("Columns are parted by"),
+        label=_("Column separator"),
         widget=Select,
     )
 
@@ -190,7 +190,7 @@ class LeadImportAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         if "stop" in request.POST:
             if stop_import(batch, at=clock.now()):
-                messages.warning(request, _("Stopped. The leads that were taken stay."))
+                messages.warning(request, _("Stopped. Leads that are already imported stay."))
             return redirect("admin:routing_leadimport_change", batch.pk)
         if batch.started_at or batch.cancelled_at:
             return self._page(request, "routing/import_progress.html", self._standing(batch))
@@ -217,7 +217,7 @@ class LeadImportAdmin(ReadOnlyAdmin):
             return False
         if request.POST.get("checked") != form.choices():
             messages.info(
-                request, _("The rows were looked at again with what you have chosen. Import them if this is right.")
+                request, _("The rows were checked again with your choices. If everything is right, import them.")
             )
             return False
         try:

@@ -95,7 +95,7 @@ class ApiKeyAdmin(CarefulAdmin):
         obj.save()
         messages.warning(
             request,
-            format_html(_now("Copy this key now; it is not shown again: {}"), format_html("<code>{}</code>", key)),
+            format_html(_now("Copy this key now. It will not be shown again: {}"), format_html("<code>{}</code>", key)),
         )
 
     @display(description=_("begins with"))
@@ -106,7 +106,7 @@ class ApiKeyAdmin(CarefulAdmin):
     def scope_names(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 
-    @action(description=_("Revoke: the key stops working at once"), permissions=["change"])
+    @action(description=_("Revoke (the key stops working at once)"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         mine = [key.pk for key in queryset.select_related("user") if self.has_change_permission(request, key)]
         revoked = ApiKey.objects.filter(pk__in=mine, revoked_at=None).update(revoked_at=clock.now())
@@ -168,7 +168,7 @@ class RefusedIntakeAdmin(ModelAdmin):
     def body_shown(self, refused: RefusedIntake) -> str:
         return refused.text
 
-    @action(description=_("Settled: nothing more to do"), permissions=["change"])
+    @action(description=_("Mark as settled (nothing more to do)"), permissions=["change"])
     def settle(self, request: HttpRequest, queryset: QuerySet[RefusedIntake]) -> None:
         settled = queryset.filter(settled_at=None).update(settled_at=clock.now())
         messages.success(
@@ -195,15 +195,15 @@ class RefusedIntakeAdmin(ModelAdmin):
             else:
                 RefusedIntake.objects.filter(pk=refused.pk, settled_at=None).update(settled_at=at)
                 messages.success(
-                    request, _now("The lead was taken.") if taken.created else _now("The lead was known already.")
+                    request, _now("The lead was created.") if taken.created else _now("The lead was already known.")
                 )
                 return redirect(reverse("admin:routing_lead_change", args=[taken.lead_id]))
         context = self.admin_site.each_context(request) | {
-            "title": _("Take again"),
+            "title": _("Take in again"),
             "form": form,
             "opts": self.opts,
             "original": refused,
-            "verb": _("Take the lead"),
+            "verb": _("Create the lead"),
             "cut": refused.size > len(refused.body),
             "faults": self.faults(refused),
             "back": reverse("admin:routing_refusedintake_changelist"),

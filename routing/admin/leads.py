@@ -81,14 +81,14 @@ ACTIONS: dict[str, LeadAction] = {
         done=_("Moved: %(count)d."),
     ),
     "credit-back": LeadAction(
-        title=_("Credit back: give the responsible their turn back"),
+        title=_("Credit back (the responsible manager gets the turn back)"),
         verb=_("Credit back"),
         form=CreditBackForm,
         run=lambda lead, asked, at, by: credit_back(lead, at=at, by=by, reason=asked["reason"]),
         done=_("Credited back: %(count)d."),
     ),
     "accept": LeadAction(
-        title=_("Accept: into a stage"),
+        title=_("Accept (choose a stage)"),
         verb=pgettext_lazy("unqualified lead", "Accept"),
         form=QualifyForm,
         run=lambda lead, asked, at, by: qualify_lead(
@@ -98,7 +98,7 @@ ACTIONS: dict[str, LeadAction] = {
         unqualified=True,
     ),
     "decline": LeadAction(
-        title=_("Decline: this is no lead"),
+        title=_("Decline (this is not a lead)"),
         verb=pgettext_lazy("unqualified lead", "Decline"),
         form=DeclineUnqualifiedForm,
         run=lambda lead, asked, at, by: move_lead(lead, asked["stage"].pk, at=at, by=by, reason=asked["reason"]),
@@ -132,8 +132,8 @@ class LeadAdmin(ModelAdmin):
     list_select_related = ("contact", "company", "source", "stage__pipeline", "responsible__user")
     search_fields = ("pk",)  # see get_search_results
     search_help_text = _(
-        "Name; the contact's e-mail or its domain, phone number or start of the chat handle; start of the company's domain; "
-        "or the whole id or external id"
+        "Search by name; the contact's e-mail, e-mail domain, phone number or beginning of the "
+        "chat handle; the beginning of the company's domain; or the whole id or external id"
     )
     paginator = UncountedPaginator
     ordering = ("-created_at", "-pk")
@@ -311,7 +311,7 @@ class LeadAdmin(ModelAdmin):
     ) -> HttpResponse | None:
         """Show the form of an action, with the leads it is for."""
         if len(leads) > MOST_AT_ONCE:
-            messages.error(request, _now("Choose at most %(count)d leads at once.") % {"count": MOST_AT_ONCE})
+            messages.error(request, _now("Choose at most %(count)d leads at a time.") % {"count": MOST_AT_ONCE})
             return None
         wanted = ACTIONS[name]
         one = len(leads) == 1

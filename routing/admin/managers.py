@@ -147,12 +147,12 @@ class ManagerAdmin(AccountsManagerAdmin):
     def state(self, manager: Any) -> tuple[str, str]:
         return (manager.glance.reason or "available", manager.glance.words) if manager.glance else ("", "–")
 
-    @display(description=_("seen"))
+    @display(description=_("last seen"))
     def seen(self, manager: Any) -> str:
         seen = manager.glance.seen if manager.glance else ""
         return _now("%(time)s ago") % {"time": seen} if seen else _now("never")
 
-    @display(description=_("holds / limit"))
+    @display(description=_("held / limit"))
     def held(self, manager: Any) -> str:
         return manager.glance.held if manager.glance else ""
 
@@ -197,9 +197,7 @@ class ManagerAdmin(AccountsManagerAdmin):
         if request.method != "POST" or not self.has_change_permission(request, manager):
             raise PermissionDenied
         feeds.renew_feed(manager)
-        messages.success(
-            request, _("The calendar has a new address. Who subscribed to the old one sees nothing any more.")
-        )
+        messages.success(request, _("The calendar has a new address. The old address no longer works."))
         return redirect("admin:accounts_manager_change", manager.pk)
 
     # The team's calendar
@@ -241,7 +239,7 @@ class ManagerAdmin(AccountsManagerAdmin):
         if request.method == "POST" and form.is_valid() and self._off_board(request, manager, form):
             return redirect("admin:accounts_manager_off_board", manager.pk)
         context = self.admin_site.each_context(request) | {
-            "title": _now("%(manager)s leaves") % {"manager": manager},
+            "title": _now("Off-board %(manager)s") % {"manager": manager},
             "opts": self.opts,
             "original": manager,
             "form": form,
@@ -259,7 +257,7 @@ class ManagerAdmin(AccountsManagerAdmin):
             return False
         hurry()
         self.log_change(request, manager, [{"changed": {"name": "off-boarding", "object": " ".join(done)}}])
-        messages.success(request, " ".join(done) or _("Nothing of that was there to change."))
+        messages.success(request, " ".join(done) or _("There was nothing to change."))
         return True
 
 
@@ -282,25 +280,25 @@ class FarewellForm(forms.Form):
     """What to do in the places where a manager is used."""
 
     successor = forms.ModelChoiceField(
-        Manager.objects.none(), required=False, label=_("Who takes their place"), widget=Select, empty_label=_("nobody")
+        Manager.objects.none(), required=False, label=_("Replacement"), widget=Select, empty_label=_("nobody")
     )
     members = forms.ChoiceField(
         choices=[
-            ("keep", _("stay as they are; an inactive member gets no leads")),
+            ("keep", _("stay (an inactive member gets no leads)")),
             ("remove", _("end")),
-            ("replace", _("go to who takes their place, with coefficient and limit")),
+            ("replace", _("go to the replacement, with coefficient and limit")),
         ],
-        label=_("Memberships in triggers"),
+        label=_("Trigger memberships"),
         widget=Select,
     )
     duties = forms.BooleanField(
-        required=False, label=_("Who takes their place is on duty where they were"), widget=CheckboxInput
+        required=False, label=_("The replacement becomes the manager on duty where they were"), widget=CheckboxInput
     )
     related = forms.ChoiceField(
         choices=[
-            ("keep", _("stay theirs")),
-            ("release", _("belong to nobody")),
-            ("replace", _("go to who takes their place")),
+            ("keep", _("stay with them")),
+            ("release", _("have nobody responsible")),
+            ("replace", _("go to the replacement")),
         ],
         label=_("Contacts, companies and open tasks"),
         widget=Select,
@@ -311,16 +309,16 @@ class FarewellForm(forms.Form):
     deactivate = forms.BooleanField(
         required=False,
         initial=True,
-        label=_("Inactive: no more leads"),
+        label=_("Make inactive (no more leads)"),
         widget=CheckboxInput,
-        help_text=_("Leads on offer to them go to others at once."),
+        help_text=_("Their open offers are redistributed at once."),
     )
     end_access = forms.BooleanField(
         required=False,
         initial=True,
-        label=_("May not sign in any more"),
+        label=_("Block sign-in"),
         widget=CheckboxInput,
-        help_text=_("Ends their sessions, too."),
+        help_text=_("This also ends their sessions."),
     )
 
     def __init__(self, *args: Any, manager: Manager, may_end_access: bool, **kwargs: Any) -> None:

@@ -38,7 +38,7 @@ class ContactAdmin(ModelAdmin):
     list_filter = (("responsible", AutocompleteFilter),)
     list_select_related = ("company", "responsible__user")
     search_fields = ("email_key__startswith",)
-    search_help_text = _("Name, e-mail or its domain, phone number, or start of the chat handle")
+    search_help_text = _("Search by name, e-mail, e-mail domain, phone number or beginning of the chat handle")
     autocomplete_fields = ("company",)
     fields = ("name", "email", "phone", "chat", "company", "responsible", "created_at")
     readonly_fields = ("responsible", "created_at")
@@ -49,24 +49,24 @@ class ContactAdmin(ModelAdmin):
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("routing.erase_person"))
 
-    @action(description=_("Export all data of this person"), permissions=["erase"])
+    @action(description=_("Export all data about this person"), permissions=["erase"])
     def export_person(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse:
         document = export_person(person_of(queryset), at=clock.now(), by=cast(User, request.user))
         answer = JsonResponse(document, json_dumps_params={"ensure_ascii": False, "indent": 2})
         answer.headers["Content-Disposition"] = 'attachment; filename="person.json"'
         return answer
 
-    @action(description=_("Erase all data of this person"), permissions=["erase"])
+    @action(description=_("Erase all data about this person"), permissions=["erase"])
     def erase(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse | None:
         """Erase after a page that says what goes and what stays."""
         person = person_of(queryset)
         form = ErasureForm(request.POST if "confirm" in request.POST else None)
         if form.is_bound and form.is_valid():
             erase_person(person, at=clock.now(), by=cast(User, request.user))
-            messages.success(request, _("The data of this person is erased."))
+            messages.success(request, _("The data about this person has been erased."))
             return None
         context = self.admin_site.each_context(request) | {
-            "title": _("Erase all data of this person"),
+            "title": _("Erase all data about this person"),
             "contacts": queryset,
             "leads_counted": len(person.leads),
             "form": form,
@@ -93,7 +93,7 @@ class CompanyAdmin(ModelAdmin):
     list_filter = (("responsible", AutocompleteFilter),)
     list_select_related = ("responsible__user",)
     search_fields = ("domain_key__startswith", "name_key__startswith")
-    search_help_text = _("Start of the domain or of the name")
+    search_help_text = _("Search by the beginning of the domain or name")
     fields = ("name", "domain", "responsible", "created_at")
     readonly_fields = ("responsible", "created_at")
     paginator = UncountedPaginator
@@ -183,12 +183,12 @@ class PauseAdmin(ModelAdmin):
             given_back = give_back_soon(manager_id, at=at)
             if given_back:
                 sentence = ngettext(
-                    "%(count)d lead on offer went to others.", "%(count)d leads on offer went to others.", given_back
+                    "%(count)d open offer was redistributed.", "%(count)d open offers were redistributed.", given_back
                 )
                 messages.info(request, sentence % {"count": given_back})
         return response
 
-    @action(description=_("Resume: end the pause"), permissions=["change"])
+    @action(description=_("Resume (end the pause)"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
         at = clock.now()
         resumed = sum(

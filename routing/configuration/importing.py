@@ -220,7 +220,7 @@ def _reported(plan: Plan, given: Given, stored: Stored, *, dry_run: bool) -> Rep
     before = list(stored.items["pipelines"])
     after = [key for key in plan.order["pipelines"] if key in stored.items["pipelines"]]
     if before != after:
-        report.changes.append(Change("change", "order of pipelines", "", {"order": (before, after)}))
+        report.changes.append(Change("change", "pipeline order", "", {"order": (before, after)}))
     return report
 
 

@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
-                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                                "Use 1 to 63 characters: a-z, 0-9, dot, dash and underscore. Begin with a letter or digit.",
                             )
                         ],
                     ),
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("fair_share", "fair share: absence earns nothing and costs nothing"),
-                            ("totals", "totals: who was away catches up"),
+                            ("totals", "totals: managers who were away catch up"),
                         ],
                         default="fair_share",
                         max_length=12,
@@ -80,14 +80,16 @@ class Migration(migrations.Migration):
                             ("month", "every month"),
                         ],
                         default="never",
-                        help_text="Of totals, in account time",
+                        help_text="For totals only, in account time",
                         max_length=8,
                     ),
                 ),
                 (
                     "refund_missed",
                     models.BooleanField(
-                        default=False, help_text="A lead declined or out of time is not counted for who let it go."
+                        default=False,
+                        help_text="Leads that a manager declines or does not accept in time do not "
+                        "count for that manager.",
                     ),
                 ),
             ],
@@ -109,7 +111,7 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
-                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                                "Use 1 to 63 characters: a-z, 0-9, dot, dash and underscore. Begin with a letter or digit.",
                             )
                         ],
                     ),
@@ -134,7 +136,7 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
-                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                                "Use 1 to 63 characters: a-z, 0-9, dot, dash and underscore. Begin with a letter or digit.",
                             )
                         ],
                     ),
@@ -155,13 +157,13 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "active",
-                    models.BooleanField(default=True, help_text="Leads of a source that is not active are refused."),
+                    models.BooleanField(default=True, help_text="Leads from an inactive source are refused."),
                 ),
                 (
                     "country",
                     models.CharField(
                         blank=True,
-                        help_text="Phone numbers without a country code are read as of here. Empty: the account's.",
+                        help_text="Used for phone numbers without a country code. Leave empty to use the account's.",
                         max_length=2,
                         verbose_name="default country",
                     ),
@@ -236,11 +238,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(blank=True, max_length=500)),
-                ("domain", models.CharField(blank=True, help_text="As it was written", max_length=255)),
+                ("domain", models.CharField(blank=True, help_text="As the source wrote it", max_length=255)),
                 (
                     "name_key",
                     models.CharField(
-                        blank=True, editable=False, help_text="The name as it is compared", max_length=500
+                        blank=True, editable=False, help_text="Normalized name, used to compare", max_length=500
                     ),
                 ),
                 (
@@ -248,7 +250,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         editable=False,
-                        help_text="The domain as it is compared",
+                        help_text="Normalized domain, used to compare",
                         max_length=255,
                         null=True,
                         unique=True,
@@ -348,7 +350,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "external_id",
-                    models.CharField(blank=True, help_text="The source's own number", max_length=255, null=True),
+                    models.CharField(
+                        blank=True, help_text="The lead's identifier at the source", max_length=255, null=True
+                    ),
                 ),
                 ("name", models.CharField(blank=True, max_length=500)),
                 (
@@ -396,13 +400,16 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=False,
                         editable=False,
-                        help_text="Counted in the ring of sources, whatever happened since",
+                        help_text="Counts in the report of sources, whatever has happened since",
                     ),
                 ),
                 ("arrived_at", models.DateTimeField(help_text="When it reached the source")),
-                ("created_at", models.DateTimeField(help_text="When it reached us")),
+                ("created_at", models.DateTimeField(help_text="When it reached Leadrouter")),
                 ("round", models.PositiveIntegerField(default=1, editable=False)),
-                ("attempt", models.PositiveIntegerField(default=0, editable=False, help_text="Offers in this round")),
+                (
+                    "attempt",
+                    models.PositiveIntegerField(default=0, editable=False, help_text="Number of offers in this round"),
+                ),
                 (
                     "company",
                     models.ForeignKey(
@@ -542,12 +549,12 @@ class Migration(migrations.Migration):
                         choices=[
                             ("credit_back", "credited back"),
                             ("by_hand", "given by hand"),
-                            ("refund", "declined or out of time"),
+                            ("refund", "declined or timed out"),
                         ],
                         max_length=12,
                     ),
                 ),
-                ("amount", models.BigIntegerField(help_text="Billionths of a lead, added to the balance")),
+                ("amount", models.BigIntegerField(help_text="Billionths of a lead added to the balance")),
                 ("reason", models.CharField(blank=True, max_length=500)),
                 ("at", models.DateTimeField()),
                 (
@@ -594,13 +601,13 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("at", models.DateTimeField(db_index=True)),
                 ("code", models.CharField(max_length=64)),
-                ("problem", models.JSONField(help_text="The answer that was given")),
+                ("problem", models.JSONField(help_text="The answer that was sent")),
                 ("content_type", models.CharField(blank=True, max_length=200)),
-                ("body", models.BinaryField(help_text="As it came, cut after 64 KiB")),
-                ("size", models.PositiveIntegerField(help_text="Bytes of the whole body")),
+                ("body", models.BinaryField(help_text="As received, cut after 64 KiB")),
+                ("size", models.PositiveIntegerField(help_text="Size of the whole body in bytes")),
                 (
                     "settled_at",
-                    models.DateTimeField(blank=True, help_text="When a supervisor dealt with it", null=True),
+                    models.DateTimeField(blank=True, help_text="When a supervisor settled it", null=True),
                 ),
                 (
                     "key",
@@ -632,7 +639,7 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
-                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                                "Use 1 to 63 characters: a-z, 0-9, dot, dash and underscore. Begin with a letter or digit.",
                             )
                         ],
                     ),
@@ -726,7 +733,7 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "\\A[a-z0-9][a-z0-9._-]{0,62}\\Z",
-                                "Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit.",
+                                "Use 1 to 63 characters: a-z, 0-9, dot, dash and underscore. Begin with a letter or digit.",
                             )
                         ],
                     ),
@@ -745,7 +752,12 @@ class Migration(migrations.Migration):
                         size=None,
                     ),
                 ),
-                ("priority", models.IntegerField(default=10, help_text="Of several on a stage the lowest fires.")),
+                (
+                    "priority",
+                    models.IntegerField(
+                        default=10, help_text="If several triggers match, the one with the lowest number runs."
+                    ),
+                ),
                 (
                     "method",
                     models.CharField(
@@ -753,7 +765,7 @@ class Migration(migrations.Migration):
                             ("fair_share", "fair share, equal or by coefficient"),
                             ("totals", "fewest received"),
                             ("least_loaded", "fewest leads held"),
-                            ("direct", "first who can, in order"),
+                            ("direct", "first available, in order"),
                         ],
                         default="fair_share",
                         max_length=12,
@@ -762,7 +774,7 @@ class Migration(migrations.Migration):
                 (
                     "limit",
                     models.PositiveIntegerField(
-                        blank=True, help_text="Leads that a member may hold; empty: no limit.", null=True
+                        blank=True, help_text="The most leads a member can hold. Leave empty for no limit.", null=True
                     ),
                 ),
                 ("online_only", models.BooleanField(default=False)),
@@ -774,19 +786,21 @@ class Migration(migrations.Migration):
                         ),
                         blank=True,
                         default=list,
-                        help_text="Whose responsible gets the lead, in this order; empty: off.",
+                        help_text="Gives the lead to whoever is responsible for these, in this "
+                        "order. Leave empty to turn the check off.",
                         size=None,
                     ),
                 ),
                 (
                     "responsible_available",
                     models.BooleanField(
-                        default=False, help_text="Only when available; else it is enough to be active."
+                        default=False,
+                        help_text="The responsible manager must be available. Otherwise it is enough to be active.",
                     ),
                 ),
                 (
                     "responsible_count",
-                    models.BooleanField(default=False, help_text="Such a lead counts in the registry."),
+                    models.BooleanField(default=False, help_text="Such leads count in the registry."),
                 ),
                 (
                     "also_assign",
@@ -810,7 +824,7 @@ class Migration(migrations.Migration):
                     "acceptance_minutes",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="Empty: no acceptance asked.",
+                        help_text="Leave empty if leads need no acceptance.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(1),
@@ -830,7 +844,7 @@ class Migration(migrations.Migration):
                     "max_attempts",
                     models.PositiveSmallIntegerField(
                         blank=True,
-                        help_text="Empty: all members.",
+                        help_text="Leave empty to try all members.",
                         null=True,
                         validators=[django.core.validators.MinValueValidator(1)],
                     ),
@@ -839,10 +853,10 @@ class Migration(migrations.Migration):
                     "final_step",
                     models.CharField(
                         choices=[
-                            ("duty", "to the manager on duty for such leads"),
-                            ("keep", "stays with the last"),
-                            ("restart", "a new round"),
-                            ("wait", "waits without responsible"),
+                            ("duty", "goes to the manager on duty"),
+                            ("keep", "stays with the last manager"),
+                            ("restart", "starts a new round"),
+                            ("wait", "waits with nobody responsible"),
                         ],
                         db_column="finally",
                         default="wait",
@@ -853,7 +867,10 @@ class Migration(migrations.Migration):
                 (
                     "on_pause",
                     models.CharField(
-                        choices=[("redistribute", "open offers go to others at once"), ("keep", "open offers stay")],
+                        choices=[
+                            ("redistribute", "open offers are redistributed at once"),
+                            ("keep", "open offers stay"),
+                        ],
                         default="redistribute",
                         max_length=12,
                     ),
@@ -861,7 +878,7 @@ class Migration(migrations.Migration):
                 (
                     "if_nobody",
                     models.CharField(
-                        choices=[("wait", "waits"), ("duty", "to the manager on duty for such leads")],
+                        choices=[("wait", "waits"), ("duty", "goes to the manager on duty")],
                         default="wait",
                         max_length=8,
                     ),
@@ -871,7 +888,7 @@ class Migration(migrations.Migration):
                     "duty",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Takes what nobody took.",
+                        help_text="Gets the leads that nobody took.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -882,7 +899,7 @@ class Migration(migrations.Migration):
                     "limit_stages",
                     models.ManyToManyField(
                         blank=True,
-                        help_text="None: all active stages of all pipelines.",
+                        help_text="Select none for all active stages of all pipelines.",
                         related_name="+",
                         to="routing.stage",
                     ),
@@ -891,7 +908,7 @@ class Migration(migrations.Migration):
                     "registry",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Empty: counts in its own (current trigger).",
+                        help_text="Leave empty to count in the trigger's own registry (current trigger).",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="triggers",
@@ -937,7 +954,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("accepted", "accepted"),
                             ("declined", "declined"),
-                            ("timed_out", "out of time"),
+                            ("timed_out", "timed out"),
                             ("withdrawn", "withdrawn"),
                         ],
                         max_length=10,
@@ -981,7 +998,10 @@ class Migration(migrations.Migration):
                         default=1, validators=[django.core.validators.MaxValueValidator(1000000)]
                     ),
                 ),
-                ("limit", models.PositiveIntegerField(blank=True, help_text="Beats the trigger's.", null=True)),
+                (
+                    "limit",
+                    models.PositiveIntegerField(blank=True, help_text="Overrides the trigger's limit.", null=True),
+                ),
                 ("position", models.PositiveIntegerField(default=0)),
                 (
                     "manager",
@@ -993,7 +1013,7 @@ class Migration(migrations.Migration):
                     "schedule",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Replaces the manager's own here.",
+                        help_text="Replaces the manager's own schedule in this trigger.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -1051,7 +1071,7 @@ class Migration(migrations.Migration):
                 ("attempt", models.PositiveIntegerField()),
                 ("outcome", models.CharField(choices=[("assigned", "assigned"), ("waiting", "waiting")], max_length=8)),
                 ("reason", models.CharField(max_length=16)),
-                ("turn", models.BigIntegerField(help_text="Of the registry")),
+                ("turn", models.BigIntegerField(help_text="The registry's counter of turns")),
                 ("counted", models.BooleanField(help_text="The lead counts in the registry")),
                 (
                     "lineup",
@@ -1066,13 +1086,15 @@ class Migration(migrations.Migration):
                 (
                     "balances",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.BigIntegerField(), help_text="Before it, in billionths of a lead", size=None
+                        base_field=models.BigIntegerField(),
+                        help_text="Before the decision, in billionths of a lead",
+                        size=None,
                     ),
                 ),
                 (
                     "received",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.IntegerField(), help_text="Where totals decide", null=True, size=None
+                        base_field=models.IntegerField(), help_text="Only where totals decide", null=True, size=None
                     ),
                 ),
                 (
@@ -1083,7 +1105,8 @@ class Migration(migrations.Migration):
                     "refusals",
                     models.JSONField(
                         default=dict,
-                        help_text="Why not, by the candidate's place from 0; who is not named was eligible",
+                        help_text="Reason codes by the candidate's position, from 0. A candidate "
+                        "without one was eligible",
                     ),
                 ),
                 (

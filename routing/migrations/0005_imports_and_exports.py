@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("at", models.DateTimeField()),
                 ("kind", models.CharField(max_length=4, verbose_name="format")),
-                ("filters", models.JSONField(default=dict, help_text="As they stood in the list")),
+                ("filters", models.JSONField(default=dict, help_text="The filters of the list that was exported")),
                 ("leads", models.PositiveIntegerField()),
                 (
                     "by",
@@ -60,8 +60,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "export of leads",
-                "verbose_name_plural": "exports of leads",
+                "verbose_name": "lead export",
+                "verbose_name_plural": "lead exports",
                 "ordering": ["-pk"],
             },
         ),
@@ -77,18 +77,18 @@ class Migration(migrations.Migration):
                 (
                     "columns",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=32), help_text="What each column is", size=None
+                        base_field=models.CharField(max_length=32), help_text="The meaning of each column", size=None
                     ),
                 ),
                 (
                     "month_first",
                     models.BooleanField(
                         default=False,
-                        help_text="03/02/2026 is the 2nd of March, as in the USA.",
+                        help_text="Reads 03/02/2026 as March 2, as in the USA.",
                         verbose_name="month before day",
                     ),
                 ),
-                ("language", models.CharField(help_text="In which faults are written", max_length=8)),
+                ("language", models.CharField(help_text="Language of the error messages", max_length=8)),
                 ("created_at", models.DateTimeField(verbose_name="uploaded")),
                 ("started_at", models.DateTimeField(null=True, verbose_name="started")),
                 ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
                 (
                     "stage",
                     models.ForeignKey(
-                        help_text="Where they enter; a trigger on the stage distributes them.",
+                        help_text="The stage that the leads enter. A trigger on the stage distributes them.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -124,8 +124,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "import of leads",
-                "verbose_name_plural": "imports of leads",
+                "verbose_name": "lead import",
+                "verbose_name_plural": "lead imports",
                 "ordering": ["-pk"],
             },
         ),
@@ -134,14 +134,14 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("number", models.PositiveIntegerField(help_text="As the spreadsheet shows it")),
-                ("block", models.PositiveIntegerField(help_text="Rows of a block are taken in one transaction")),
+                ("block", models.PositiveIntegerField(help_text="All rows of a block are imported in one transaction")),
                 ("cells", django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
                 (
                     "outcome",
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("", "not taken yet"),
+                            ("", "not imported yet"),
                             ("created", "new lead"),
                             ("known", "known lead"),
                             ("refused", "refused"),
@@ -168,8 +168,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "row of an import",
-                "verbose_name_plural": "rows of imports",
+                "verbose_name": "import row",
+                "verbose_name_plural": "import rows",
                 "ordering": ["number"],
             },
         ),

@@ -38,13 +38,16 @@ class Migration(migrations.Migration):
                         to="routing.lead",
                     ),
                 ),
-                ("attempts", models.PositiveIntegerField(default=0, help_text="Counted before each try")),
+                (
+                    "attempts",
+                    models.PositiveIntegerField(default=0, help_text="Number of tries, counted before each one"),
+                ),
                 ("error", models.CharField(blank=True, max_length=500)),
                 ("next_try_at", models.DateTimeField()),
                 (
                     "set_aside_at",
                     models.DateTimeField(
-                        blank=True, help_text="Not tried any more, until somebody asks for it", null=True
+                        blank=True, help_text="No longer tried, until somebody asks for it", null=True
                     ),
                 ),
             ],

@@ -38,8 +38,8 @@ class Migration(migrations.Migration):
                 choices=[
                     ("credit_back", "credited back"),
                     ("by_hand", "given by hand"),
-                    ("refund", "declined or out of time"),
-                    ("undone", "a hand-over was undone"),
+                    ("refund", "declined or timed out"),
+                    ("undone", "hand-over undone"),
                 ],
                 max_length=12,
             ),
@@ -79,7 +79,10 @@ class Migration(migrations.Migration):
                 ),
                 ("reason", models.CharField(blank=True, max_length=500)),
                 ("at", models.DateTimeField()),
-                ("finished_at", models.DateTimeField(help_text="Empty: it was interrupted, and may go on.", null=True)),
+                (
+                    "finished_at",
+                    models.DateTimeField(help_text="Empty if it was interrupted and can be continued.", null=True),
+                ),
                 ("undone_at", models.DateTimeField(null=True)),
                 (
                     "by",
@@ -105,7 +108,7 @@ class Migration(migrations.Migration):
                     "to",
                     models.ForeignKey(
                         db_index=False,
-                        help_text="Empty: the triggers decided.",
+                        help_text="Empty if the triggers decided.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -132,13 +135,16 @@ class Migration(migrations.Migration):
             name="HandedLead",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("why", models.CharField(help_text="Reason of the decision", max_length=16)),
-                ("along", models.JSONField(default=dict, help_text="What went with it: HandOver.Along → ids")),
+                ("why", models.CharField(help_text="The decision's reason", max_length=16)),
+                (
+                    "along",
+                    models.JSONField(default=dict, help_text="Objects handed over with it: HandOver.Along → ids"),
+                ),
                 (
                     "undone",
                     models.CharField(
                         blank=True,
-                        choices=[("back", "given back"), ("left", "left: it is no longer where the hand-over put it")],
+                        choices=[("back", "returned"), ("left", "not returned: it has moved on since the hand-over")],
                         max_length=4,
                     ),
                 ),
@@ -169,7 +175,7 @@ class Migration(migrations.Migration):
                     "to",
                     models.ForeignKey(
                         db_index=False,
-                        help_text="Empty: nobody could take it, and it stayed.",
+                        help_text="Empty if nobody could take it and it stayed.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
             name="requests_per_minute",
             field=models.PositiveIntegerField(
                 blank=True,
-                help_text="How often it may be used in a minute; 0: any; empty: as the settings say.",
+                help_text="Requests allowed per minute. 0: no limit. Empty: the default from the settings.",
                 null=True,
             ),
         ),
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="heartbeat",
             name="took_seconds",
-            field=models.FloatField(help_text="How long it ran the last time", null=True),
+            field=models.FloatField(help_text="Duration of the last run", null=True),
         ),
         migrations.AlterModelOptions(
             name="contact",

@@ -12,9 +12,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="leadimport",
             name="counts",
-            field=models.JSONField(
-                default=dict, help_text="Rows by outcome, once it has ended: a list does not count thousands of rows."
-            ),
+            field=models.JSONField(default=dict, help_text="Row counts by outcome, stored when the import ends"),
         ),
         migrations.CreateModel(
             name="UnqualifiedLead",

@@ -41,12 +41,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="lead",
             name="assigned_at",
-            field=models.DateTimeField(editable=False, help_text="When somebody first got it", null=True),
+            field=models.DateTimeField(editable=False, help_text="When it was first assigned", null=True),
         ),
         migrations.AddField(
             model_name="lead",
             name="accepted_at",
-            field=models.DateTimeField(editable=False, help_text="When somebody first accepted it", null=True),
+            field=models.DateTimeField(editable=False, help_text="When it was first accepted", null=True),
         ),
         migrations.AddField(
             model_name="lead",
@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(
                 db_index=False,
                 editable=False,
-                help_text="Who first accepted it",
+                help_text="The manager who first accepted it",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",

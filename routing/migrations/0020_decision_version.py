@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
             model_name="decision",
             name="version",
             field=models.BigIntegerField(
-                help_text="The version of the configuration that decided; empty: not known", null=True
+                help_text="The configuration version that decided. Empty if not known", null=True
             ),
         ),
     ]

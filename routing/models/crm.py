@@ -34,10 +34,17 @@ class Company(models.Model):
 
     id = PublicId()
     name = models.CharField(max_length=500, blank=True)
-    domain = models.CharField(max_length=255, blank=True, help_text=_("As it was written"))
-    name_key = models.CharField(max_length=500, blank=True, editable=False, help_text=_("The name as it is compared"))
+    domain = models.CharField(max_length=255, blank=True, help_text=_("As the source wrote it"))
+    name_key = models.CharField(
+        max_length=500, blank=True, editable=False, help_text=_("Normalized name, used to compare")
+    )
     domain_key = models.CharField(
-        max_length=255, null=True, blank=True, unique=True, editable=False, help_text=_("The domain as it is compared")
+        max_length=255,
+        null=True,
+        blank=True,
+        unique=True,
+        editable=False,
+        help_text=_("Normalized domain, used to compare"),
     )
     responsible = models.ForeignKey(Manager, related_name="companies", **responsible_options)
     created_at = models.DateTimeField()
@@ -143,7 +150,7 @@ class Lead(models.Model):
     )  # the constraint's index serves
     # NULL: the source numbers nothing, and the constraint has nothing to compare.
     external_id = models.CharField(  # noqa: DJ001
-        max_length=255, null=True, blank=True, help_text=_("The source's own number")
+        max_length=255, null=True, blank=True, help_text=_("The lead's identifier at the source")
     )
     name = models.CharField(max_length=500, blank=True)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
@@ -166,10 +173,10 @@ class Lead(models.Model):
     fields = models.JSONField(default=dict, blank=True)
     comment = models.TextField(blank=True)
     arrived_unqualified = models.BooleanField(
-        default=False, editable=False, help_text=_("Counted in the ring of sources, whatever happened since")
+        default=False, editable=False, help_text=_("Counts in the report of sources, whatever has happened since")
     )
     arrived_at = models.DateTimeField(help_text=_("When it reached the source"))
-    created_at = models.DateTimeField(help_text=_("When it reached us"))
+    created_at = models.DateTimeField(help_text=_("When it reached Leadrouter"))
     trigger = models.ForeignKey(
         "routing.Trigger",
         on_delete=models.PROTECT,
@@ -181,11 +188,11 @@ class Lead(models.Model):
         help_text=_("The trigger that distributes it"),
     )
     round = models.PositiveIntegerField(default=1, editable=False)
-    attempt = models.PositiveIntegerField(default=0, editable=False, help_text=_("Offers in this round"))
+    attempt = models.PositiveIntegerField(default=0, editable=False, help_text=_("Number of offers in this round"))
     # The echo of what decisions, events and offers say, for the report of response times, which would join a month of them.
     # Services write the first; a trigger of the database writes the others when an offer is accepted (migration 0012).
-    assigned_at = models.DateTimeField(null=True, editable=False, help_text=_("When somebody first got it"))
-    accepted_at = models.DateTimeField(null=True, editable=False, help_text=_("When somebody first accepted it"))
+    assigned_at = models.DateTimeField(null=True, editable=False, help_text=_("When it was first assigned"))
+    accepted_at = models.DateTimeField(null=True, editable=False, help_text=_("When it was first accepted"))
     accepted_by = models.ForeignKey(
         Manager,
         on_delete=models.PROTECT,
@@ -193,7 +200,7 @@ class Lead(models.Model):
         related_name="+",
         db_index=False,
         editable=False,
-        help_text=_("Who first accepted it"),
+        help_text=_("The manager who first accepted it"),
     )
 
     objects = LeadQuerySet.as_manager()
@@ -300,8 +307,8 @@ class LeadEvent(models.Model):
         CREDITED_BACK = "credited_back", _("credited back")
         HANDED_OVER = "handed_over", _("handed over with a related lead")
         HANDED_ALONG = "handed_along", _("contact, company or task handed over with it")
-        HANDED_ALL = "handed_all", _("handed over with the leads of a manager")
-        HANDED_BACK = "handed_back", _("that hand-over was undone")
+        HANDED_ALL = "handed_all", _("handed over with all leads of a manager")
+        HANDED_BACK = "handed_back", _("hand-over undone")
         FIELDS_SET = "fields_set", _("fields set by the trigger")
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="events")

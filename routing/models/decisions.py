@@ -55,19 +55,20 @@ class Decision(models.Model):
     outcome = models.CharField(max_length=8, choices=Outcome.choices)
     chosen = models.ForeignKey(Manager, on_delete=models.PROTECT, null=True, related_name="decisions", db_index=False)
     reason = models.CharField(max_length=16)
-    turn = models.BigIntegerField(help_text=_("Of the registry"))
+    turn = models.BigIntegerField(help_text=_("The registry's counter of turns"))
     counted = models.BooleanField(help_text=_("The lead counts in the registry"))
     version = models.BigIntegerField(
-        null=True, help_text=_("The version of the configuration that decided; empty: not known")
+        null=True, help_text=_("The configuration version that decided. Empty if not known")
     )
     # What it saw of each candidate, side by side, in the order of the line-up.
     lineup = models.ForeignKey(Lineup, on_delete=models.PROTECT, related_name="+", db_index=False)
     held = ArrayField(models.IntegerField())
-    balances = ArrayField(models.BigIntegerField(), help_text=_("Before it, in billionths of a lead"))
-    received = ArrayField(models.IntegerField(), null=True, help_text=_("Where totals decide"))
+    balances = ArrayField(models.BigIntegerField(), help_text=_("Before the decision, in billionths of a lead"))
+    received = ArrayField(models.IntegerField(), null=True, help_text=_("Only where totals decide"))
     last_turns = ArrayField(models.BigIntegerField())
     refusals = models.JSONField(
-        default=dict, help_text=_("Why not, by the candidate's place from 0; who is not named was eligible")
+        default=dict,
+        help_text=_("Reason codes by the candidate's position, from 0. A candidate without one was eligible"),
     )
 
     class Meta:
@@ -145,7 +146,7 @@ class Offer(models.Model):
     class Outcome(models.TextChoices):
         ACCEPTED = "accepted", _("accepted")
         DECLINED = "declined", _("declined")
-        TIMED_OUT = "timed_out", _("out of time")
+        TIMED_OUT = "timed_out", _("timed out")
         WITHDRAWN = "withdrawn", _("withdrawn")
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="offers")
@@ -207,11 +208,11 @@ class Setback(models.Model):
     """A lead whose distribution failed: how often, why, and when it is tried again; after some tries it is set aside."""
 
     lead = models.OneToOneField(Lead, on_delete=models.CASCADE, primary_key=True, related_name="setback")
-    attempts = models.PositiveIntegerField(default=0, help_text=_("Counted before each try"))
+    attempts = models.PositiveIntegerField(default=0, help_text=_("Number of tries, counted before each one"))
     error = models.CharField(max_length=500, blank=True)
     next_try_at = models.DateTimeField()
     set_aside_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("Not tried any more, until somebody asks for it")
+        null=True, blank=True, help_text=_("No longer tried, until somebody asks for it")
     )
 
     objects = SetbackQuerySet.as_manager()
@@ -239,7 +240,7 @@ class Heartbeat(models.Model):
 
     name = models.CharField(max_length=32, primary_key=True)
     at = models.DateTimeField()
-    took_seconds = models.FloatField(null=True, help_text=_("How long it ran the last time"))
+    took_seconds = models.FloatField(null=True, help_text=_("Duration of the last run"))
 
     def __str__(self) -> str:
         return f"{self.name} {self.at:%H:%M:%S}"

@@ -36,14 +36,14 @@ class HandOver(models.Model):
         null=True,
         related_name="+",
         db_index=False,
-        help_text=_("Empty: the triggers decided."),
+        help_text=_("Empty if the triggers decided."),
     )
     stages = ArrayField(models.BigIntegerField(), default=list, help_text=_("Empty: all active stages."))
     also = ArrayField(models.CharField(max_length=8, choices=Along.choices), default=list)
     reason = models.CharField(max_length=500, blank=True)
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True, help_text=_("Empty: it was interrupted, and may go on."))
+    finished_at = models.DateTimeField(null=True, help_text=_("Empty if it was interrupted and can be continued."))
     undone_at = models.DateTimeField(null=True)
     undone_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
 
@@ -63,8 +63,8 @@ class HandedLead(models.Model):
     """What became of one lead in a hand-over. Rows are added, and once undone or left at the undoing."""
 
     class Undone(models.TextChoices):
-        BACK = "back", _("given back")
-        LEFT = "left", _("left: it is no longer where the hand-over put it")
+        BACK = "back", _("returned")
+        LEFT = "left", _("not returned: it has moved on since the hand-over")
 
     batch = models.ForeignKey(HandOver, on_delete=models.CASCADE, related_name="lines", db_index=False)
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="+")
@@ -75,11 +75,11 @@ class HandedLead(models.Model):
         null=True,
         related_name="+",
         db_index=False,
-        help_text=_("Empty: nobody could take it, and it stayed."),
+        help_text=_("Empty if nobody could take it and it stayed."),
     )
-    why = models.CharField(max_length=16, help_text=_("Reason of the decision"))
+    why = models.CharField(max_length=16, help_text=_("The decision's reason"))
     decision = models.ForeignKey(Decision, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
-    along = models.JSONField(default=dict, help_text=_("What went with it: HandOver.Along → ids"))
+    along = models.JSONField(default=dict, help_text=_("Objects handed over with it: HandOver.Along → ids"))
     undone = models.CharField(max_length=4, choices=Undone.choices, blank=True)
 
     class Meta:

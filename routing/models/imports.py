@@ -28,9 +28,9 @@ class LeadImport(models.Model):
     encoding = models.CharField(max_length=16)
     delimiter = models.CharField(max_length=1, blank=True)
     header = ArrayField(models.TextField())
-    columns = ArrayField(models.CharField(max_length=32), help_text=_("What each column is"))
+    columns = ArrayField(models.CharField(max_length=32), help_text=_("The meaning of each column"))
     month_first = models.BooleanField(
-        _("month before day"), default=False, help_text=_("03/02/2026 is the 2nd of March, as in the USA.")
+        _("month before day"), default=False, help_text=_("Reads 03/02/2026 as March 2, as in the USA.")
     )
     source = models.ForeignKey(
         Source, on_delete=models.PROTECT, null=True, related_name="+", help_text=_("Where these leads came from.")
@@ -40,23 +40,21 @@ class LeadImport(models.Model):
         on_delete=models.PROTECT,
         null=True,
         related_name="+",
-        help_text=_("Where they enter; a trigger on the stage distributes them."),
+        help_text=_("The stage that the leads enter. A trigger on the stage distributes them."),
     )
-    language = models.CharField(max_length=8, help_text=_("In which faults are written"))
+    language = models.CharField(max_length=8, help_text=_("Language of the error messages"))
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(_("uploaded"))
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     cancelled_at = models.DateTimeField(_("stopped"), null=True)
-    counts = models.JSONField(
-        default=dict, help_text=_("Rows by outcome, once it has ended: a list does not count thousands of rows.")
-    )
+    counts = models.JSONField(default=dict, help_text=_("Row counts by outcome, stored when the import ends"))
 
     objects = LeadImportQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("import of leads")
-        verbose_name_plural = _("imports of leads")
+        verbose_name = _("lead import")
+        verbose_name_plural = _("lead imports")
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(
@@ -85,22 +83,22 @@ class ImportRow(models.Model):
     """A row of an import, and what became of it."""
 
     class Outcome(models.TextChoices):
-        PENDING = "", pgettext_lazy("row of an import", "not taken yet")
+        PENDING = "", pgettext_lazy("row of an import", "not imported yet")
         CREATED = "created", pgettext_lazy("row of an import", "new lead")
         KNOWN = "known", pgettext_lazy("row of an import", "known lead")
         REFUSED = "refused", pgettext_lazy("row of an import", "refused")
 
     batch = models.ForeignKey(LeadImport, on_delete=models.CASCADE, related_name="rows", db_index=False)
     number = models.PositiveIntegerField(help_text=_("As the spreadsheet shows it"))
-    block = models.PositiveIntegerField(help_text=_("Rows of a block are taken in one transaction"))
+    block = models.PositiveIntegerField(help_text=_("All rows of a block are imported in one transaction"))
     cells = ArrayField(models.TextField())
     outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True, default=Outcome.PENDING)
     lead = models.ForeignKey(Lead, on_delete=models.SET_NULL, null=True, related_name="+")
     problem = models.TextField(blank=True)
 
     class Meta:
-        verbose_name = _("row of an import")
-        verbose_name_plural = _("rows of imports")
+        verbose_name = _("import row")
+        verbose_name_plural = _("import rows")
         ordering = ["number"]
         constraints = [models.UniqueConstraint(fields=["batch", "number"], name="importrow_once")]
         indexes = [models.Index(fields=["batch", "outcome", "block"], name="importrow_by_outcome")]
@@ -115,12 +113,12 @@ class LeadExport(models.Model):
     at = models.DateTimeField()
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     kind = models.CharField(_("format"), max_length=4)
-    filters = models.JSONField(default=dict, help_text=_("As they stood in the list"))
+    filters = models.JSONField(default=dict, help_text=_("The filters of the list that was exported"))
     leads = models.PositiveIntegerField()
 
     class Meta:
-        verbose_name = _("export of leads")
-        verbose_name_plural = _("exports of leads")
+        verbose_name = _("lead export")
+        verbose_name_plural = _("lead exports")
         ordering = ["-pk"]
 
     def __str__(self) -> str:

@@ -29,12 +29,12 @@ class Source(models.Model):
     code = models.CharField(max_length=63, unique=True, validators=[code_validator])
     title = models.CharField(max_length=200)
     channel = models.CharField(max_length=8, choices=Channel.choices)
-    active = models.BooleanField(default=True, help_text=_("Leads of a source that is not active are refused."))
+    active = models.BooleanField(default=True, help_text=_("Leads from an inactive source are refused."))
     country = models.CharField(
         _("default country"),
         max_length=2,
         blank=True,
-        help_text=_("Phone numbers without a country code are read as of here. Empty: the account's."),
+        help_text=_("Used for phone numbers without a country code. Leave empty to use the account's."),
     )
 
     class Meta:
@@ -68,7 +68,9 @@ class ApiKey(models.Model):
     )
     scopes = ArrayField(models.CharField(max_length=8, choices=Scope.choices))
     requests_per_minute = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("How often it may be used in a minute; 0: any; empty: as the settings say.")
+        null=True,
+        blank=True,
+        help_text=_("Requests allowed per minute. 0: no limit. Empty: the default from the settings."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -143,11 +145,11 @@ class RefusedIntake(models.Model):
     key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, related_name="+")
     source = models.ForeignKey(Source, on_delete=models.SET_NULL, null=True, related_name="+")
     code = models.CharField(max_length=64)
-    problem = models.JSONField(help_text=_("The answer that was given"))
+    problem = models.JSONField(help_text=_("The answer that was sent"))
     content_type = models.CharField(max_length=200, blank=True)
-    body = models.BinaryField(help_text=_("As it came, cut after 64 KiB"))
-    size = models.PositiveIntegerField(help_text=_("Bytes of the whole body"))
-    settled_at = models.DateTimeField(null=True, blank=True, help_text=_("When a supervisor dealt with it"))
+    body = models.BinaryField(help_text=_("As received, cut after 64 KiB"))
+    size = models.PositiveIntegerField(help_text=_("Size of the whole body in bytes"))
+    settled_at = models.DateTimeField(null=True, blank=True, help_text=_("When a supervisor settled it"))
 
     class Meta:
         verbose_name = _("refused intake")

@@ -24,7 +24,7 @@ class Registry(models.Model):
 
     class Accounting(models.TextChoices):
         FAIR_SHARE = "fair_share", _("fair share: absence earns nothing and costs nothing")
-        TOTALS = "totals", _("totals: who was away catches up")
+        TOTALS = "totals", _("totals: managers who were away catch up")
 
     class Reset(models.TextChoices):
         NEVER = "never", _("never")
@@ -36,10 +36,11 @@ class Registry(models.Model):
     title = models.CharField(max_length=200, blank=True)
     accounting = models.CharField(max_length=12, choices=Accounting.choices, default=Accounting.FAIR_SHARE)
     reset = models.CharField(
-        max_length=8, choices=Reset.choices, default=Reset.NEVER, help_text=_("Of totals, in account time")
+        max_length=8, choices=Reset.choices, default=Reset.NEVER, help_text=_("For totals only, in account time")
     )
     refund_missed = models.BooleanField(
-        default=False, help_text=_("A lead declined or out of time is not counted for who let it go.")
+        default=False,
+        help_text=_("Leads that a manager declines or does not accept in time do not count for that manager."),
     )
     trigger = models.OneToOneField(
         "routing.Trigger", on_delete=models.CASCADE, null=True, blank=True, related_name="own_registry", editable=False
@@ -120,8 +121,8 @@ class Adjustment(models.Model):
     class Kind(models.TextChoices):
         CREDIT_BACK = "credit_back", _("credited back")
         BY_HAND = "by_hand", _("given by hand")
-        REFUND = "refund", _("declined or out of time")
-        UNDONE = "undone", _("a hand-over was undone")
+        REFUND = "refund", _("declined or timed out")
+        UNDONE = "undone", _("hand-over undone")
 
     registry = models.ForeignKey(Registry, on_delete=models.CASCADE, related_name="adjustments")
     manager = models.ForeignKey(Manager, on_delete=models.PROTECT, related_name="adjustments")
@@ -129,7 +130,7 @@ class Adjustment(models.Model):
         "routing.Lead", on_delete=models.SET_NULL, null=True, blank=True, related_name="adjustments"
     )
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    amount = models.BigIntegerField(help_text=_("Billionths of a lead, added to the balance"))
+    amount = models.BigIntegerField(help_text=_("Billionths of a lead added to the balance"))
     reason = models.CharField(max_length=500, blank=True)
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     at = models.DateTimeField()

@@ -27,7 +27,7 @@ class Trigger(models.Model):
         FAIR_SHARE = "fair_share", _("fair share, equal or by coefficient")
         TOTALS = "totals", _("fewest received")
         LEAST_LOADED = "least_loaded", _("fewest leads held")
-        DIRECT = "direct", _("first who can, in order")
+        DIRECT = "direct", _("first available, in order")
 
     class Owner(models.TextChoices):
         CONTACT = "contact", _("contact")
@@ -45,23 +45,25 @@ class Trigger(models.Model):
         WORKING = "working", _("the manager's working time")
 
     class FinalStep(models.TextChoices):
-        DUTY = Finally.DUTY.value, _("to the manager on duty for such leads")
-        KEEP = Finally.KEEP.value, _("stays with the last")
-        RESTART = Finally.RESTART.value, _("a new round")
-        WAIT = Finally.WAIT.value, _("waits without responsible")
+        DUTY = Finally.DUTY.value, _("goes to the manager on duty")
+        KEEP = Finally.KEEP.value, _("stays with the last manager")
+        RESTART = Finally.RESTART.value, _("starts a new round")
+        WAIT = Finally.WAIT.value, _("waits with nobody responsible")
 
     class OnPause(models.TextChoices):
-        REDISTRIBUTE = "redistribute", _("open offers go to others at once")
+        REDISTRIBUTE = "redistribute", _("open offers are redistributed at once")
         KEEP = "keep", _("open offers stay")
 
     class IfNobody(models.TextChoices):
         WAIT = "wait", _("waits")
-        DUTY = "duty", _("to the manager on duty for such leads")
+        DUTY = "duty", _("goes to the manager on duty")
 
     code = models.CharField(max_length=63, unique=True, validators=[code_validator])
     stage = models.ForeignKey(Stage, on_delete=models.PROTECT, related_name="triggers")
     on = ArrayField(models.CharField(max_length=8, choices=Event.choices), default=list)
-    priority = models.IntegerField(default=10, help_text=_("Of several on a stage the lowest fires."))
+    priority = models.IntegerField(
+        default=10, help_text=_("If several triggers match, the one with the lowest number runs.")
+    )
     method = models.CharField(max_length=12, choices=Method.choices, default=Method.FAIR_SHARE)
     registry = models.ForeignKey(
         Registry,
@@ -69,35 +71,37 @@ class Trigger(models.Model):
         null=True,
         blank=True,
         related_name="triggers",
-        help_text=_("Empty: counts in its own (current trigger)."),
+        help_text=_("Leave empty to count in the trigger's own registry (current trigger)."),
     )
     limit = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("Leads that a member may hold; empty: no limit.")
+        null=True, blank=True, help_text=_("The most leads a member can hold. Leave empty for no limit.")
     )
     limit_stages = models.ManyToManyField(
-        Stage, blank=True, related_name="+", help_text=_("None: all active stages of all pipelines.")
+        Stage, blank=True, related_name="+", help_text=_("Select none for all active stages of all pipelines.")
     )
     online_only = models.BooleanField(default=False)
     responsible_check = ArrayField(
         models.CharField(max_length=8, choices=Owner.choices),
         default=list,
         blank=True,
-        help_text=_("Whose responsible gets the lead, in this order; empty: off."),
+        help_text=_(
+            "Gives the lead to whoever is responsible for these, in this order. Leave empty to turn the check off."
+        ),
     )
     responsible_available = models.BooleanField(
-        default=False, help_text=_("Only when available; else it is enough to be active.")
+        default=False, help_text=_("The responsible manager must be available. Otherwise it is enough to be active.")
     )
-    responsible_count = models.BooleanField(default=False, help_text=_("Such a lead counts in the registry."))
+    responsible_count = models.BooleanField(default=False, help_text=_("Such leads count in the registry."))
     also_assign = ArrayField(models.CharField(max_length=16, choices=Related.choices), default=list, blank=True)
     acceptance_minutes = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(525_600)],
-        help_text=_("Empty: no acceptance asked."),
+        help_text=_("Leave empty if leads need no acceptance."),
     )
     acceptance_clock = models.CharField(max_length=8, choices=Clock.choices, default=Clock.WALL)
     max_attempts = models.PositiveSmallIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Empty: all members.")
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Leave empty to try all members.")
     )
     final_step = models.CharField(
         _("finally"), max_length=8, choices=FinalStep.choices, default=Finally.WAIT.value, db_column="finally"
@@ -110,7 +114,7 @@ class Trigger(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text=_("Takes what nobody took."),
+        help_text=_("Gets the leads that nobody took."),
     )
     set_fields = models.JSONField(default=dict, blank=True, help_text=_('"Change field": {"taken": null}'))
 
@@ -137,14 +141,14 @@ class Member(models.Model):
     trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="members")
     manager = models.ForeignKey(Manager, on_delete=models.PROTECT, related_name="memberships")
     coefficient = models.PositiveIntegerField(default=1, validators=[MaxValueValidator(1_000_000)])
-    limit = models.PositiveIntegerField(null=True, blank=True, help_text=_("Beats the trigger's."))
+    limit = models.PositiveIntegerField(null=True, blank=True, help_text=_("Overrides the trigger's limit."))
     schedule = models.ForeignKey(
         WorkSchedule,
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         related_name="+",
-        help_text=_("Replaces the manager's own here."),
+        help_text=_("Replaces the manager's own schedule in this trigger."),
     )
     position = models.PositiveIntegerField(default=0)
 

@@ -418,10 +418,10 @@ def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: 
     lead = locked_lead(lead_id)
     registry = _counted_in(lead)
     if registry is None or lead.responsible_id is None:
-        raise Conflict(gettext("This lead did not count for its responsible."))
+        raise Conflict(gettext("This lead did not count for its responsible manager."))
     before = Adjustment.objects.filter(lead=lead, kind=Adjustment.Kind.CREDIT_BACK, manager=lead.responsible_id)
     if before.exists():
-        raise Conflict(gettext("This lead was credited back before."))
+        raise Conflict(gettext("This lead was already credited back."))
     data = {"manager": lead.responsible_id, "registry": Registry.objects.get(pk=registry).label, "reason": reason}
     LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.CREDITED_BACK, by=by, data=data)
     kind, manager = Adjustment.Kind.CREDIT_BACK, lead.responsible_id

@@ -51,7 +51,7 @@ def preview_hand_over(
             return _preview(manager_id, current(), at=at, to=to, stages=stages)
         except Moved:  # the configuration changed in between: look again
             continue
-    raise Busy(gettext("The configuration changes too fast."))
+    raise Busy(gettext("The configuration keeps changing. Try again."))
 
 
 def hand_over(
@@ -91,10 +91,12 @@ def undo_hand_over(batch_id: UUID, *, at: datetime, by: User | None = None) -> H
     """
     batch = HandOver.objects.select_related("manager").filter(pk=batch_id).first()
     if batch is None:
-        raise NotFound(gettext("There is no such hand-over."))
+        raise NotFound(gettext("No such hand-over."))
     if not batch.may_be_undone(at=at):
         raise Conflict(
-            gettext("It was undone before.") if batch.undone_at else gettext("A hand-over is undone within a day.")
+            gettext("This hand-over was already undone.")
+            if batch.undone_at
+            else gettext("A hand-over can be undone only within a day.")
         )
     if not batch.manager.active:
         raise Conflict(gettext("The manager is not active."))
@@ -110,7 +112,7 @@ def undo_hand_over(batch_id: UUID, *, at: datetime, by: User | None = None) -> H
 
 def _check(manager_id: int, to: int | None, roster: Roster) -> None:
     if to is not None and (to == manager_id or to not in roster.people or not roster.people[to].active):
-        raise Conflict(gettext("The leads go to another manager, who must be active."))
+        raise Conflict(gettext("Choose another manager, who must be active."))
 
 
 def _leads_of(manager_id: int, stages: Collection[int]) -> QuerySet[Lead]:

@@ -65,7 +65,7 @@ def start_import(batch: LeadImport, *, source: Source, stage: Stage, at: datetim
     """Say where the leads go, and let the rows be taken. Raises Conflict when it was started before."""
     waiting = LeadImport.objects.filter(pk=batch.pk, started_at=None, cancelled_at=None)
     if not waiting.update(source=source, stage=stage, started_at=at):
-        raise Conflict(gettext("This import was started before."))
+        raise Conflict(gettext("This import was already started."))
 
 
 def stop_import(batch: LeadImport, *, at: datetime) -> bool:

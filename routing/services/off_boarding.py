@@ -75,7 +75,7 @@ def off_board(manager: Manager, farewell: Farewell, *, at: datetime, by: User | 
     """
     places = places_of(manager, at=at)
     if farewell.successor is None and (farewell.duties or "replace" in (farewell.members, farewell.related)):
-        raise _conflict("successor", gettext("Choose who takes their place."))
+        raise _conflict("successor", gettext("Choose a replacement."))
     if farewell.end_access and by is not None and by.pk == manager.user_id:
         raise _conflict("end_access", gettext("You cannot end your own access."))
     return [
@@ -99,7 +99,8 @@ def _members(places: Places, farewell: Farewell) -> list[str]:
     if farewell.members == "remove" and places.sole:
         codes = ", ".join(m.trigger.code for m in places.members if m.trigger_id in places.sole)
         sentence = gettext(
-            "Nobody else is a member of %(triggers)s: without members a trigger takes everybody. Replace them."
+            "Nobody else is a member of %(triggers)s, and a trigger without members takes "
+            "everybody. Choose a replacement."
         )
         raise _conflict("members", sentence % {"triggers": codes})
     theirs = set(Member.objects.filter(manager=farewell.successor).values_list("trigger_id", flat=True))
@@ -108,10 +109,10 @@ def _members(places: Places, farewell: Farewell) -> list[str]:
         if farewell.members == "replace" and member.trigger_id not in theirs:
             member.manager = farewell.successor  # type: ignore[assignment]  # chosen, else all was refused above
             member.save(update_fields=["manager"])
-            sentence = gettext("%(manager)s is a member of %(trigger)s instead.")
+            sentence = gettext("%(manager)s is now a member of %(trigger)s instead.")
         else:
             member.delete()
-            sentence = gettext("No member of %(trigger)s any more.")
+            sentence = gettext("No longer a member of %(trigger)s.")
         done.append(sentence % {"manager": farewell.successor, "trigger": member.trigger.code})
     return done
 
@@ -122,7 +123,7 @@ def _duties(places: Places, farewell: Farewell) -> list[str]:
     for trigger in places.duties:
         trigger.duty = farewell.successor
         trigger.save(update_fields=["duty"])
-    sentence = gettext("%(manager)s is on duty in %(trigger)s instead.")
+    sentence = gettext("%(manager)s is now on duty in %(trigger)s instead.")
     return [sentence % {"manager": farewell.successor, "trigger": trigger.code} for trigger in places.duties]
 
 
@@ -138,7 +139,10 @@ def _related(places: Places, farewell: Farewell) -> list[str]:
     counted = {"contacts": contacts, "companies": companies, "tasks": tasks, "manager": owner}
     if owner is None:
         return [
-            gettext("Contacts (%(contacts)d), companies (%(companies)d) and tasks (%(tasks)d) belong to nobody.")
+            gettext(
+                "Nobody is responsible for contacts (%(contacts)d), companies "
+                "(%(companies)d) and tasks (%(tasks)d) now."
+            )
             % counted
         ]
     sentence = gettext("Contacts (%(contacts)d), companies (%(companies)d) and tasks (%(tasks)d) went to %(manager)s.")
@@ -152,9 +156,9 @@ def _access(manager: Manager, places: Places, farewell: Farewell, *, at: datetim
     if farewell.deactivate and manager.active:
         manager.active = False
         manager.save(update_fields=["active"])
-        done.append(gettext("%(manager)s gets no leads any more.") % {"manager": manager})
+        done.append(gettext("%(manager)s no longer gets leads.") % {"manager": manager})
     if farewell.end_access and manager.user.is_active:
         manager.user.is_active = False
         manager.user.save(update_fields=["is_active"])
-        done.append(gettext("%(manager)s may not sign in any more.") % {"manager": manager})
+        done.append(gettext("%(manager)s can no longer sign in.") % {"manager": manager})
     return done

@@ -31,9 +31,9 @@ def accept_offer(lead_id: UUID, *, at: datetime, by: User | None = None, offer_i
     lead = locked_lead(lead_id)
     offer = _open_offer(lead, by=by)
     if offer_id not in (None, offer.pk):
-        raise OfferClosed(gettext("This offer is over."))
+        raise OfferClosed(gettext("This offer is closed."))
     if offer.accept_by <= at:
-        raise OfferClosed(gettext("The time to accept this lead is over."))
+        raise OfferClosed(gettext("The time to accept this lead has run out."))
     _close(offer, Offer.Outcome.ACCEPTED, at=at)
     lead.state = Lead.State.ASSIGNED
     lead.save(update_fields=["state"])
@@ -49,7 +49,7 @@ def decline_offer(lead_id: UUID, *, at: datetime, reason: str = "", by: User | N
     lead = locked_lead(lead_id)
     offer = _open_offer(lead, by=by)
     if offer.accept_by <= at:
-        raise OfferClosed(gettext("The time to accept this lead is over."))
+        raise OfferClosed(gettext("The time to accept this lead has run out."))
     _redistribute([offer], [lead], Offer.Outcome.DECLINED, at=at, reason=reason)
     return Lead.objects.get(pk=lead.pk)
 
@@ -93,7 +93,7 @@ def _open_offer(lead: Lead, *, by: User | None) -> Offer:
         raise OfferClosed(gettext("This lead is not on offer."))
     if by is not None and by.pk != offer.manager.user_id:
         if Offer.objects.filter(lead=lead, manager__user=by).exists():
-            raise OfferClosed(gettext("The offer to you is over; the lead went to somebody else."))
+            raise OfferClosed(gettext("Your offer is closed. The lead went to somebody else."))
         raise NotAllowed(gettext("This lead is offered to somebody else."))
     return offer
 

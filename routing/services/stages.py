@@ -50,7 +50,7 @@ def qualify_lead(
     roster = current()
     lead = _locked(lead_id, stage_id, roster)
     if roster.stages[lead.stage_id].kind != Stage.Kind.UNQUALIFIED:
-        raise Conflict(gettext("This lead is not unqualified any more."))
+        raise Conflict(gettext("This lead is no longer unqualified."))
     if manager_id is not None and not (manager_id in roster.people and roster.people[manager_id].active):
         raise Conflict(gettext("The manager is not active."))
     before = lead.responsible_id
@@ -90,7 +90,7 @@ def _accept_by_moving(lead: Lead, *, at: datetime, by: User | None) -> datetime:
     if offer is None:
         return at
     if offer.accept_by <= at and by is not None and by.pk == offer.manager.user_id:
-        raise OfferClosed(gettext("The time to accept this lead is over."))
+        raise OfferClosed(gettext("The time to accept this lead has run out."))
     outcome = Offer.Outcome.ACCEPTED if offer.accept_by > at else Offer.Outcome.WITHDRAWN
     Offer.objects.filter(pk=offer.pk).close(outcome, at=at)
     return max(at, offer.offered_at)

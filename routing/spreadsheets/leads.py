@@ -40,7 +40,7 @@ class Field:
 
 
 FIELDS: dict[str, Field] = {
-    "name": Field(_("Name of the lead"), 500,
+    "name": Field(_("Lead name"), 500,
         "lead leadname title subject сделка названиесделки "
         "заявка тема asunto assunto titulo"),
     "contact.name": Field(_("Contact: name"), 500,
@@ -83,9 +83,9 @@ FIELDS: dict[str, Field] = {
     "utm.content": Field(_("UTM content"), 500, "utmcontent"),
 }  # fmt: skip
 CHOICES = [
-    (IGNORED, pgettext_lazy("column", "leave out")),
+    (IGNORED, pgettext_lazy("column", "ignore")),
     *((key, field.label) for key, field in FIELDS.items()),
-    (OWN, pgettext_lazy("column", "keep under its own name")),
+    (OWN, pgettext_lazy("column", "keep as a field of that name")),
 ]
 TEMPLATE_HEADER = ["Name", "E-mail", "Phone", "Company", "External ID", "Budget", "Currency", "Country", "Product",
                    "Tags", "Comment"]  # fmt: skip
@@ -113,7 +113,7 @@ def guessed_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
 
 def columns_added() -> tuple[str, str]:
     """Return the titles of what a file of refused rows has beside their cells."""
-    return _now("Row"), _now("Why it was refused")
+    return _now("Row"), _now("Reason for the refusal")
 
 
 def _columns_added() -> set[tuple[str, str]]:
@@ -141,14 +141,12 @@ def _fits(key: str, samples: Sequence[str]) -> bool:
 def faults_of_columns(columns: Sequence[str]) -> list[str]:
     """Return what is wrong with a choice of columns."""
     faults = [
-        _now("Two columns are “%(field)s”; choose one.") % {"field": field.label}
+        _now("Two columns are “%(field)s”. Choose one.") % {"field": field.label}
         for key, field in FIELDS.items()
         if columns.count(key) > 1
     ]
     if not set(columns) & {"contact.email", "contact.phone", "contact.chat", "company.name", "company.domain"}:
-        faults.append(
-            _now("Choose at least one column by which somebody can be reached: an e-mail, a phone, a company.")
-        )
+        faults.append(_now("Choose at least one column to reach somebody by: an e-mail, a phone or a company."))
     return faults
 
 
@@ -170,7 +168,7 @@ def read_row(cells: Sequence[str], reading: Reading, *, at: datetime) -> tuple[d
     form: dict[str, Any] = {"contact": {}, "company": {}, "utm": {}, "fields": {}}
     faults = []
     if len(cells) > len(reading.header):
-        faults.append(_now("The row has more cells than there are columns."))
+        faults.append(_now("The row has more cells than the table has columns."))
     for title, key, cell in zip(reading.header, reading.columns, cells, strict=False):
         if key == IGNORED or not cell:
             continue
@@ -199,7 +197,7 @@ def _value(key: str, cell: str, reading: Reading, *, at: datetime) -> Any:
     value = READERS.get(key, _one_line)(cell)
     longest = FIELDS[key].longest
     if isinstance(value, str) and len(value) > longest:
-        raise BadCell(_now("at most %(count)d characters are kept, this has %(length)d")
+        raise BadCell(_now("at most %(count)d characters are allowed, this has %(length)d")
                       % {"count": longest, "length": len(value)})  # fmt: skip
     return value
 
@@ -210,7 +208,7 @@ def _one_line(cell: str) -> str:
 
 def _many_lines(cell: str) -> str:
     if len(cell) > LONGEST_CELL:
-        raise BadCell(_now("at most %(count)d characters are kept, this has %(length)d")
+        raise BadCell(_now("at most %(count)d characters are allowed, this has %(length)d")
                       % {"count": LONGEST_CELL, "length": len(cell)})  # fmt: skip
     return texts.clean(cell, multiline=True)
 
@@ -228,7 +226,7 @@ def amount(cell: str) -> Decimal:
     """Return the amount: "1 200,50 €", "1,200.50", "1.200", "$1200". Raises BadCell."""
     written = re.sub(r"[\s\u00a0\u202f’'$€£₽¥]|[A-Z]{3}|руб\.?", "", _one_line(cell))
     if not re.fullmatch(r"[0-9]+([.,][0-9]{3})*([.,][0-9]{1,2})?|[0-9]+", written, re.ASCII):
-        raise BadCell(_now("“%(cell)s” is no amount; write it as 1200.50") % {"cell": cell[:40]})
+        raise BadCell(_now("“%(cell)s” is not an amount; write it as 1200.50") % {"cell": cell[:40]})
     whole, _dot, cents = written.replace(",", ".").rpartition(".")
     if not whole or len(cents) == 3:  # three figures after the last point are thousands, no money has so many decimals
         whole, cents = whole + cents, "0"
@@ -241,7 +239,9 @@ def amount(cell: str) -> Decimal:
 def _code(letters: int, example: str) -> Callable[[str], str]:
     def code(cell: str) -> str:
         if not re.fullmatch(f"[A-Za-z]{{{letters}}}", cell):
-            raise BadCell(_now("“%(cell)s” is no code such as %(example)s") % {"cell": cell[:40], "example": example})
+            raise BadCell(
+                _now("“%(cell)s” is not a code such as %(example)s") % {"cell": cell[:40], "example": example}
+            )
         return cell.upper()
 
     return code
@@ -251,7 +251,7 @@ def tags(cell: str) -> list[str]:
     """Return the tags, apart by commas, semicolons or line breaks. Raises BadCell."""
     found = list(dict.fromkeys(tag for part in re.split(r"[,;\r\n]", cell) if (tag := _one_line(part))))
     if len(found) > MOST_TAGS or any(len(tag) > 200 for tag in found):
-        raise BadCell(_now("at most %(count)d tags of 200 characters are kept") % {"count": MOST_TAGS})
+        raise BadCell(_now("at most %(count)d tags of 200 characters are allowed") % {"count": MOST_TAGS})
     return found
 
 
@@ -275,7 +275,7 @@ def instant(cell: str, reading: Reading, *, at: datetime) -> datetime:
     """Return the instant, one without an offset as of the account's zone. Raises BadCell."""
     match = DATE.fullmatch(cell)
     if match is None:
-        raise BadCell(_now("“%(cell)s” is no date such as 2026-03-02 09:00") % {"cell": cell[:40]})
+        raise BadCell(_now("“%(cell)s” is not a date such as 2026-03-02 09:00") % {"cell": cell[:40]})
     parts = match.groupdict()
     day_first = parts["mark"] == "." or not reading.month_first
     day, month = (parts["first"], parts["second"]) if day_first else (parts["second"], parts["first"])
@@ -291,7 +291,7 @@ def instant(cell: str, reading: Reading, *, at: datetime) -> datetime:
         )
         found = wall.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadCell(_now("“%(cell)s” is no date such as 2026-03-02 09:00") % {"cell": cell[:40]}) from None
+        raise BadCell(_now("“%(cell)s” is not a date such as 2026-03-02 09:00") % {"cell": cell[:40]}) from None
     if found.year < FIRST_YEAR or found > at + AHEAD:
-        raise BadCell(_now("“%(cell)s” lies before 1970 or in the future") % {"cell": cell[:40]})
+        raise BadCell(_now("“%(cell)s” is before 1970 or in the future") % {"cell": cell[:40]})
     return found

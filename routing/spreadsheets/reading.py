@@ -87,7 +87,7 @@ def _table(numbered: Iterator[tuple[int, list[str]]], encoding: str, delimiter: 
             cells.pop()
         rows.append((number, cells + [""] * (len(header) - len(cells))))
     if not rows:
-        raise BadTable(_("The file has a line of titles and no rows below it."))
+        raise BadTable(_("The file has a header row and no rows below it."))
     return Table(header=header, rows=rows, encoding=encoding, delimiter=delimiter)
 
 
@@ -101,7 +101,7 @@ def decoded(data: bytes, encoding: str = "") -> tuple[str, str]:
         return data.decode(encoding), encoding
     except UnicodeDecodeError as error:
         raise BadTable(
-            _("Byte %(place)d is not %(encoding)s: choose another encoding.")
+            _("Byte %(place)d is not valid %(encoding)s. Choose another encoding.")
             % {"place": error.start, "encoding": encoding}
         ) from None
 
@@ -149,7 +149,7 @@ def _csv_rows(text: str, delimiter: str, *, first: int) -> Iterator[tuple[int, l
             yield number, [plain_text(cell.strip()) for cell in cells[:MOST_COLUMNS]]
     except csv.Error:
         raise BadTable(
-            _("Row %(number)d cannot be read: a cell is far too long, or a quotation mark is opened and never closed.")
+            _("Row %(number)d cannot be read: a cell is too long, or a quotation mark is never closed.")
             % {"number": number + 1}
         ) from None
 
@@ -173,12 +173,12 @@ def _workbook_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
             if any(cell is not None for cell in cells):
                 yield number, [plain_text(_cell_text(cell)) for cell in cells]
     except DefusedXmlException:
-        raise BadTable(_("The workbook holds XML declarations that no spreadsheet writes.")) from None
+        raise BadTable(_("The workbook contains XML declarations that no spreadsheet program writes.")) from None
     except (InvalidFileException, ParseError, zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError,
             AttributeError, OSError, EOFError, NotImplementedError) as error:  # fmt: skip
         if isinstance(error, BadTable):
             raise
-        raise BadTable(_("This is no workbook that can be read. Save it anew as .xlsx, or as CSV.")) from None
+        raise BadTable(_("This workbook cannot be read. Save it again as .xlsx, or as CSV.")) from None
 
 
 def check_archive(data: bytes) -> None:
@@ -186,13 +186,13 @@ def check_archive(data: bytes) -> None:
     try:
         parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        raise BadTable(_("This is no workbook that can be read. Save it anew as .xlsx, or as CSV.")) from None
+        raise BadTable(_("This workbook cannot be read. Save it again as .xlsx, or as CSV.")) from None
     unpacked = sum(part.file_size for part in parts)
     bomb = any(
         part.file_size > FREE_OF_RATIO and part.file_size > LARGEST_RATIO * max(1, part.compress_size) for part in parts
     )
     if len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED or bomb:
-        raise BadTable(_("The workbook is far too large when unpacked. Save the sheet as CSV."))
+        raise BadTable(_("The workbook is too large when unpacked. Save the sheet as CSV."))
     if any(part.flag_bits & 1 for part in parts):
         raise BadTable(_("This is an old or protected workbook. Save it as .xlsx without a password, or as CSV."))
 

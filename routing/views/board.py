@@ -66,7 +66,7 @@ def resume(request: HttpRequest, manager_id: int) -> HttpResponse:
     manager = _manager(manager_id)
     resume_manager(manager, at=clock.now())
     hurry()
-    messages.success(request, _("%(name)s is back.") % {"name": manager})
+    messages.success(request, _("%(name)s has resumed.") % {"name": manager})
     return _back(request)
 
 

@@ -55,7 +55,7 @@ class OwnPauseForm(forms.Form):
         min_value=1,
         max_value=525_600,
         label=gettext_lazy("Minutes"),
-        help_text=gettext_lazy("Empty: until you resume."),
+        help_text=gettext_lazy("Leave empty to pause until you resume."),
     )
 
 
@@ -154,7 +154,7 @@ def pause(request: HttpRequest) -> HttpResponse:
     at, minutes = clock.now(), form.cleaned_data["minutes"]
     pause_manager(manager, at=at, minutes=minutes, reason=form.cleaned_data["reason"], by=manager.user)
     give_back_soon(manager.pk, at=at)
-    messages.success(request, _("You are paused: no leads come to you."))
+    messages.success(request, _("You are paused and get no leads."))
     return _back(request, manager)
 
 
@@ -165,7 +165,7 @@ def resume(request: HttpRequest) -> HttpResponse:
     manager = own_manager(request)
     resume_manager(manager, at=clock.now())
     hurry()
-    messages.success(request, _("You are back: leads come to you again."))
+    messages.success(request, _("You have resumed and get leads again."))
     return _back(request, manager)
 
 
@@ -175,7 +175,7 @@ def new_calendar(request: HttpRequest) -> HttpResponse:
     """Give one's calendar a new address."""
     manager = own_manager(request)
     renew_feed(manager)
-    messages.success(request, _("The calendar has a new address. Who subscribed to the old one sees nothing any more."))
+    messages.success(request, _("The calendar has a new address. The old address no longer works."))
     return _back(request, manager)
 
 
@@ -192,7 +192,7 @@ def _act(request: HttpRequest, lead_id: UUID, action: Action) -> HttpResponse:
     if found is None:
         raise Http404
     if found.responsible_id != manager.pk:
-        messages.error(request, _("This lead is no longer yours: it went on before you answered."))
+        messages.error(request, _("This lead is no longer yours. It was redistributed before you answered."))
         return _back(request, manager)
     try:
         messages.success(request, action(request, found, clock.now(), manager.user))
@@ -203,9 +203,9 @@ def _act(request: HttpRequest, lead_id: UUID, action: Action) -> HttpResponse:
 
 def _refusal(refused: Refused) -> str:
     if isinstance(refused, OfferClosed):
-        return _("Too late: this lead is no longer on offer to you.")
+        return _("Too late: this lead is no longer offered to you.")
     if isinstance(refused, Busy):
-        return _("Many leads are being distributed just now. Try again.")
+        return _("Many leads are being distributed right now. Try again.")
     return refused.detail
 
 

@@ -126,7 +126,7 @@ def test_a_cycle_is_a_line_for_each_day(client, sue):
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"cycle_start": ""}, "cycle_start", "date on which it starts"),
+        ({"cycle_start": ""}, "cycle_start", "needs a start date"),
         ({"cycle_days": ""}, "cycle_days", "1 to 366 days"),
         ({"cycle_days": "09:00-21:00\n9-21"}, "cycle_days", "Day 2"),
         ({"holiday_country": "Spain"}, "holiday_country", "at most 2"),
@@ -206,7 +206,7 @@ def test_no_supervisor_gets_a_link_for_somebody_above_them(client, sue):
 
 def test_a_manager_is_not_made_twice(client, sue):
     make_manager("bob")
-    assert "There is a manager" in errors(add_manager(client))["email"][0]
+    assert "A manager with this e-mail" in errors(add_manager(client))["email"][0]
 
 
 def test_what_was_written_meanwhile_survives_a_stale_page(client, sue):

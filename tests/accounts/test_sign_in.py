@@ -197,14 +197,14 @@ def test_a_manager_seen_is_online_and_the_row_is_written_once(client):
 def test_a_page_that_is_not_there_says_so_in_our_words(client, settings):
     response = client.get("/nowhere/")
     assert response.status_code == 404
-    assert "Nothing here" in response.content.decode()
+    assert "Page not found" in response.content.decode()
 
 
 def test_a_form_without_its_token_is_refused_with_an_explanation():
     client = Client(enforce_csrf_checks=True)
     response = client.post("/", {"username": "a", "password": "b"})
     assert response.status_code == 403
-    assert "The form is too old" in response.content.decode()
+    assert "The form has expired" in response.content.decode()
 
 
 def test_a_crash_shows_a_page():

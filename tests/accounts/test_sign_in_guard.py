@@ -263,7 +263,7 @@ def test_the_second_factor_is_set_up_by_picture_and_first_code():
     assert client.post("/second-factor/").url == "/second-factor/"
     assert client.get("/second-factor/qr.svg")["Content-Type"] == "image/svg+xml"
     wrong = client.post("/second-factor/", {"code": "000000"})
-    assert "This code is wrong" in wrong.content.decode()
+    assert "The code is wrong" in wrong.content.decode()
     assert not second_factor.is_on(sue)
     codes = turn_on(client, sue)
     assert len(set(codes)) == 10
@@ -285,7 +285,7 @@ def test_a_password_alone_signs_nobody_in_who_has_a_second_factor(client):
     assert answer.url == "/sign-in/code/?next=%2Fadmin%2Frouting%2Flead%2F"
     assert not signed_in(client)
     assert client.get("/admin/").status_code == 302
-    assert "This code is wrong" in client.post("/sign-in/code/", {"code": "000000"}).content.decode()
+    assert "The code is wrong" in client.post("/sign-in/code/", {"code": "000000"}).content.decode()
     assert not signed_in(client)
     assert client.post(answer.url, {"code": code_of(sue)}).url == "/admin/routing/lead/"
     assert client.get("/admin/").status_code == 200

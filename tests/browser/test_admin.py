@@ -56,8 +56,8 @@ def test_an_empty_installation_comes_to_its_first_lead_by_mouse(visit, phone):
     follow(page, "First lead")
     page.fill("#id_name", "Demo request")
     page.fill("#id_email", "ana@client.example")
-    page.get_by_role("button", name="Take the lead").click()
-    expect(page.get_by_text("The lead was taken.")).to_be_visible()
+    page.get_by_role("button", name="Create the lead").click()
+    expect(page.get_by_text("The lead was created.")).to_be_visible()
     assert Lead.objects.get().responsible.user.name == "Ann"
     page = visitor.open("/admin/")
     expect(page.locator(".lr-steps")).to_have_count(0)

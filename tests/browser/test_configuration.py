@@ -25,14 +25,14 @@ def test_a_configuration_is_downloaded_tried_and_taken(visit, phone, dark, tmp_p
     file = tmp_path / "team.yaml"
     download.value.save_as(file)
     _send(page, file)
-    page.get_by_text("Nothing: the configuration is as the file says.").wait_for()
+    page.get_by_text("Nothing. The configuration already matches the file.").wait_for()
     _write(file, "priority: 10", "priority: 4")
     _send(page, file)
     page.get_by_role("heading", name="What team.yaml would change").wait_for()
     visitor.assert_well_made("configuration-tried")
     assert Trigger.objects.get().priority == 10  # so far it was only looked at
-    page.get_by_role("button", name="Take it").click()
-    page.get_by_text("Taken: 1").wait_for()
+    page.get_by_role("button", name="Import it").click()
+    page.get_by_text("Imported: 1").wait_for()
     assert Trigger.objects.get().priority == 4
 
 

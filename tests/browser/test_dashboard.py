@@ -49,5 +49,5 @@ def test_the_first_page_of_the_admin_is_well_made(visit, phone, dark):
     visitor = visit(user=make_supervisor(), phone=phone, dark=dark)
     page = visitor.open("/admin/")
     page.get_by_role("img", name="Sources").or_(page.locator("svg")).first.wait_for()
-    page.get_by_text("partner-leads: Eva is a member and not active.").wait_for()
+    page.get_by_text("partner-leads: Eva is a member but not active.").wait_for()
     visitor.assert_well_made("dashboard")

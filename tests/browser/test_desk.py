@@ -124,7 +124,7 @@ def test_the_countdown_follows_the_servers_clock_and_ends(visit, ann, bob, lead,
     # The browser's own clock is wrong by hours; only the server's counts.
     visitor.context.add_init_script("const now = Date.now.bind(Date); Date.now = () => now() - 7200000;")
     page = visitor.open("/me/")
-    expect(card(page, lead).locator(".countdown")).to_have_text("Time is over")
+    expect(card(page, lead).locator(".countdown")).to_have_text("Time is up")
     expect(card(page, lead).get_by_role("button", name="Accept")).to_be_disabled()
     sweep(at=clock.now())
     expect(card(page, lead)).to_have_count(0)
@@ -159,7 +159,7 @@ def test_a_lost_connection_is_said_and_found_again(visit, ann, bob, lead, phone)
     before = countdown.inner_text()
     expect(countdown).not_to_have_text(before)  # it goes on
     card(page, lead).get_by_role("button", name="Accept").click()
-    expect(page.get_by_text("That was not sent: there is no connection.")).to_be_visible()
+    expect(page.get_by_text("Not sent: there is no connection.")).to_be_visible()
     visitor.assert_well_made("desk-offline", forgiving=OFFLINE)
     hold(ann)
     visitor.context.set_offline(False)
@@ -188,7 +188,7 @@ def test_everything_works_without_scripts(visit, ann, bob, lead):
     page.get_by_role("button", name="Until I resume").click()
     expect(page.get_by_text("Paused until you resume")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("You are back: leads come to you again.")).to_be_visible()
+    expect(page.get_by_text("You have resumed and get leads again.")).to_be_visible()
     page.get_by_role("link", name="CRM for twelve people").first.click()
     expect(page.get_by_text("Ann accepted it.")).to_be_visible()
 
@@ -202,7 +202,7 @@ def test_the_board_is_well_made_and_pauses_others(visit, ann, bob, lead, phone, 
     visitor = visit(user=sue, phone=phone, dark=dark)
     page = visitor.open("/board/")
     expect(page.locator(".until .countdown").first).to_have_text(re.compile(r"^9:\d\d$"))
-    expect(page.get_by_text("Nobody can take it: 1 does not do what it asks for.")).to_be_visible()
+    expect(page.get_by_text("Nobody can take it: 1 lacks a skill it needs.")).to_be_visible()
     visitor.assert_well_made("board")
     person = page.locator(".person", has=page.get_by_role("heading", name="Ann"))
     person.get_by_text("Pause", exact=False).first.click()
@@ -212,7 +212,7 @@ def test_the_board_is_well_made_and_pauses_others(visit, ann, bob, lead, phone, 
     expect(person).to_contain_text("paused until")
     assert fresh(lead).responsible == bob
     person.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("Ann is back.")).to_be_visible()
+    expect(page.get_by_text("Ann has resumed.")).to_be_visible()
     another = take(at=clock.now(), **form(name="Seen without loading"))
     expect(page.get_by_text("Seen without loading")).to_be_visible()
     assert another.responsible is not None

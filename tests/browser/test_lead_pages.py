@@ -39,7 +39,7 @@ def test_a_table_is_imported_with_the_mouse(visit, phone, tmp_path):
     page.get_by_role("link", name="Import…").click()
     visitor.assert_well_made("import-upload")
     page.locator("#id_file").set_input_files(file)
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Check it").click()
     page.get_by_text("2 of the first 32 rows would be refused").wait_for()
     visitor.assert_well_made("import-check")
     page.get_by_role("button", name="Import 32 rows").click()

@@ -44,6 +44,6 @@ def test_the_team_is_seen_at_a_glance_and_somebody_leaves(visit, phone, dark):
     page.locator("#id_related").select_option("replace")
     visitor.assert_well_made("leaves")
     page.get_by_role("button", name="Do this").click()
-    page.get_by_text("gets no leads any more").first.wait_for()
+    page.get_by_text("no longer gets leads").first.wait_for()
     ann.refresh_from_db()
     assert not ann.active

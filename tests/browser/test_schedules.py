@@ -57,7 +57,7 @@ def test_hours_that_are_there_are_replaced_by_a_preset_only_when_that_is_meant(v
     for expected in (before, "10:00-19:00"):
         page.get_by_role("button", name="6/1, 10:00–19:00").click()
         assert hours.input_value() == expected
-    assert asked == ["Replace the hours that are there?"] * 2
+    assert asked == ["Replace the existing hours?"] * 2
 
 
 def test_today_is_a_cell_like_the_others_in_the_six_weeks(visit):

@@ -44,7 +44,7 @@ def test_the_code_is_asked_for_after_the_password(visit):
     visitor.assert_well_made("sign-in-code")
     page.get_by_label("Code").fill("000000")
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_text("This code is wrong").wait_for()
+    page.get_by_text("The code is wrong").wait_for()
 
 
 def give_device(visitor) -> None:
@@ -58,7 +58,7 @@ def give_device(visitor) -> None:
 
 
 def add_passkey(page, name: str = "Laptop") -> None:
-    page.get_by_label("Name of the passkey").fill(name)
+    page.get_by_label("Passkey name").fill(name)
     page.get_by_role("button", name="Add a passkey").click()
 
 
@@ -103,7 +103,7 @@ def test_a_passkey_is_added_signs_in_and_is_removed(visit, sue, phone, dark):
     page.get_by_role("link", name="Remove Laptop of Sue").click()
     visitor.assert_well_made("passkey-remove")
     page.get_by_role("button", name="Use a passkey").click()
-    page.get_by_text("The passkey is removed.").wait_for()
+    page.get_by_text("Passkey removed.").wait_for()
     visitor.assert_well_made("passkey-removed")
     assert not second_factor.is_on(sue)
 
@@ -116,14 +116,14 @@ def test_a_browser_that_gives_no_passkey_is_told_of_in_words(visit, sue):
     page.get_by_role("heading", name="The second factor is on").wait_for()
     visitor.open("/second-factor/")
     add_passkey(page, "The same once more")
-    page.get_by_text("A passkey of yours is there already.").wait_for()
+    page.get_by_text("This device already has a passkey of yours.").wait_for()
     visitor.assert_well_made("passkey-known")
     stranger = visit()
     give_device(stranger)
     page = stranger.open("/")
     give_password(page, sue)
     page.get_by_role("button", name="Use a passkey").click()
-    page.get_by_text("Your browser gave no passkey.").wait_for()
+    page.get_by_text("Your browser did not provide a passkey.").wait_for()
     stranger.assert_well_made("passkey-failed")
     assert page.get_by_role("button", name="Use a passkey").is_enabled()
 

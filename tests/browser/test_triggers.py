@@ -59,7 +59,7 @@ def test_a_trigger_is_made_by_mouse_and_distributes_the_next_lead(visit, phone):
     page.locator(SAVE).first.click()
     page.wait_for_url("**/admin/routing/trigger/")
     page.get_by_role("link", name="new-leads").first.click()
-    sentence = "new go to 2 managers by coefficient; not taken in 10 minutes they go on"
+    sentence = "new go to 2 managers by coefficient; if not accepted within 10 minutes, they go to the next manager"
     expect(page.locator(".lr-headline")).to_contain_text(sentence)
     trigger = Trigger.objects.get()
     assert [(str(m), m.coefficient) for m in trigger.members.order_by("position")] == [("Ann", 3), ("Bob", 1)]

@@ -21,17 +21,17 @@ def why(reason=Reason.FAIR_SHARE, **facts):
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"refusal": Reason.PAUSED, "back_at": MONDAY + 150 * MINUTE}, "on pause until 13:30"),
-        ({"refusal": Reason.PAUSED, "endless": True}, "on pause until resumed"),
-        ({"refusal": Reason.PAUSED}, "on pause"),
+        ({"refusal": Reason.PAUSED, "back_at": MONDAY + 150 * MINUTE}, "paused until 13:30"),
+        ({"refusal": Reason.PAUSED, "endless": True}, "paused until resumed"),
+        ({"refusal": Reason.PAUSED}, "paused"),
         ({"refusal": Reason.OFF_DUTY, "back_at": MONDAY + DAY - 2 * HOUR}, "off duty, next on duty Tue 3 Mar, 09:00"),
         ({"refusal": Reason.OFF_DUTY}, "off duty"),
         ({"refusal": Reason.AT_LIMIT, "held": 10, "limit": 10}, "10 of 10 leads"),
-        ({"refusal": Reason.NO_MATCH, "lacks": "language fr"}, "does not do what the lead asks for: language fr"),
-        ({"refusal": Reason.ALREADY_TRIED}, "had this lead already"),
+        ({"refusal": Reason.NO_MATCH, "lacks": "language fr"}, "lacks a skill that the lead needs: language fr"),
+        ({"refusal": Reason.ALREADY_TRIED}, "already had this lead"),
         ({"refusal": Reason.INACTIVE}, "not active"),
         ({"chosen": True, "owed": 800_000_000}, "chosen: was owed 0.8 of a lead"),
-        ({"chosen": True, "owed": 0, "tied": True}, "chosen: was owed nothing, and longest without a lead"),
+        ({"chosen": True, "owed": 0, "tied": True}, "chosen: was owed nothing, longest without a lead"),
         ({"owed": -1_250_000_000}, "could take it: was 1.25 leads ahead"),
         ({"owed": LEAD}, "could take it: was owed 1 lead"),
         ({"reason": Reason.TOTALS, "received": 3, "coefficient": 2}, "could take it: had received 3 leads, coefficient 2"),
@@ -40,9 +40,9 @@ def why(reason=Reason.FAIR_SHARE, **facts):
         ({"reason": Reason.DIRECT}, "could take it: later in the order"),
         (
             {"reason": Reason.RESPONSIBLE, "chosen": True, "refusal": Reason.AT_LIMIT},
-            "chosen: responsible for the customer already",
+            "chosen: already responsible for the customer",
         ),
-        ({"reason": Reason.NOBODY}, "could take it: but it was offered often enough"),
+        ({"reason": Reason.NOBODY}, "could take it: the lead had no attempts left"),
     ],
 )  # fmt: skip
 def test_a_candidate_is_told_with_the_reason_or_the_figures(facts, words):
@@ -61,17 +61,17 @@ def test_every_reason_why_not_has_words_for_one_and_for_many(refusal):
         (
             [Seen(name="Cid", chosen=True), Seen(name="Bob"), Seen(name="Ann", refusal=Reason.PAUSED)],
             Reason.FAIR_SHARE,
-            "Cid got it: was owed the most of the 2 who could take it.",
+            "Cid got it: owed the most of the 2 managers who could take it.",
         ),
         ([Seen(name="Cid", chosen=True)], Reason.FAIR_SHARE, "Cid got it: nobody else could take it."),
-        ([Seen(name="Eva", chosen=True)], Reason.DUTY, "Eva got it: takes what nobody took."),
+        ([Seen(name="Eva", chosen=True)], Reason.DUTY, "Eva got it: on duty for leads that nobody took."),
         (
             [Seen(name=n, refusal=r) for n, r in (("A", Reason.AT_LIMIT), ("B", Reason.PAUSED), ("C", Reason.PAUSED))],
             Reason.NOBODY,
-            "It waits: 2 on pause, 1 full.",
+            "It waits: 2 paused, 1 full.",
         ),
         ([], Reason.NOBODY, "It waits: the trigger has no members."),
-        ([Seen(name="Ann")], Reason.NOBODY, "It waits: it was offered as often as it may be."),
+        ([Seen(name="Ann")], Reason.NOBODY, "It waits: it has no attempts left."),
         ([Seen(name="Ann")], Reason.IN_LINE, "It waits: other leads came first."),
     ],
 )
@@ -82,9 +82,9 @@ def test_a_decision_is_told_in_a_sentence(seen, reason, words):
 @pytest.mark.parametrize(
     ("owed", "place", "line_", "words"),
     [
-        (800_000_000, 1, 3, "You are owed 0.8 of a lead: next in line of 3."),
-        (-500_000_000, 3, 3, "You are 0.5 of a lead ahead: number 3 in line of 3."),
-        (0, 1, 1, "You are owed nothing, and owe nothing: nobody else could take a lead now."),
+        (800_000_000, 1, 3, "You are owed 0.8 of a lead: first of 3 in line."),
+        (-500_000_000, 3, 3, "You are 0.5 of a lead ahead: number 3 of 3 in line."),
+        (0, 1, 1, "Your balance is zero: nobody else can take a lead now."),
         (800_000_000, None, 3, "You are owed 0.8 of a lead."),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_reader_elsewhere_is_told_the_account_s_time_too():
     paused = Seen(name="Ann", refusal=Reason.PAUSED, back_at=MONDAY + HOUR)
     with reading_in(Zones(own=los_angeles, account=MADRID)):
         words = explanations.why(paused, reason=Reason.NOBODY, at=MONDAY, zone=los_angeles, beside=zone_beside())
-    assert words == "on pause until 03:00 (12:00 CET)"
+    assert words == "paused until 03:00 (12:00 CET)"
     with reading_in(Zones(own=MADRID, account=MADRID)):
         assert zone_beside() is None
 

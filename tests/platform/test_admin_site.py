@@ -132,13 +132,13 @@ def test_times_are_those_of_the_account_and_of_a_manager_their_own(client, sue):
     make_lead(created_at=datetime(2026, 3, 2, 22, 30, tzinfo=UTC))
     page = client.get("/admin/routing/lead/").content.decode()
     assert "11:30 p.m." in page
-    assert "Times are those of Europe/Madrid." in page
+    assert "Times are in Europe/Madrid." in page
     tim = make_manager("tim", time_zone="Asia/Tokyo")
     User.objects.filter(pk=tim.user.pk).update(is_staff=True, is_superuser=True)
     client.force_login(tim.user)
     page = client.get("/admin/routing/lead/").content.decode()
     assert "March 3, 2026, 7:30 a.m. (March 2, 2026, 11:30 p.m. CET)" in page
-    assert "Times are those of Asia/Tokyo; the account's are Europe/Madrid." in page
+    assert "Times are in Asia/Tokyo; the account uses Europe/Madrid." in page
 
 
 @pytest.mark.parametrize(

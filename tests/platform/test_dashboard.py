@@ -96,8 +96,8 @@ def test_what_needs_attention_is_named():
     key.renew()
     key.save()
     assert words() == [
-        "new-leads: Bob is a member and not active.",
-        "1 lead waits over an hour.",
+        "new-leads: Bob is a member but not active.",
+        "1 lead has been waiting for over an hour.",
         "Nobody is on duty for sales/new from Mon 10:00 to Mon 22:00, from Mon 23:00 to Tue 10:00.",
         "The API key Landing expires within a week.",
     ]
@@ -187,7 +187,7 @@ def test_an_empty_installation_is_led_to_its_first_lead(client):
     lead = Lead.objects.get()
     assert taken.url == f"/admin/routing/lead/{lead.pk}/change/"
     assert (lead.responsible.user.name, lead.source.code) == ("Bob", "api")
-    assert "The lead was taken" in messages(taken)
+    assert "The lead was created" in messages(taken)
     assert "First steps" not in client.get("/admin/").content.decode()
 
 

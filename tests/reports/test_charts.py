@@ -17,7 +17,7 @@ LONG = "Maximiliane Featherstonehaugh · new-applications"
 
 
 def bar_chart() -> Drawing:
-    keys = [Key(name=name, color="blue") for name in ("Accepted", "Declined", "Out of time", "Withdrawn", "Open")]
+    keys = [Key(name=name, color="blue") for name in ("Accepted", "Declined", "Timed out", "Withdrawn", "Open")]
     lines = [Bar(name=LONG, parts=[("blue", n)], said="12 345 / 12 345,6", mark=7, interval=(1, 8)) for n in range(9)]
     return charts.bars(lines, title="Bars", keys=keys)
 

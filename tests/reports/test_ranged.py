@@ -193,8 +193,8 @@ def test_who_got_leads_without_being_a_member_is_shown_as_such():
     question = asked("2026-03-02", "2026-03-02", trigger=trigger.pk)
     assert table(workload, "limits", question) == [
         ("Ann", "new-leads", "member", 0, 0, 1.0, 0),
-        ("Eva", "new-leads", "duty, no member", 2, None, None, 2),
-        ("Kim", "new-leads", "no member", 1, None, None, 1),
+        ("Eva", "new-leads", "duty, not a member", 2, None, None, 2),
+        ("Kim", "new-leads", "not a member", 1, None, None, 1),
     ]
     question = asked("2026-03-02", "2026-03-02", manager=eva.pk)
     assert [row[0] for row in table(workload, "limits", question)] == ["Eva"]
@@ -212,7 +212,7 @@ def test_leads_wait_for_every_reason_that_a_candidate_had():
     take(at=MONDAY + HOUR)
     question = asked("2026-03-02", "2026-03-02", at=MONDAY + 2 * HOUR)
     reasons = {row[0]: row[1:] for row in table(waiting, "reasons", question)}
-    assert reasons["on a pause"][0] >= 1
+    assert reasons["paused"][0] >= 1
     assert reasons["off duty"][0] >= 1
     [row] = table(waiting, "triggers", question)
     assert (row[0], row[1], row[3]) == ("new-leads", 2, timedelta(hours=2).total_seconds())
@@ -236,7 +236,7 @@ def test_waiting_leads_are_those_of_the_source_and_the_trigger():
     take()
     take(stage="accepted")
     for narrowed, triggers, reasons in (
-        ({}, [("first", 2), ("second", 1)], [("at the limit", 2, 2), ("on a pause", 1, 1)]),
+        ({}, [("first", 2), ("second", 1)], [("at the limit", 2, 2), ("paused", 1, 1)]),
         ({"trigger": first.pk}, [("first", 2)], [("at the limit", 2, 2)]),
         ({"source": hotline.pk}, [("first", 1)], [("at the limit", 1, 1)]),
         ({"source": hotline.pk, "trigger": first.pk + 1}, [], []),

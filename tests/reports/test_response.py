@@ -180,7 +180,7 @@ def test_leads_that_nobody_accepted_are_no_data(clock):
     question = asked("2026-03-02", "2026-03-02", clock=clock)
     facts = response.shown(question).facts
     assert (facts[0], facts[3], facts[4]) == (
-        ("Leads that arrived", "1"), ("Within the target", "no data"), ("Not there yet", "1"),
+        ("Leads that arrived", "1"), ("Within the target", "no data"), ("Not reached yet", "1"),
     )  # fmt: skip
     assert {row[1:] for row in table(response, "steps", question)} == {(0, None, None, None)}
 

@@ -57,7 +57,7 @@ def test_who_takes_what_nobody_took_gets_leads_when_off_duty_too_and_that_is_sai
     eva = make_manager("eva", schedule=make_schedule("never", weekly={}))
     make_trigger(members=[ann], if_nobody="duty", duty=eva)
     assert take().responsible == eva
-    assert words() == [f"Leads on sales/new go to Eva, who is not at work, {GAP}."]
+    assert words() == [f"Leads in sales/new go to Eva, who is off duty {GAP}."]
 
 
 def test_who_is_inactive_takes_nothing_that_nobody_took(ann):
@@ -87,6 +87,6 @@ def test_a_lead_waits_since_it_began_to_and_not_since_it_came():
     lead = take(at=MONDAY - 9 * DAY)
     move_lead(lead.pk, stage("sales/accepted").pk, at=MONDAY)
     assert today(roster.current(), at=MONDAY + 5 * MINUTE, late=LATE).board.waiting[0].minutes == 5
-    assert "1 lead waits over an hour." not in words(MONDAY + HOUR)
+    assert "1 lead has been waiting for over an hour." not in words(MONDAY + HOUR)
     sweep(at=MONDAY + HOUR)  # finds nobody, and writes nothing
-    assert "1 lead waits over an hour." in words(MONDAY + HOUR + MINUTE)
+    assert "1 lead has been waiting for over an hour." in words(MONDAY + HOUR + MINUTE)

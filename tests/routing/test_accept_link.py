@@ -60,7 +60,7 @@ def test_looking_at_the_link_accepts_nothing(client, lead, link):
 
 def test_one_click_accepts_without_signing_in(lead, link, ann):
     answer = Client(enforce_csrf_checks=True).post(link)
-    assert (answer.status_code, "You have this lead" in answer.content.decode()) == (200, True)
+    assert (answer.status_code, "This lead is yours" in answer.content.decode()) == (200, True)
     assert (fresh(lead).state, owners([lead]), outcomes(lead)) == ("assigned", "A", ["accepted"])
     assert "_auth_user_id" not in answer.client.session
 
@@ -68,7 +68,7 @@ def test_one_click_accepts_without_signing_in(lead, link, ann):
 def test_clicking_again_says_that_the_lead_is_theirs(client, lead, link):
     client.post(link)
     for answer in (client.post(link), client.get(link)):
-        assert (answer.status_code, "You have this lead" in answer.content.decode()) == (200, True)
+        assert (answer.status_code, "This lead is yours" in answer.content.decode()) == (200, True)
     assert outcomes(lead) == ["accepted"]
 
 
@@ -94,8 +94,8 @@ def test_times_are_those_of_the_manager_with_the_accounts_beside(client, lead, l
     ("deed", "words"),
     [
         (lambda lead, bob: decline_offer(lead.pk, at=clock.now()), "You declined this lead"),
-        (lambda lead, bob: reassign(lead.pk, bob.pk, at=clock.now()), "no longer on offer to you"),
-        (lambda lead, bob: sweep(at=clock.now() + DAY), "The time for this lead is over"),
+        (lambda lead, bob: reassign(lead.pk, bob.pk, at=clock.now()), "no longer offered to you"),
+        (lambda lead, bob: sweep(at=clock.now() + DAY), "The time to accept this lead has run out"),
     ],
 )
 def test_a_link_of_an_offer_that_is_over_says_what_became_of_it(client, lead, link, bob, deed, words):
@@ -112,7 +112,7 @@ def test_at_the_deadline_the_link_is_over_before_the_sweep_comes(client, lead, l
     Offer.objects.update(offered_at=now - 10 * MINUTE, accept_by=now)
     assert "<button>Accept" not in client.get(link).content.decode()
     answer = client.post(link)
-    assert (answer.status_code, "The time for this lead is over" in answer.content.decode()) == (409, True)
+    assert (answer.status_code, "The time to accept this lead has run out" in answer.content.decode()) == (409, True)
     assert (fresh(lead).state, outcomes(lead)) == ("offered", [""])
 
 

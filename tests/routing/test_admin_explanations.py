@@ -47,7 +47,7 @@ def test_a_lead_tells_of_everybody_why_or_why_not(client, sue):
     lead = take(at=MONDAY)
     page = text(client, f"/admin/routing/lead/{lead.pk}/change/")
     assert "Cid got it: nobody else could take it." in page
-    for words in ("on pause until 11:30", "0 of 0 leads", "off duty, next on duty Tue 3 Mar, 09:00"):
+    for words in ("paused until 11:30", "0 of 0 leads", "off duty, next on duty Tue 3 Mar, 09:00"):
         assert words in page
     assert "chosen: was owed 1 lead" in page
 
@@ -60,7 +60,7 @@ def test_a_pause_is_told_as_it_was_known_when_it_was_decided(client, sue):
     resume_manager(ann, at=MONDAY + 2 * MINUTE)
     pause_manager(ann, at=MONDAY + HOUR)
     assert Pause.objects.count() == 2
-    assert "on pause until 11:30" in text(client, f"/admin/routing/lead/{lead.pk}/change/")
+    assert "paused until 11:30" in text(client, f"/admin/routing/lead/{lead.pk}/change/")
 
 
 def test_why_not_is_answered_for_any_manager(client, sue):
@@ -112,4 +112,4 @@ def test_decisions_of_a_manager_who_is_gone_from_the_trigger_are_told_still(clie
     pause_manager(bob, at=clock.now())
     lead = take(at=clock.now())
     trigger.members.filter(manager=bob).delete()
-    assert "on pause until resumed" in text(client, f"/admin/routing/lead/{lead.pk}/change/")
+    assert "paused until resumed" in text(client, f"/admin/routing/lead/{lead.pk}/change/")

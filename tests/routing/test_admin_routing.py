@@ -220,8 +220,8 @@ def test_saving_a_trigger_unchanged_changes_nothing(client, sue):
         ({"stage": ""}, "stage", "required"),
         ({"priority": "99999999999"}, "priority", "less than or equal"),
         ({"priority": "first"}, "priority", "whole number"),
-        ({"if_nobody": "duty"}, "duty", "Name the manager"),
-        ({"acceptance_minutes": "10", "final_step": "duty"}, "duty", "Name the manager"),
+        ({"if_nobody": "duty"}, "duty", "Choose the manager"),
+        ({"acceptance_minutes": "10", "final_step": "duty"}, "duty", "Choose the manager"),
         ({"acceptance_minutes": "0"}, "acceptance_minutes", "greater than or equal"),
         ({"limit": "-1"}, "limit", "greater than or equal"),
         ({"set_fields": "[1]"}, "set_fields", "object"),
@@ -261,7 +261,7 @@ def test_a_member_is_named_once(client, sue):
     response = add_trigger(client, **members((ann, "1"), (ann, "2")))
     formset = response.context["inline_admin_formsets"][0].formset
     assert list(formset.errors[1]) == ["manager"]
-    assert "a member already" in formset.errors[1]["manager"][0]
+    assert "already a member" in formset.errors[1]["manager"][0]
     assert not Trigger.objects.exists()
 
 
@@ -529,7 +529,7 @@ def test_a_turn_is_given_back_once(client, sue):
     client.post(address, {"reason": "junk"})
     assert balances(trigger)[owner] == before + 10**9
     response = client.post(address, {"reason": "junk"})
-    assert "credited back before" in messages(response)
+    assert "already credited back" in messages(response)
     assert balances(trigger)[owner] == before + 10**9
 
 

@@ -88,9 +88,9 @@ def test_a_waiting_lead_is_shown_with_why_nobody_can_take_it_now(client, ann, bo
     take(at=clock.now() - 5 * MINUTE, name="Late one", language="en")
     [waiting] = board(client).waiting
     assert (waiting.title, waiting.minutes) == ("Late one", 5)
-    assert waiting.why == "Nobody can take it: 1 on pause, 1 does not do what it asks for, 1 full."
+    assert waiting.why == "Nobody can take it: 1 paused, 1 lacks a skill it needs, 1 full."
     Pause.objects.update(ended_at=clock.now())
-    assert board(client).waiting[0].why == "It is assigned within seconds."
+    assert board(client).waiting[0].why == "It will be assigned within seconds."
 
 
 def test_a_lead_that_everybody_let_go_says_so(client, ann):
@@ -99,7 +99,7 @@ def test_a_lead_that_everybody_let_go_says_so(client, ann):
     client.force_login(ann.user)
     client.post(f"/me/leads/{lead.pk}/decline/")
     client.force_login(make_supervisor("sid"))
-    assert "offered as often as it may be" in board(client).waiting[0].why
+    assert "no attempts left" in board(client).waiting[0].why
 
 
 def test_open_offers_are_shown_with_their_deadlines(client, ann):
@@ -137,7 +137,7 @@ def test_a_supervisor_pauses_others_and_brings_them_back(client, sue, ann, bob):
     assert fresh(lead).responsible == bob
     client.post(f"/board/{ann.pk}/resume/")
     assert Pause.objects.get().ended_at is not None
-    assert "Ann is back." in text(client)
+    assert "Ann has resumed." in text(client)
 
 
 def test_a_length_that_is_no_number_pauses_nobody(client, ann):

@@ -267,7 +267,7 @@ def test_a_new_pipeline_does_not_become_the_first(example: Report) -> None:
     import_configuration(only(pipelines=[{"code": "after-sales", "stages": [{"code": "new"}]}]))
     assert list(Pipeline.objects.values_list("code", flat=True)) == ["sales", "after-sales"]
     swapped = only(pipelines=[{"code": "after-sales"}, {"code": "sales"}])
-    assert [change[1] for change in changes_of(swapped)] == ["order of pipelines"]
+    assert [change[1] for change in changes_of(swapped)] == ["pipeline order"]
     assert list(Pipeline.objects.values_list("code", flat=True)) == ["after-sales", "sales"]
 
 
@@ -325,7 +325,7 @@ def test_a_triggers_own_registry_travels_with_it(example: Report) -> None:
         ("sources", {"code": "x", "channel": "site", "country": "spain"},
          'sources[0].country: no country "spain"; use two letters, for example ES'),
         ("sources", {"code": "Big Form", "channel": "site"},
-         "sources[0].code: Use 1 to 63 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit."),
+         "sources[0].code: Use 1 to 63 characters: a-z, 0-9, dot, dash and underscore. Begin with a letter or digit."),
         ("sources", {"code": "x", "channel": "site", "title": "a\0b"}, "sources[0].title: a character in it cannot be stored"),
         ("pipelines", {"code": "p", "stages": [{"code": "a", "kind": "unqualified"}, {"code": "b", "kind": "unqualified"}, {"code": "c"}]},
          "pipelines[0].stages: one stage of a pipeline is unqualified, not several: a, b"),

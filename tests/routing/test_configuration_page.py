@@ -40,7 +40,7 @@ def test_what_is_downloaded_changes_nothing_when_uploaded(client, sue, trigger):
     assert response["Content-Disposition"] == 'attachment; filename="leadrouter.yaml"'
     tried = send(client, response.content)
     assert not tried.context["report"].changes
-    assert "Take it" not in tried.content.decode()
+    assert "Import it" not in tried.content.decode()
 
 
 def test_a_file_is_tried_and_written_only_when_confirmed(client, sue, trigger):
@@ -50,7 +50,7 @@ def test_a_file_is_tried_and_written_only_when_confirmed(client, sue, trigger):
     assert Trigger.objects.get().priority == 10
     taken = confirm(client, tried)
     assert taken.status_code == 302
-    assert "Taken: 1" in messages(taken)
+    assert "Imported: 1" in messages(taken)
     assert Trigger.objects.get().priority == 4
     change = ConfigurationChange.objects.get(model="routing.trigger", action="changed")
     assert (change.by, change.way) == (sue, "file team.yaml")
@@ -67,7 +67,7 @@ def test_what_changed_meanwhile_is_shown_before_it_is_taken(client, sue, trigger
     tried = send(client, export_configuration().replace("priority: 10", "priority: 4"))
     Trigger.objects.update(priority=7)
     again = confirm(client, tried)
-    assert "changed meanwhile" in again.content.decode()
+    assert "changed in the meantime" in again.content.decode()
     assert again.context["report"].changes[0].fields["priority"] == (7, 4)
     assert Trigger.objects.get().priority == 7
     confirm(client, again)
@@ -91,7 +91,7 @@ def test_nobody_does_by_a_file_what_they_may_not_do_by_pages(client, sue):
     Account.get()
     tried = send(client, "version: 1\naccount: {name: Mine}")
     assert tried.context["refused"] == ["change account"] or tried.context["refused"] == ["change account "]
-    assert "Take it" not in tried.content.decode()
+    assert "Import it" not in tried.content.decode()
     assert confirm(client, tried).status_code == 403
     assert Account.get().name == "Leadrouter"
     client.force_login(make_user("visitor", is_staff=True))

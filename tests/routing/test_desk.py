@@ -85,9 +85,9 @@ def test_the_limit_the_standing_and_the_rules_are_told_in_words(client, ann, bob
     hold(ann, 4)
     page = text(client)
     assert "4 of 10 leads" in page
-    assert "You are owed 0.25 of a lead" in page or "number 2 in line of 2" in page
+    assert "You are owed 0.25 of a lead" in page or "number 2 of 2 in line" in page
     assert "go to 2 managers by coefficient" in page
-    assert "Your coefficient is 1: with everybody there, 25 % of the leads." in page
+    assert "Your coefficient is 1: if everybody is available, you get 25 % of the leads." in page
 
 
 def test_who_can_take_no_lead_is_told_why_and_until_when(client, ann):
@@ -96,7 +96,7 @@ def test_who_can_take_no_lead_is_told_why_and_until_when(client, ann):
     page = text(client)
     assert "Paused until" in page
     assert "Lunch" in page
-    assert "No lead comes to you here now: on pause until" in page
+    assert "You get no leads here now: paused until" in page
 
 
 def test_who_works_by_a_schedule_may_subscribe_to_it(client, ann):
@@ -131,7 +131,7 @@ def test_two_weeks_of_the_schedule_are_shown_with_what_makes_days_special(client
     assert page.count('<li class="day') == 14
     assert "09:00–18:00" in page
     assert "day off" in page
-    assert "extra hours, for everybody" in page
+    assert "extra hours (everybody)" in page
 
 
 def test_a_decision_for_somebody_else_says_why_not_me_and_nothing_of_the_customer(client, ann, bob):
@@ -140,7 +140,7 @@ def test_a_decision_for_somebody_else_says_why_not_me_and_nothing_of_the_custome
     take(at=clock.now(), **NADIA)
     page = text(client)
     assert "Bob got it: nobody else could take it." in page
-    assert "Why not you: on pause until" in page
+    assert "Why not you: paused until" in page
     for secret in ("Nadia", "Kowalska", "nadia", "34600123456", "CRM for twelve", "Call after"):
         assert secret not in page
 
@@ -164,7 +164,7 @@ def test_why_not_me_is_answered_for_any_lead(client, ann, bob):
 
 @pytest.mark.parametrize("asked", ["", "nonsense", "00000000-0000-0000-0000-000000000000", "\x00"])
 def test_why_not_me_of_an_unknown_lead_says_that_there_is_none(client, ann, asked):
-    assert ("No trigger has distributed such a lead." in text(client, "/me/why/", data={"lead": asked})) == bool(asked)
+    assert ("No trigger has distributed this lead." in text(client, "/me/why/", data={"lead": asked})) == bool(asked)
 
 
 def test_what_customers_write_is_never_markup(client, ann):
@@ -182,7 +182,7 @@ def test_a_lead_has_a_page_with_what_happened_to_it(client, ann, bob, offered):
     make_task(offered, title="Send the offer", responsible=ann)
     client.post(f"/me/leads/{offered.pk}/accept/")
     page = text(client, f"/me/leads/{offered.pk}/")
-    for words in ("Came in from landing.", "Ann got it", "Ann accepted it.", "Send the offer", "Call after three"):
+    for words in ("Arrived from landing.", "Ann got it", "Ann accepted it.", "Send the offer", "Call after three"):
         assert words in page
     assert "chosen: was" in page
 
@@ -224,7 +224,7 @@ def test_a_lead_moves_within_its_pipeline_only(client, offered, stage):
 def test_who_is_too_late_is_told_so_and_nothing_happens(client, ann, bob, offered, deed):
     Offer.objects.update(offered_at=clock.now() - DAY, accept_by=clock.now() - MINUTE)
     response = client.post(f"/me/leads/{offered.pk}/{deed}/", {"stage": "sales/accepted"}, follow=True)
-    assert "Too late: this lead is no longer on offer to you." in response.content.decode()
+    assert "Too late: this lead is no longer offered to you." in response.content.decode()
     assert outcomes(offered) == [""]
 
 

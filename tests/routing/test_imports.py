@@ -86,7 +86,7 @@ def test_a_file_is_looked_at_before_anything_is_taken(sue):
     assert "semicolon" in page
     assert "Анна" in page
     assert "2 of the first 3 rows would be refused" in page
-    assert "“much” is no amount" in page
+    assert "“much” is not an amount" in page
     assert "Give a contact e-mail or phone" in page
     assert not Lead.objects.exists()
 
@@ -110,12 +110,12 @@ def test_rows_are_not_said_to_be_good_before_a_source_is_chosen(sue):
     batch = make_import("Name;E-mail\nAnna;anna@client.example\nBob;no address\n", start=False)
     address = f"{IMPORTS}{batch.pk}/change/"
     page = sue.get(address).content.decode()
-    assert "The rows are not checked yet" in page
+    assert "The rows have not been checked yet" in page
     assert "would be refused." not in page
     chosen = filled(sue, address) | {"source": str(other.pk)}
     shown = sue.post(address, chosen | {"start": "1"})
     assert "1 of the first 2 rows would be refused" in shown.content.decode()
-    assert "looked at again" in messages(shown)
+    assert "checked again" in messages(shown)
     assert not LeadImport.objects.running().exists()
     assert sue.post(address, form_in(shown) | {"source": str(phone.pk), "start": "1"}).status_code == 200
     assert not LeadImport.objects.running().exists()
@@ -130,7 +130,7 @@ def test_rows_that_are_known_already_are_announced(sue):
     run(make_import(text))
     batch = make_import(text + "A3;cora@client.example\nA3;cora@client.example\n", start=False)
     page = sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
-    assert "3 of the first 4 rows are leads that are known already" in page
+    assert "3 of the first 4 rows are leads already known" in page
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "es"])
@@ -165,8 +165,8 @@ def test_refused_rows_come_back_as_a_file_that_can_be_mended_and_imported(sue):
     response = sue.get(f"{IMPORTS}{batch.pk}/refused.csv")
     text = b"".join(response.streaming_content).decode()
     [header, row] = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
-    assert header == ["Name", "E-mail", "Budget", "Row", "Why it was refused"]
-    assert row == ["'=cmd()", "x@client.example", "much", "2", "Budget: “much” is no amount; write it as 1200.50"]
+    assert header == ["Name", "E-mail", "Budget", "Row", "Reason for the refusal"]
+    assert row == ["'=cmd()", "x@client.example", "much", "2", "Budget: “much” is not an amount; write it as 1200.50"]
     mended = read_table(text.replace("much", "7").encode())
     assert mended.rows[0][1][:3] == ["=cmd()", "x@client.example", "7"]
 
@@ -177,11 +177,12 @@ def test_a_file_that_came_before_is_told(sue):
     run(make_import(CSV))
     upload(sue, CSV.encode())
     again = LeadImport.objects.latest("pk")
-    assert "The same file was imported before" in sue.get(f"{IMPORTS}{again.pk}/change/").content.decode()
+    assert "The same file was already imported" in sue.get(f"{IMPORTS}{again.pk}/change/").content.decode()
 
 
 @pytest.mark.parametrize(
-    ("data", "message"), [(b"", "empty"), (b"\xd0\xcf\x11\xe0", "old or protected"), (b"PK\x03\x04", "no workbook")]
+    ("data", "message"),
+    [(b"", "empty"), (b"\xd0\xcf\x11\xe0", "old or protected"), (b"PK\x03\x04", "workbook cannot be read")],
 )
 def test_what_is_no_table_is_refused_beside_the_box(sue, data, message):
     response = upload(sue, data)
@@ -213,7 +214,7 @@ def test_an_import_can_be_stopped_and_keeps_what_it_took(sue):
     batch = make_import(table(ROWS_OF_A_BLOCK + 1))
     continue_import(batch.pk, at=MONDAY)
     response = sue.post(f"{IMPORTS}{batch.pk}/change/", {"stop": "1"})
-    assert "leads that were taken stay" in messages(response)
+    assert "already imported stay" in messages(response)
     assert not continue_import(batch.pk, at=MONDAY)
     assert outcomes(batch) == {"created": ROWS_OF_A_BLOCK, "": 1}
     assert not stop_import(batch, at=MONDAY)

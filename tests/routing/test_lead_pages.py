@@ -77,7 +77,7 @@ def test_leads_are_accepted_together_and_distributed_by_the_stage(sue):
     assert sorted(fresh(each).responsible.user.name for each in leads) == ["Ann", "Ann", "Bob", "Bob"]
     assert all(fresh(each).arrived_unqualified for each in leads)  # the ring counts them still
     again = sue.post(f"{LEADS}act/accept/", sent)
-    assert "not unqualified any more" in messages(again)
+    assert "no longer unqualified" in messages(again)
 
 
 def test_a_lead_is_accepted_for_a_manager_whatever_the_trigger_says(sue):
@@ -137,8 +137,8 @@ def test_all_that_happened_stands_in_one_list_in_its_order(sue):
     page = sue.get(f"{LEADS}{lead.pk}/change/").content.decode()
     story = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page[page.index("lr-timeline") :]))
     expected = [
-        "Came in from", "Ann declined it: no time", "It cost Ann a turn",
-        "It was taken back from Bob", "a duplicate", "Moved from sales/new to sales/won",
+        "Arrived from", "Ann declined it: no time", "It was assigned by hand and cost Ann a turn",
+        "The offer to Bob was withdrawn", "a duplicate", "Moved from sales/new to sales/won",
     ]  # fmt: skip
     places = [story.index(words) for words in expected]
     assert places == sorted(places)
@@ -245,7 +245,9 @@ def test_a_refusal_is_said_in_the_readers_language(sue):
     User.objects.update(language="es")
     answer = sue.post(f"{LEADS}{lead.pk}/act/credit-back/", {"reason": "junk"})
     with translation.override("es"):
-        assert messages(answer) == f"{lead}: {translation.gettext('This lead did not count for its responsible.')}"
+        assert (
+            messages(answer) == f"{lead}: {translation.gettext('This lead did not count for its responsible manager.')}"
+        )
 
 
 def test_a_search_is_exported_as_it_was_found(sue):

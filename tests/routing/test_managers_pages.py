@@ -139,7 +139,7 @@ def test_the_calendar_of_a_trigger_has_its_members_by_the_schedules_they_have_th
     all_day = make_schedule("all", weekly={day: ["00:00-24:00"] for day in WEEKDAYS})
     make_trigger(members=[{"manager": ann, "schedule": all_day}])
     page = words(sue.get(f"{MANAGERS}calendar/?of=trigger:new-leads").content.decode())
-    assert "There is always somebody." in page
+    assert "Somebody is always on duty." in page
     assert "Bob" not in page[page.index("On duty") - 400 :]
     page = words(sue.get(f"{MANAGERS}calendar/?of=stage:sales/new&week=2026-03-04").content.decode())
     assert "March 2, 2026" in page
@@ -175,9 +175,7 @@ def test_all_hours_of_the_calendar_are_the_accounts_and_that_is_said_to_who_live
     sue = make_supervisor()
     make_manager("ann", schedule=make_schedule())
     client.force_login(sue)
-    told = (
-        "All hours of this calendar are those of Europe/Madrid, the account's zone, and not of America/New_York, yours."
-    )
+    told = "All hours in this calendar are in the account's time zone, Europe/Madrid, not in yours, America/New_York."
     page = words(client.get(f"{MANAGERS}calendar/?week=2026-03-02").content.decode())
     assert told not in page
     Manager.objects.create(user=sue, time_zone="America/New_York", active=False)
@@ -245,9 +243,9 @@ def test_somebody_takes_their_place_everywhere(sue):
     }  # fmt: skip
     response = sue.post(f"{MANAGERS}{ann.pk}/off-board/", sent)
     assert html.unescape(messages(response)) == (
-        "Bob is a member of hers instead. No member of shared any more. Bob is on duty in hers instead. "
-        "Contacts (1), companies (1) and tasks (1) went to Bob. 1 API key revoked. Ann gets no leads any more. "
-        "Ann may not sign in any more."
+        "Bob is now a member of hers instead. No longer a member of shared. Bob is now on duty in hers instead. "
+        "Contacts (1), companies (1) and tasks (1) went to Bob. 1 API key revoked. Ann no longer gets leads. "
+        "Ann can no longer sign in."
     )
     assert [(m.trigger.code, m.manager, m.coefficient, m.limit) for m in Member.objects.order_by("trigger__code")] == [
         ("hers", bob, 7, 3), ("shared", bob, 1, None),
@@ -273,9 +271,9 @@ def test_every_number_leads_to_the_rows_it_counts(sue):
 def test_somebody_inactive_with_active_leads_is_warned_of(sue):
     ann, _bob = everywhere()
     address = f"{MANAGERS}{ann.pk}/off-board/"
-    assert "is not active, and still has" not in sue.get(address).content.decode()
+    assert "is not active but still has" not in sue.get(address).content.decode()
     Manager.objects.filter(pk=ann.pk).update(active=False)
-    assert "is not active, and still has 2 active leads" in sue.get(address).content.decode()
+    assert "is not active but still has 2 active leads" in sue.get(address).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -300,7 +298,7 @@ def test_what_cannot_be_is_said_beside_the_field_that_mends_it(sue, sent, field)
 def test_nothing_to_end_is_said(sue):
     sent = {"members": "remove", "related": "release", "revoke_keys": "on"}
     response = sue.post(f"{MANAGERS}{make_manager('ann').pk}/off-board/", sent)
-    assert messages(response) == "Nothing of that was there to change."
+    assert messages(response) == "There was nothing to change."
 
 
 def test_what_was_not_there_is_no_change():
@@ -328,7 +326,7 @@ def test_the_only_member_is_not_removed_since_the_trigger_would_take_everybody()
 @pytest.mark.parametrize("asked", [{"members": "replace"}, {"related": "replace"}, {"duties": True}])
 def test_a_place_needs_somebody_to_take_it(asked):
     ann, _bob = everywhere()
-    with pytest.raises(Conflict, match="takes their place"):
+    with pytest.raises(Conflict, match="Choose a replacement"):
         off_board(ann, Farewell(**asked), at=MONDAY)
 
 

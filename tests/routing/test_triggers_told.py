@@ -67,13 +67,13 @@ def test_a_sound_trigger_has_no_fault():
         ),
         (
             lambda: make_trigger(members=[make_manager()], if_nobody="duty", duty=make_manager("eva", active=False)),
-            "Eva takes what nobody took, and is not active",
+            "Eva is on duty for leads that nobody took, but not active",
         ),
         (
             lambda: make_trigger(
                 members=[make_manager()], **asking_acceptance(final_step="duty", duty=make_manager("eva", active=False))
             ),
-            "Eva takes what nobody took, and is not active",
+            "Eva is on duty for leads that nobody took, but not active",
         ),
     ],
 )
@@ -88,8 +88,8 @@ def test_members_who_cannot_take_part_are_named():
     bob = make_manager("bob", schedule=make_schedule(weekly={}))
     make_trigger(members=[make_manager("ann"), bob, make_manager("cid", active=False)])
     assert words() == [
-        "new-leads: Cid is a member and not active.",
-        "new-leads: Bob is never on duty; the schedule has no hours for them.",
+        "new-leads: Cid is a member but not active.",
+        "new-leads: Bob is never on duty because the schedule has no hours for them.",
     ]
 
 
@@ -97,7 +97,7 @@ def test_triggers_of_the_same_priority_are_rivals_only_on_a_shared_event():
     ann = make_manager()
     make_trigger("first", members=[ann])
     second = make_trigger("second", members=[ann], on=["moved"])
-    assert words() == ["first: second has the same stage, event and priority; the older one alone fires."]
+    assert words() == ["first: second has the same stage, event and priority. Only the older trigger runs."]
     Trigger.objects.filter(pk=second.pk).update(priority=11)
     assert words() == []
 
@@ -188,7 +188,7 @@ def test_a_trial_says_why_the_others_cannot():
     assert rows["Bob"] == "2 of 2 leads"
     nobody = tried(trigger, language="ru")
     assert nobody.chosen == ""
-    assert nobody.words == "It waits: 1 does not do what it asks for, 1 full."
+    assert nobody.words == "It waits: 1 lacks a skill it needs, 1 full."
 
 
 def test_old_customers_are_known_in_a_trial():
@@ -210,7 +210,7 @@ def test_an_old_customer_is_known_by_phone_as_well():
     for phone in ("+34 600 000 000", "600 00 00 00"):
         outcome = tried(trigger, phone=phone)
         assert outcome.chosen == "Bob"
-        assert outcome.words == "Bob would get it: responsible for the customer already."
+        assert outcome.words == "Bob would get it: already responsible for the customer."
 
 
 @pytest.mark.parametrize("at", [("9999-12-31", "23:59:59"), ("0001-01-01", "00:00:00"), ("1999-12-31", "10:00")])
@@ -224,10 +224,10 @@ def test_a_trial_of_a_time_beyond_all_schedules_is_refused_beside_the_field(clie
 
 def test_the_list_and_the_page_tell_what_a_trigger_does(client, sue):
     trigger = make_trigger(members=[(make_manager("ann"), 40), (make_manager("bob", active=False), 60)])
-    sentence = "Leads new in or moved into Sales: new go to 2 managers by coefficient."
+    sentence = "Leads created in or moved into Sales: new go to 2 managers by coefficient."
     listed = client.get("/admin/routing/trigger/").content.decode()
     page = client.get(f"/admin/routing/trigger/{trigger.pk}/change/").content.decode()
-    for text in (sentence, "Bob is a member and not active."):
+    for text in (sentence, "Bob is a member but not active."):
         assert text in listed
         assert text in page
     assert "40 %" in page
@@ -250,7 +250,7 @@ def test_a_trigger_is_tried_on_its_page(client, sue):
     assert "Ann would get it: nobody else could take it." in page
     make_trigger("before", members=[make_manager("bob")], priority=1)
     page = client.post(address, {"fields": "{}"}).content.decode()
-    assert "On this stage the trigger before comes first" in page
+    assert "On this stage, the trigger before comes first" in page
     assert client.post(address, {"country": "Spain", "fields": "[]"}).context["form"].errors.keys() == {
         "country",
         "fields",

@@ -129,7 +129,7 @@ def test_a_huge_cell_is_refused_and_never_cut():
 
 def test_a_row_with_more_cells_than_columns_is_refused():
     how = Reading(header=["a"], columns=["name"], zone=MADRID)
-    assert read_row(["x", "y"], how, at=AT)[1] == ["The row has more cells than there are columns."]
+    assert read_row(["x", "y"], how, at=AT)[1] == ["The row has more cells than the table has columns."]
 
 
 def test_no_field_is_longer_here_than_by_the_api():
