@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from accounts.models import Account
+from routing import policy
 from routing.models import Source
 
 from . import pictures
@@ -42,7 +43,7 @@ class Ring:
         return pictures.card(self.legend, self.words)
 
 
-def ring_of(report: Sources, account: Account) -> Ring:
+def ring_of(report: Sources, account: Account | policy.Account) -> Ring:
     """Return the ring as people read it, or why there is none."""
     words = Words(
         title=_("Sources of leads"),
@@ -74,7 +75,7 @@ def _entry(arc: Arc, total: int) -> Entry:
     )
 
 
-def _nothing(report: Sources, account: Account) -> str:
+def _nothing(report: Sources, account: Account | policy.Account) -> str:
     if not account.unqualified:
         return _("The Unqualified section is switched off.")
     return "" if report.total else _("No leads arrived as Unqualified in this period.")

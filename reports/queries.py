@@ -14,6 +14,7 @@ from django.db.models import Count, Min, QuerySet
 
 from accounts import periods, schedules
 from accounts.models import Account
+from routing import policy
 from routing.models import Adjustment, Decision, Lead, Ledger, Lineup, Load, Offer, Source, Stage, waiting_since
 
 from .fairness import Added, Place, Received, Seen
@@ -49,7 +50,7 @@ class Sources:
         return sum(arc.count for arc in self.arcs)
 
 
-def sources(account: Account, *, period: str, on: date) -> Sources:
+def sources(account: Account | policy.Account, *, period: str, on: date) -> Sources:
     """Return the ring of the period that holds the date; the same whoever asks."""
     start, end = periods.bounds(period, on, schedules.zone(account.time_zone))
     after = periods.end_of(period, on)

@@ -16,7 +16,7 @@ from . import engine
 from .engine import Candidate, Presence, Team
 from .locks import LOCK_LEDGER, LOCK_LEDGERS, Moved
 from .models import Ledger, Load
-from .roster import Roster, Rule
+from .policy import Roster, Rule
 from .statements import Statement, array, numbers, run
 
 # The order by which one waiting lead is looked for is that of its index: EXISTS would scan the table instead.

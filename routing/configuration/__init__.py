@@ -3,6 +3,7 @@
 from .exporting import configuration_document, export_configuration
 from .importing import import_configuration
 from .places import BadConfiguration
+from .reading import configuration_of_file
 from .report import Change, Report
 from .text import MAX_BYTES
 
@@ -12,6 +13,7 @@ __all__ = [
     "Change",
     "Report",
     "configuration_document",
+    "configuration_of_file",
     "export_configuration",
     "import_configuration",
 ]

@@ -64,7 +64,7 @@ def _import(document: object, *, dry_run: bool, prune: bool) -> Report:
     errors: Errors = []
     given = read_document(document, errors)
     stored = read_stored()
-    plan = lay_over(given, stored)
+    plan = lay_over(given, stored, users=_users(given, stored))
     judge(plan, given, stored, errors, pruned=given.sections if prune else frozenset())
     if errors:
         raise BadConfiguration.of(errors, SECTIONS)
@@ -92,10 +92,9 @@ def lock_configuration() -> None:
 # Laying the file over what is stored
 
 
-def lay_over(given: Given, stored: Stored) -> Plan:
-    """Return every object that the file names as it will be."""
+def lay_over(given: Given, stored: Stored, *, users: dict[str, User]) -> Plan:
+    """Return every object that the file names as it will be. users: who will be managers and are users already."""
     plan = Plan()
-    users = _users(given, stored)
     for kind in KINDS:
         for key, named in given.named[kind].items() if kind in given.named else ():
             base = stored.items[kind].get(key) or default_item(kind, named, users)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Model
 
-from accounts.models import Account, Manager, ScheduleException, WorkSchedule
+from accounts.models import Account, Manager, ScheduleException, User, WorkSchedule
 from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
 
 from .shapes import OBJECTS, exception_order
@@ -26,61 +26,122 @@ class Stored:
     items: dict[str, dict[str, Item]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     exceptions: dict[str, dict[int, list[ScheduleException]]] = field(default_factory=dict)
     members: dict[int, dict[str, Member]] = field(default_factory=dict)  # of a trigger, by e-mail
+    limits: dict[int, list[str]] = field(default_factory=dict)  # of a trigger: paths of the stages of its limit
 
     def add(self, kind: str, key: str, row: Model, item: Item) -> None:
         self.rows[kind][key] = row
         self.items[kind][key] = item
 
 
+@dataclass(slots=True, kw_only=True)
+class Tables:
+    """The rows of the tables of configuration, in any order; those of one instant."""
+
+    account: Account
+    users: Sequence[User]
+    managers: Sequence[Manager]
+    schedules: Sequence[WorkSchedule]
+    exceptions: Sequence[ScheduleException]
+    sources: Sequence[Source]
+    pipelines: Sequence[Pipeline]
+    stages: Sequence[Stage]
+    registries: Sequence[Registry]
+    triggers: Sequence[Trigger]
+    members: Sequence[Member]
+    limit_stages: Sequence[tuple[int, int]]  # trigger, stage
+
+
+def read_tables() -> Tables:
+    return Tables(
+        account=Account.objects.filter(pk=1).first() or Account(pk=1),
+        users=list(User.objects.filter(manager__isnull=False)),
+        managers=list(Manager.objects.all()),
+        schedules=list(WorkSchedule.objects.all()),
+        exceptions=list(ScheduleException.objects.all()),
+        sources=list(Source.objects.all()),
+        pipelines=list(Pipeline.objects.all()),
+        stages=list(Stage.objects.order_by()),
+        registries=list(Registry.objects.order_by()),
+        triggers=list(Trigger.objects.order_by()),
+        members=list(Member.objects.order_by()),
+        limit_stages=list(Trigger.limit_stages.through._default_manager.values_list("trigger_id", "stage_id")),
+    )
+
+
 def read_stored() -> Stored:
     """Read all of the configuration, in a fixed number of queries."""
+    return stored_of(read_tables())
+
+
+def stored_of(tables: Tables) -> Stored:
+    """Return the rows joined with each other, each section in its order, and as items."""
     stored = Stored()
-    account = Account.get()
-    stored.add("account", "", account, account_item(account))
-    _read_people(stored)
-    for source in Source.objects.order_by("code"):
+    stored.add("account", "", tables.account, account_item(tables.account))
+    schedules = _add_people(stored, tables)
+    for source in sorted(tables.sources, key=lambda row: row.code):
         stored.add("sources", source.code, source, source_item(source))
-    for pipeline in Pipeline.objects.order_by("position", "id"):
+    pipelines = {row.pk: row for row in sorted(tables.pipelines, key=lambda row: (row.position, row.pk))}
+    for pipeline in pipelines.values():
         stored.add("pipelines", pipeline.code, pipeline, pipeline_item(pipeline))
-    for stage in Stage.objects.select_related("pipeline").order_by(
-        "pipeline__position", "pipeline_id", "position", "id"
-    ):
+    for stage in tables.stages:
+        stage.pipeline = pipelines[stage.pipeline_id]
+    for stage in sorted(tables.stages, key=_place_of_stage):
         stored.add("stages", str(stage), stage, stage_item(stage))
-    for registry in Registry.objects.named().order_by("code"):
+    for registry in sorted((row for row in tables.registries if row.code), key=lambda row: row.code or ""):
         stored.add("registries", registry.code or "", registry, registry_item(registry))
-    _read_triggers(stored)
+    _add_triggers(stored, tables, schedules)
     return stored
 
 
-def _read_people(stored: Stored) -> None:
+def _place_of_stage(stage: Stage) -> tuple[int, int, int, int]:
+    return stage.pipeline.position, stage.pipeline_id, stage.position, stage.pk
+
+
+def _add_people(stored: Stored, tables: Tables) -> dict[int | None, WorkSchedule]:
     of_schedules: dict[int, list[ScheduleException]] = defaultdict(list)
     of_managers: dict[int, list[ScheduleException]] = defaultdict(list)
-    for row in ScheduleException.objects.all():
+    for row in tables.exceptions:
         if row.schedule_id is not None:
             of_schedules[row.schedule_id].append(row)
         elif row.manager_id is not None:
             of_managers[row.manager_id].append(row)
     stored.exceptions = {"schedules": of_schedules, "managers": of_managers}
-    for schedule in WorkSchedule.objects.order_by("code"):
+    schedules: dict[int | None, WorkSchedule] = {row.pk: row for row in tables.schedules}
+    for schedule in sorted(tables.schedules, key=lambda row: row.code):
         stored.add("schedules", schedule.code, schedule, schedule_item(schedule, of_schedules[schedule.pk]))
-    for manager in Manager.objects.select_related("user", "schedule").order_by("user__email"):
+    users = {user.pk: user for user in tables.users}
+    for manager in tables.managers:
+        manager.user, manager.schedule = users[manager.user_id], schedules.get(manager.schedule_id)
+    for manager in sorted(tables.managers, key=lambda row: row.user.email):
         stored.add("managers", manager.user.email, manager, manager_item(manager, of_managers[manager.pk]))
+    return schedules
 
 
-def _read_triggers(stored: Stored) -> None:
+def _add_triggers(stored: Stored, tables: Tables, schedules: dict[int | None, WorkSchedule]) -> None:
+    managers = {row.pk: row for row in stored.rows["managers"].values()}
+    stages = {row.pk: row for row in stored.rows["stages"].values()}
+    triggers = {row.pk: row for row in tables.triggers}
+    registries = {row.pk: row for row in tables.registries}
     members: dict[int, dict[str, Member]] = defaultdict(dict)
-    for member in Member.objects.select_related("manager__user", "schedule").order_by("position", "id"):
+    for member in sorted(tables.members, key=lambda row: (row.position, row.pk)):
+        member.manager, member.schedule = managers[member.manager_id], schedules.get(member.schedule_id)
         members[member.trigger_id][member.manager.user.email] = member
-    stored.members = members
-    paths = {stage.pk: path for path, stage in stored.rows["stages"].items()}
     limits: dict[int, list[str]] = defaultdict(list)
-    for trigger_id, stage_id in Trigger.limit_stages.through.objects.values_list("trigger_id", "stage_id"):
-        limits[trigger_id].append(paths[stage_id])
-    found = Trigger.objects.select_related("registry", "duty__user", "own_registry")
+    for trigger_id, stage_id in tables.limit_stages:
+        limits[trigger_id].append(str(stages[stage_id]))
+    stored.members, stored.limits = members, {key: sorted(paths) for key, paths in limits.items()}
+    for registry in tables.registries:
+        if registry.trigger_id is not None:
+            registry.trigger = triggers[registry.trigger_id]  # and so it is the trigger's `own_registry`
     # Of several on a stage the lowest priority fires, then the older one: the file keeps that order.
-    order = ("stage__pipeline__position", "stage__pipeline_id", "stage__position", "stage_id", "priority", "id")
-    for trigger in found.order_by(*order):
-        item = trigger_item(trigger, paths[trigger.stage_id], sorted(limits[trigger.pk]), members[trigger.pk].values())
+    for trigger in sorted(
+        triggers.values(), key=lambda row: (*_place_of_stage(stages[row.stage_id]), row.priority, row.pk)
+    ):
+        trigger.stage = stages[trigger.stage_id]
+        trigger.registry = registries[trigger.registry_id] if trigger.registry_id else None
+        trigger.duty = managers[trigger.duty_id] if trigger.duty_id else None
+        paths = stored.limits.get(trigger.pk, [])
+        item = trigger_item(trigger, str(trigger.stage), paths, members[trigger.pk].values())
         stored.add("triggers", trigger.code, trigger, item)
 
 

@@ -1,0 +1,257 @@
+"""The configuration as decisions need it: by number, with working time compiled. Built of its values alone.
+
+Of rows, of a file, of a draft or of last month's version: `build` does not know, and asks no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from accounts import schedules
+from accounts.people import Duties, Habits, Person, Timetable
+from routing.engine import Reason
+
+from .shapes import ACTIVE_KINDS, Account, Configuration, ExceptionDays, Registry, Schedule, Trigger
+
+
+class SourceFacts(NamedTuple):
+    id: int
+    code: str
+    channel: str
+    active: bool
+    country: str  # default country of phone numbers; "" none
+
+
+class StageFacts(NamedTuple):
+    id: int
+    code: str
+    path: str  # "sales/new"
+    pipeline: str  # code
+    kind: str
+
+    @property
+    def active(self) -> bool:
+        return self.kind in ACTIVE_KINDS
+
+
+class MemberFacts(NamedTuple):
+    manager: int
+    coefficient: int
+    limit: int | None
+    schedule: int | None  # replaces the manager's own
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Rule:
+    """A trigger, whole: its members, its limit, its registry."""
+
+    version: int  # of the configuration
+    id: int
+    code: str
+    stage: int
+    on: frozenset[str]
+    priority: int
+    method: Reason  # as the registry's accounting makes it
+    registry: int
+    registry_label: str
+    reset: str  # of the registry's totals
+    refund_missed: bool
+    limit_stages: list[int]
+    online_only: bool
+    responsible_check: list[str]
+    responsible_available: bool
+    responsible_count: bool
+    also_assign: list[str]
+    minutes: int | None  # to accept within; None: no acceptance asked
+    clock: str
+    max_attempts: int | None
+    final_step: str
+    on_pause: str
+    if_nobody: str
+    duty: int | None
+    set_fields: dict[str, object]
+    members: Sequence[MemberFacts]
+    people: dict[int, Person]
+    skilled: bool  # some member has skills, so leads may not match
+    # The members side by side, as decisions take them.
+    managers: list[int] = field(init=False)
+    coefficients: list[int] = field(init=False)
+    limits: list[int | None] = field(init=False)
+    known: tuple[datetime, datetime, list[Reason | None]] | None = field(default=None, init=False)
+    # Line-ups that are written down already, by all that they hold.
+    lineups: dict[tuple[tuple[Any, ...], ...], int] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.managers = [member.manager for member in self.members]
+        self.coefficients = [member.coefficient for member in self.members]
+        self.limits = [member.limit for member in self.members]
+
+    def unavailable(self, at: datetime) -> list[Reason | None]:
+        """Return, in the order of the members, why each is inactive or off duty; kept until the first of them changes.
+
+        Pauses and who is online are not of the configuration; they are read with the decision.
+        """
+        known = self.known
+        if known is None or not known[0] <= at < known[1]:
+            known = self.known = (at, *self._look(at))
+        return known[2]
+
+    def _look(self, at: datetime) -> tuple[datetime, list[Reason | None]]:
+        until, reasons = datetime.max.replace(tzinfo=UTC), []
+        for member in self.members:
+            person = self.people[member.manager]
+            reason = person.unavailable(at, paused=False, schedule_id=member.schedule)
+            reasons.append(Reason(reason) if reason else None)
+            until = min(until, person.unchanged_until(at, schedule_id=member.schedule) or until)
+        return until, reasons
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Roster:
+    """The whole configuration at one version."""
+
+    version: int
+    account: Account
+    zone: ZoneInfo
+    people: dict[int, Person]
+    people_by_email: dict[str, Person]
+    sources: dict[int, SourceFacts]
+    source_by_code: dict[str, SourceFacts]
+    stages: dict[int, StageFacts]
+    stage_by_path: dict[str, StageFacts]
+    pipelines: dict[str, list[StageFacts]]  # code -> stages, both in order
+    rules: dict[int, Rule]
+    rules_on: dict[tuple[int, str], Rule]  # (stage, event) -> the rule that fires
+
+    @property
+    def active_stages(self) -> list[int]:
+        return [stage.id for stage in self.stages.values() if stage.active]
+
+
+def build(configuration: Configuration, *, version: int) -> Roster:
+    """Return the roster of a configuration. version: of which the roster will say that it is."""
+    people = _people(configuration)
+    stages = {
+        stage.id: StageFacts(stage.id, stage.code, path, pipeline.code, stage.kind)
+        for path, pipeline, stage in configuration.stages()
+    }
+    sources = {s.id: SourceFacts(s.id, s.code, s.channel, s.active, s.country) for s in configuration.sources}
+    pipelines: dict[str, list[StageFacts]] = {pipeline.code: [] for pipeline in configuration.pipelines}
+    for stage in stages.values():
+        pipelines[stage.pipeline].append(stage)
+    roster = Roster(
+        version=version,
+        account=configuration.account,
+        zone=schedules.zone(configuration.account.time_zone),
+        people=people,
+        people_by_email={person.email: person for person in people.values()},
+        sources=sources,
+        source_by_code={source.code: source for source in sources.values()},
+        stages=stages,
+        stage_by_path={stage.path: stage for stage in stages.values()},
+        pipelines=pipelines,
+        rules={},
+        rules_on={},
+    )
+    by_code = {schedule.code: schedule.id for schedule in configuration.schedules}
+    named = {registry.code: registry for registry in configuration.registries}
+    for trigger in configuration.triggers:
+        registry = named[trigger.registry] if isinstance(trigger.registry, str) else trigger.registry
+        roster.rules[trigger.id] = _rule(trigger, registry, roster, by_code)
+    for rule in sorted(roster.rules.values(), key=lambda rule: (rule.priority, rule.id), reverse=True):
+        roster.rules_on.update({(rule.stage, event): rule for event in rule.on})
+    return roster
+
+
+def _people(configuration: Configuration) -> dict[int, Person]:
+    zone, by_code = configuration.account.time_zone, {s.code: s.id for s in configuration.schedules}
+    duties = Duties(
+        {
+            m.id: Habits(zone=m.time_zone or zone, offset=m.offset, exceptions=_days(m.exceptions))
+            for m in configuration.managers
+        },
+        {schedule.id: _timetable(schedule) for schedule in configuration.schedules},
+    )
+    return {
+        m.id: Person(
+            id=m.id,
+            email=m.email,
+            name=m.name,
+            active=m.active,
+            skills=dict(m.skills),
+            duty=duties(m.id, by_code[m.schedule] if m.schedule is not None else None),
+            duties=duties,
+        )
+        for m in configuration.managers
+    }
+
+
+def _timetable(schedule: Schedule) -> Timetable:
+    return Timetable(
+        weekly=schedule.weekly,
+        cycle_start=schedule.cycle_start,
+        cycle_days=schedule.cycle_days,
+        holiday_country=schedule.holiday_country,
+        holiday_subdivision=schedule.holiday_subdivision,
+        exceptions=_days(schedule.exceptions),
+    )
+
+
+def _days(exceptions: Sequence[ExceptionDays]) -> tuple[schedules.DayException, ...]:
+    return tuple(
+        schedules.DayException(
+            first=days.first,
+            last=days.last,
+            off=days.kind != "extra",
+            extra=tuple(map(schedules.parse_interval, days.intervals)),
+        )
+        for days in exceptions
+    )
+
+
+def _rule(trigger: Trigger, registry: Registry, roster: Roster, schedule_by_code: dict[str, int]) -> Rule:
+    people = roster.people_by_email
+    members = [
+        MemberFacts(
+            people[m.manager].id,
+            m.coefficient,
+            trigger.limit if m.limit is None else m.limit,
+            schedule_by_code[m.schedule] if m.schedule is not None else None,
+        )
+        for m in trigger.members
+    ] or [MemberFacts(people[email].id, 1, trigger.limit, None) for email in sorted(people) if people[email].active]
+    by_totals = trigger.method == "fair_share" and registry.accounting == "totals"
+    return Rule(
+        version=roster.version,
+        id=trigger.id,
+        code=trigger.code,
+        stage=roster.stage_by_path[trigger.stage].id,
+        on=trigger.on,
+        priority=trigger.priority,
+        method=Reason.TOTALS if by_totals else Reason(trigger.method),
+        registry=registry.id,
+        registry_label=registry.code or trigger.code,
+        reset=registry.reset,
+        refund_missed=registry.refund_missed,
+        limit_stages=sorted(roster.stage_by_path[path].id for path in trigger.limit_stages) or roster.active_stages,
+        online_only=trigger.online_only,
+        responsible_check=list(trigger.responsible_check),
+        responsible_available=trigger.responsible_available,
+        responsible_count=trigger.responsible_count,
+        also_assign=list(trigger.also_assign),
+        minutes=trigger.minutes,
+        clock=trigger.clock,
+        max_attempts=trigger.max_attempts,
+        final_step=trigger.final_step,
+        on_pause=trigger.on_pause,
+        if_nobody=trigger.if_nobody,
+        duty=people[trigger.duty].id if trigger.duty is not None else None,
+        set_fields=dict(trigger.set_fields),
+        members=members,
+        people=roster.people,
+        skilled=any(roster.people[m.manager].skills for m in members),
+    )
