@@ -7,19 +7,23 @@
 #   make chaos   a real installation killed, stopped and cut off all the time; CONTROL=no-lock breaks it on purpose;
 #                chaos-short takes five minutes
 #   make soak    a steady load for MINUTES=30
+#   make machines  fresh machines: empty clones of what is committed that come up, route a lead, stop and test themselves;
+#                ARGS=--few for those that differ most, ARGS=--list for their names
+#   make nightly what takes too long for each change: all machines
 #   make messages  catalogues of translations in step with the texts, and compiled
 
 PYTHON ?= python3
 ARGS ?=
 CONTROL ?= none
 MINUTES ?= 30
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PY := $(BIN)/python
 CODE := accounts routing reports leadrouter tests benchmarks manage.py
 # Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
 PURE := $(wildcard accounts/schedules.py accounts/holidays.py accounts/people.py routing/engine routing/policy routing/intake accounts/periods.py reports/rings.py reports/drawing.py reports/pictures.py reports/charts.py reports/fairness.py reports/responses.py reports/statistics.py)
 
-.PHONY: audit run test test-slow test-browser test-rest chaos chaos-short soak check bench shell clean lock .venv dev browser messages
+.PHONY: audit run test test-slow test-browser test-rest chaos chaos-short soak machines nightly check bench shell clean lock .venv dev browser messages
 
 run: $(BIN)/.runs
 	@exec $(PY) -m leadrouter.devserver
@@ -52,6 +56,11 @@ chaos: $(BIN)/.tests
 soak: $(BIN)/.tests
 	@$(PY) -m tests.chaos.soak --minutes $(MINUTES) $(ARGS)
 
+machines: $(BIN)/.tests
+	@$(PY) -m tests.machines $(ARGS)
+
+nightly: machines
+
 check: $(BIN)/.tests
 	$(BIN)/ruff check $(wildcard $(CODE))
 	$(BIN)/ruff format --check $(wildcard $(CODE))
@@ -77,7 +86,7 @@ shell: $(BIN)/.runs
 # in a shared folder.
 clean:
 	@"$(firstword $(wildcard $(PY)) $(PYTHON))" -I leadrouter/private_services.py clean
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path "./var/*" -prune -exec rm -rf {} +
 
 # requirements.txt anew from requirements.in: one lock for all Pythons, by markers, with the digest of every file.
@@ -87,15 +96,15 @@ lock: $(BIN)/.tests
 		--no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 
 $(BIN)/.runs: requirements.txt .ci/venv
-	@PYTHON="$(PYTHON)" .ci/venv
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/venv
 	@touch $@
 
 $(BIN)/.tests: pyproject.toml $(BIN)/.runs
-	@PYTHON="$(PYTHON)" .ci/venv dev
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/venv dev
 	@touch $@
 
 browser: $(BIN)/.tests
-	@PYTHON="$(PYTHON)" .ci/venv browser
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/venv browser
 
 # Are there known holes in what is installed? Needs the internet; says so, and ends with 2, when the list cannot be had.
 audit: $(BIN)/.tests
