@@ -9,9 +9,12 @@ Machines are noisy: what is compared runs by turns, and the median of the rounds
 from __future__ import annotations
 
 import argparse
+import http.client
+import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +24,7 @@ from datetime import timedelta
 
 from django.db import connection
 from django.db.models import F
+from django.test import Client
 
 from accounts.models import Manager, User
 from routing import audit
@@ -355,6 +359,108 @@ def every_report(bench: Bench) -> Iterator[Row]:
         )
 
 
+UPLOADS, UPLOAD_ROWS, PACE = 16, 5_000, 10  # PACE: requests a second of each client
+
+
+def uploads(bench: Bench) -> Iterator[Row]:
+    """Intake at a steady pace, alone and while 16 people upload a table of 5,000 rows each and look at its preview."""
+    cookies = [_signed_in(f"s{n}@example.com") for n in range(UPLOADS)]
+    lines = "".join(f"Person {n},p{n}@example.com,+3460{n:07}\n" for n in range(UPLOAD_ROWS))
+    table = ("name,email,phone\n" + lines).encode()
+    with serving("benchmarks.settings") as product:
+        bench.take(product, requests=WARM)
+        rounds = []
+        for _ in range(bench.rounds):
+            over = threading.Event()
+            threading.Timer(8, over.set).start()
+            quiet = _paced(bench, product, over)
+            over, answers = threading.Event(), []
+            people = [threading.Thread(target=_upload, args=(product, c, table, answers)) for c in cookies]
+
+            def all_done(people: list[threading.Thread] = people, over: threading.Event = over) -> None:
+                for person in people:
+                    person.start()
+                for person in people:
+                    person.join()
+                over.set()
+
+            threading.Thread(target=all_done).start()
+            began = time.monotonic()
+            busy = _paced(bench, product, over)
+            assert answers == [200] * UPLOADS, answers
+            rounds.append((quiet, busy, time.monotonic() - began))
+    yield Row(
+        f"p95 of intake beside {UPLOADS} uploads of {UPLOAD_ROWS:,} rows / alone",
+        median([_p95(busy) / _p95(quiet) for quiet, busy, _ in rounds]),
+        1.25,
+        1.5,
+        more_is_better=False,
+        besides=f"{1000 * median([_p95(b) for _, b, _ in rounds]):.0f} ms; "
+        f"{1000 * median([_p95(q) for q, *_ in rounds]):.0f} ms; uploads done in {median([s for *_, s in rounds]):.1f} s",
+    )
+
+
+def _p95(seconds: list[float]) -> float:
+    return sorted(seconds)[int(len(seconds) * 0.95)]
+
+
+def _signed_in(email: str) -> str:
+    """Return the cookies of a session of an administrator."""
+    user = User.objects.create_superuser(email=email, password=None, name=email)
+    browser = Client(headers={"host": "localhost"})
+    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    browser.get("/admin/routing/leadimport/add/")
+    return "; ".join(f"{name}={cookie.value}" for name, cookie in browser.cookies.items() if cookie.value)
+
+
+def _paced(bench: Bench, server: Server, over: threading.Event) -> list[float]:
+    """Send leads from two clients at a steady pace until it is over; return how long each answer took."""
+    taken: list[float] = []
+
+    def client() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        due = time.monotonic()
+        while not over.is_set():
+            due += 1 / PACE
+            time.sleep(max(0, due - time.monotonic()))
+            began = time.perf_counter()
+            headers = {"Authorization": f"Bearer {bench.key}", "Content-Type": "application/json", "Host": "localhost"}
+            connection.request("POST", "/api/v1/leads", json.dumps(bench.lead(0)), headers)
+            answer = connection.getresponse()
+            answer.read()
+            taken.append(time.perf_counter() - began)
+            assert answer.status == 201, answer.status
+        connection.close()
+
+    clients = [threading.Thread(target=client) for _ in range(2)]
+    for one in clients:
+        one.start()
+    for one in clients:
+        one.join()
+    return taken
+
+
+def _upload(server: Server, cookie: str, table: bytes, answers: list[int]) -> None:
+    """Upload a table as a browser does, and look at what would become of it."""
+    token = dict(part.split("=", 1) for part in cookie.split("; "))["csrftoken"]
+    part = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    fields = b"".join(
+        part % pair for pair in ((b"csrfmiddlewaretoken", token.encode()), (b"encoding", b""), (b"delimiter", b""))
+    )
+    file = b'--x\r\nContent-Disposition: form-data; name="file"; filename="t.csv"\r\nContent-Type: text/csv\r\n\r\n'
+    headers = {"Cookie": cookie, "Host": "localhost", "Content-Type": "multipart/form-data; boundary=x"}
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
+    connection.request("POST", "/admin/routing/leadimport/add/", fields + file + table + b"\r\n--x--\r\n", headers)
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status == 302:
+        connection.request("GET", answer.headers["Location"], headers={"Cookie": cookie, "Host": "localhost"})
+        answer = connection.getresponse()
+        answer.read()
+    answers.append(answer.status)
+    connection.close()
+
+
 OVERDUE = 10_000
 
 
@@ -410,6 +516,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "stored": stored_leads,
     "reports": every_report,
     "overdue": overdue_offers,
+    "uploads": uploads,
 }
 
 

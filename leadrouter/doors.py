@@ -7,12 +7,16 @@ from typing import Any
 
 from django.conf import settings
 
+from routing.spreadsheets.reading import MOST_BYTES
+
 from . import wsgi
 from .request_log import HEAD_ALONE, MAY_GO_ON
 from .server.messages import Environment
 from .server.worker import Program
 
 API = "/api/v1/"
+IMPORTS = "/admin/routing/leadimport/"
+FORM_BYTES = 1 << 20  # that a form adds to the file in it
 
 
 def judges_heads(method: bytes, path: str) -> bool:
@@ -36,8 +40,8 @@ def refused_by_head(environment: Environment) -> tuple[str, list[tuple[str, str]
 
 
 def goes_elsewhere(method: bytes, path: str, kind: str) -> bool:
-    """Tell whether a file is sent: to read a table of 5,000 rows takes a second, and leads must not wait for it."""
-    return kind.lower().startswith("multipart/form-data") and not path.startswith(API)
+    """Tell whether a file is sent or looked at: a table of 5,000 rows takes a second, and leads must not wait for it."""
+    return path.startswith(IMPORTS) or (kind.lower().startswith("multipart/form-data") and not path.startswith(API))
 
 
 def program() -> Program:
@@ -47,5 +51,5 @@ def program() -> Program:
         refused_by_head=refused_by_head,
         goes_elsewhere=goes_elsewhere,
         behind_proxies=settings.TRUSTED_PROXIES > 0,
-        body_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        body_bytes=max(settings.DATA_UPLOAD_MAX_MEMORY_SIZE, MOST_BYTES) + FORM_BYTES,
     )

@@ -6,9 +6,11 @@ or setting.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -22,6 +24,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
+from django.template import loader
 from django.views import defaults
 from rest_framework import exceptions as drf
 from rest_framework.serializers import as_serializer_error
@@ -63,6 +66,11 @@ PLAIN = {  # what HTTP itself has a word for: status → (code, title, what to t
     413: ("too-large", "The body is too large", "The body is too large."),
     415: ("unsupported-media-type", "Unsupported media type", "The body must be JSON."),
     429: ("too-many-requests", "Too many requests", "More requests than are allowed: wait, then go on."),
+    507: (
+        "no-space",
+        "No space left",
+        "The server has no space left to take this in. Nothing was changed; try again later, and tell an administrator.",
+    ),
     500: (
         "internal-error",
         "Internal error",
@@ -71,6 +79,19 @@ PLAIN = {  # what HTTP itself has a word for: status → (code, title, what to t
     503: ("busy", "Too busy at the moment", "The request could not be served in time; it may be sent again."),
 }
 _PLAIN_CODES = frozenset(code for code, _, _ in PLAIN.values())
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = "53100"  # PostgreSQL's
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether a disk is full, ours or the database's."""
+    while error is not None:
+        if (isinstance(error, OSError) and error.errno in FULL) or getattr(error, "pgcode", None) == DISK_FULL:
+            return True
+        error = error.__cause__
+    return False
 
 
 class ProblemResponse(HttpResponse):
@@ -187,6 +208,9 @@ def _database_problem(exc: Exception) -> ProblemResponse | None:
     """Answer what the database refused. The log gets its code only: its messages quote what people sent."""
     # A lock not had in time, a deadlock, a server that went away: of the last the driver says no more than DatabaseError
     # where it happens among several statements sent together.
+    if is_full(exc):
+        logger.error("a disk is full", extra={"action": "disk_full"})
+        return plain_problem(507, headers={"Retry-After": "60"})
     if isinstance(exc, OperationalError | InterfaceError) or type(exc) is DatabaseError:
         logger.warning("database not available: %s", _sqlstate(exc), extra={"action": "database_busy"})
         return plain_problem(503, headers={"Retry-After": "1"})
@@ -354,7 +378,11 @@ def handler404(request: HttpRequest, exception: Exception | None = None) -> Http
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Answer a bug."""
+    """Answer a bug, or a disk that is full."""
+    if is_full(sys.exception()):
+        if request.path_info.startswith(API):
+            return plain_problem(507, headers={"Retry-After": "60"})
+        return HttpResponse(loader.get_template("507.html").render(), status=507, headers={"Cache-Control": "no-store"})
     if request.path_info.startswith(API):
         return plain_problem(500)
     return defaults.server_error(request)

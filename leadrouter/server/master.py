@@ -19,8 +19,9 @@ from .worker import Program, Worker
 
 logger = logging.getLogger(__name__)
 
+TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # to end
 MOST_FILES = 20_000
-UPLOADS_NICE = 10  # who uploads a table waits for those who bring leads
+UPLOADS_NICE = 5  # who uploads a table waits for those who bring leads
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
@@ -95,7 +96,7 @@ class Master:
         self.over = False
 
     def run(self) -> int:
-        for told in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for told in TOLD:
             signal.signal(told, self.stop)
         pauses: dict[int, float] = {}
         for number in range(self.options.workers + 1):
@@ -120,9 +121,12 @@ class Master:
     def start(self, number: int) -> None:
         if self.over:
             return
+        # No signal may come in between: the child would answer it as the master, and the master not know the child.
+        signal.pthread_sigmask(signal.SIG_BLOCK, TOLD)
         process = os.fork()
         if process:
             self.children[process] = number
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, TOLD)
         else:
             self.become(number)
 
@@ -131,8 +135,9 @@ class Master:
         status = 1
         try:
             os.close(self.life)
-            for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                signal.signal(name, signal.SIG_DFL)
+            for told in TOLD:
+                signal.signal(told, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, TOLD)
             uploads = number == self.options.workers
             lane: Any = self.lane_out if uploads else self.lane_in
             if uploads:

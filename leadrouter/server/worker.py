@@ -199,7 +199,7 @@ class Worker:
     # The lane of uploads
 
     def goes_elsewhere(self, request: Request) -> bool:
-        if self.listening is None or self.lane is None or request.method != b"POST":
+        if self.listening is None or self.lane is None:
             return False
         kind = (request.header(b"content-type") or b"").decode("latin-1")
         return self.program.goes_elsewhere(request.method, request.path, kind)

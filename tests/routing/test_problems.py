@@ -1,5 +1,6 @@
 """Whatever goes wrong under /api/ is one kind of answer, and tells nothing of the inside."""
 
+import errno
 import io
 import json
 import logging
@@ -122,6 +123,10 @@ class LockNotAvailable(Exception):
     pgcode = "55P03"
 
 
+class DiskFull(Exception):
+    pgcode = "53100"
+
+
 @pytest.mark.parametrize(
     ("exception", "status", "code"),
     [
@@ -156,6 +161,8 @@ class LockNotAvailable(Exception):
         (django_exceptions.BadRequest("canary"), 400, "bad-request"),
         (UnreadablePostError("canary"), 400, "bad-request"),
         (because(OperationalError("canary: SELECT"), LockNotAvailable()), 503, "busy"),
+        (because(OperationalError("canary: SELECT"), DiskFull()), 507, "no-space"),
+        (OSError(errno.ENOSPC, "canary"), 507, "no-space"),
         (InterfaceError("connection already closed"), 503, "busy"),
         (DatabaseError("server closed the connection unexpectedly"), 503, "busy"),
         (IntegrityError("canary"), 409, "conflict"),
@@ -307,6 +314,8 @@ def test_html_of_whoever_refuses_is_replaced(client):
         (KeyError("canary"), 500),
         (django_exceptions.PermissionDenied("canary"), 403),
         (django_exceptions.SuspiciousOperation("canary"), 400),
+        (OSError(errno.ENOSPC, "canary"), 507),
+        (because(OperationalError("canary"), DiskFull()), 507),
     ],
 )
 def test_pages_keep_their_html(client, exception, status):
