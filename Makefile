@@ -1,6 +1,7 @@
 # What there is to do here. Python 3.11 or newer and make are enough: the rest comes from requirements.txt.
 #   make run     everything, at http://127.0.0.1:8000 (PORT=… for another), until Ctrl-C
 #   make test    the tests, but those marked slow or browser; ARGS="-k offers" for some of them
+#   make test-nightly  what by day tries a part of, in full: properties, orders of locks, replays, chaos
 #   make check   lint, types, migrations in step, security, Django's check for production
 #   make bench   how fast it is
 #   make audit   known holes in the libraries
@@ -9,7 +10,7 @@
 #   make soak    a steady load for MINUTES=30
 #   make machines  fresh machines: empty clones of what is committed that come up, route a lead, stop and test themselves;
 #                ARGS=--few for those that differ most, ARGS=--list for their names
-#   make nightly what takes too long for each change: all machines
+#   make nightly what takes too long for each change: test-nightly, and all machines
 #   make messages  catalogues of translations in step with the texts, and compiled
 
 PYTHON ?= python3
@@ -23,7 +24,7 @@ CODE := accounts routing reports leadrouter tests benchmarks manage.py
 # Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
 PURE := $(wildcard accounts/schedules.py accounts/holidays.py accounts/people.py routing/engine routing/policy routing/intake accounts/periods.py reports/rings.py reports/drawing.py reports/pictures.py reports/charts.py reports/fairness.py reports/responses.py reports/statistics.py)
 
-.PHONY: audit run test test-slow test-browser test-rest chaos chaos-short soak machines nightly check bench shell clean lock .venv dev browser messages
+.PHONY: audit run test test-slow test-browser test-rest chaos chaos-short soak machines nightly test-nightly check bench shell clean lock .venv dev browser messages
 
 run: $(BIN)/.runs
 	@exec $(PY) -m leadrouter.devserver
@@ -44,6 +45,11 @@ test-browser: $(BIN)/.tests
 test-rest: $(BIN)/.tests
 	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or browser or chaos" $(ARGS)
 
+# The tests that try more than by day: tests/effort.py.
+test-nightly: $(BIN)/.tests
+	@env LEADROUTER_NIGHTLY=1 $(PY) -m leadrouter.devserver up -- \
+		$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "(thorough or hypothesis) and not browser" $(ARGS)
+
 # Faults of every kind in a real installation: a short run beside one fault after the other, in some minutes; a long run in
 # a quarter of an hour.
 chaos-short: $(BIN)/.tests
@@ -59,7 +65,7 @@ soak: $(BIN)/.tests
 machines: $(BIN)/.tests
 	@$(PY) -m tests.machines $(ARGS)
 
-nightly: machines
+nightly: test-nightly machines
 
 check: $(BIN)/.tests
 	$(BIN)/ruff check $(wildcard $(CODE))

@@ -20,6 +20,7 @@ from benchmarks.replay.plan import Arrival, Replay
 from benchmarks.replay.simulation import Simulation
 from routing.models import Decision, Lead, Ledger
 from tests.data import REPOSITORY, data_path
+from tests.effort import by_night
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 COUNTS = {"olist": 4764, "x_education": 5549, "bank": 5294, "bpi2012": 7738}
@@ -178,12 +179,13 @@ def test_stages_begin_with_the_inbox():
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", DATASETS)
 def test_the_command_replays_real_leads_also_over_http(name):
     data_path("README.md")
-    command = [sys.executable, "-m", "benchmarks.replay", name, "--leads", "150", "--http", "20"]
+    command = [sys.executable, "-m", "benchmarks.replay", name, "--leads", by_night("150", by_day="50"), "--http", "20"]
     done = subprocess.run(
         [*command, "--database", f"replay_{os.getpid()}"],
         cwd=REPOSITORY,

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.effort import by_night
+
 from .run import chaos
 
 pytestmark = [
     pytest.mark.chaos,
+    pytest.mark.thorough,
     pytest.mark.timeout(1500),
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"),
 ]
 
-LEADS, HITS, SECONDS, LONGEST = 5_000, 60, 170, 420  # a slow machine sends fewer leads rather than for longer
+# A slow machine sends fewer leads rather than for longer.
+LEADS, HITS, SECONDS, LONGEST = by_night((5_000, 60, 170, 420), by_day=(1_500, 24, 60, 150))
 
 
 def test_a_tormented_installation_loses_nothing_and_does_nothing_twice():

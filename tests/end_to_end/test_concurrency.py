@@ -25,6 +25,7 @@ from routing.services.intake import Once, Replayed, take_lead
 from routing.services.stages import move_lead
 from routing.services.sweep import sweep
 from routing.statements import Statement, run
+from tests.effort import by_night
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,19 +149,22 @@ def without_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_5000_leads_from_64_clients_are_shared_exactly(team):
-    join(team["triggers"][0], team["managers"], limits=[None, 250, 500, 600], coefficients=[1, 2, 3])
-    at_once(lambda n: send(n, team), times=5_000, clients=64)
+@pytest.mark.thorough
+def test_thousands_of_leads_from_64_clients_are_shared_exactly(team):
+    leads = by_night(5_000, by_day=1_000)
+    limits = [None, leads // 20, leads // 10, leads * 3 // 25]
+    join(team["triggers"][0], team["managers"], limits=limits, coefficients=[1, 2, 3])
+    at_once(lambda n: send(n, team), times=leads, clients=64)
     registry = team["triggers"][0].own_registry.pk
     assert overruns() == []
-    assert Load.objects.filter(leads=250).count() == 3  # some limits were reached, and none was passed
-    assert Counter(Lead.objects.values_list("state", flat=True)) == {"assigned": 5_000}
-    assert Decision.objects.count() == 5_000
+    assert Load.objects.filter(leads=leads // 20).count() == 3  # some limits were reached, and none was passed
+    assert Counter(Lead.objects.values_list("state", flat=True)) == {"assigned": leads}
+    assert Decision.objects.count() == leads
     assert worst_distance(registry) < 2
     assert list(audit.violations(decisions=False)) == []
     ledger = Ledger.objects.get(pk=registry)
     assert all(abs(balance) < 2 * LEAD for balance, *_ in ledger.standings.values())
-    assert ledger.turn == 5_000
+    assert ledger.turn == leads
 
 
 def test_without_the_lock_the_same_test_is_red(team, monkeypatch):
@@ -171,6 +175,7 @@ def test_without_the_lock_the_same_test_is_red(team, monkeypatch):
         assert worst_distance(team["triggers"][0].own_registry.pk) >= 2
 
 
+@pytest.mark.thorough
 def test_no_limit_is_overrun_across_registries_while_leads_come_move_and_close(team):
     for trigger in team["triggers"]:
         join(trigger, team["managers"], limits=[1, 3, 10, 25, 40], coefficients=[1, 2])
@@ -195,7 +200,7 @@ def test_no_limit_is_overrun_across_registries_while_leads_come_move_and_close(t
         if n % 10 == 0:
             seen.extend(overruns())
 
-    at_once(work, times=1_500, clients=32)
+    at_once(work, times=by_night(1_500, by_day=600), clients=32)
     seen.extend(overruns())
     assert seen == []
     assert list(audit.violations()) == []
@@ -219,9 +224,10 @@ def test_without_the_last_check_two_registries_overrun_a_limit(team, monkeypatch
     assert overruns() != []
 
 
+@pytest.mark.thorough
 def test_the_same_request_from_32_clients_is_one_lead(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
-    keys, repeats = 40, 50  # 2,000 requests
+    keys, repeats = 40, by_night(50, by_day=15)
     answers = at_once(lambda n: repeat(f"k{n % keys}", team), times=keys * repeats, clients=32)
     assert len(answers) == keys * repeats
     assert len(set(answers)) == keys  # every repetition was told the first answer

@@ -32,6 +32,7 @@ from routing.services.hand_over import hand_over
 from routing.services.offers import accept_offer, decline_offer, give_back_offers
 from routing.services.stages import move_lead
 from routing.services.sweep import sweep
+from tests.effort import by_night
 from tests.factories import asking_acceptance, make_managers, make_trigger, stage, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -203,11 +204,12 @@ def test_of_two_at_once_one_wins_and_the_other_is_told(team: list[Manager], firs
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", ["accept", "decline", "sweep", "reassign"])  # each with every other as the second
 def test_wherever_the_one_stops_the_other_wins_or_is_told(team: list[Manager], first: str) -> None:
     runs = 0
     for pair in product([first], DEEDS):
-        for number in range(MOST_STATEMENTS):
+        for number in range(0, MOST_STATEMENTS, by_night(1, by_day=3)):
             scene = set_the_scene(team)
             before = [scene.other.pk] if pair == ("decline", "limit") and number == 0 else []
             answers, was_stopped = stopped_before(number, getattr(scene, pair[0]), getattr(scene, pair[1]))

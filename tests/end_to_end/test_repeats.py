@@ -12,11 +12,12 @@ import pytest
 from django.db import connections
 
 from routing.models import IntakeRequest, Lead
+from tests.effort import by_night
 from tests.routing.api.world import LEAD, World, make_world
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
-KEYS, CLIENTS = 400, 8
+KEYS, CLIENTS = by_night(400, by_day=80), 8
 Sent = tuple[str, str, str]  # who sends, the key, the body's name
 
 

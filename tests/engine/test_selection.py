@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.engine import LEAD, Candidate, Reason, decide, shares
+from tests.effort import by_night
 
 from .teams import attended, fold
 
@@ -100,7 +101,7 @@ def test_with_all_eligible_nobody_is_ever_two_leads_from_the_exact_share(coeffic
         assert all(abs(received[i] * total - turn * c) < 2 * total for i, c in enumerate(coefficients))
 
 
-@settings(max_examples=50)
+@settings(max_examples=by_night(50, by_day=15))
 @given(coefficients=coefficients, leads=st.integers(1, 60))
 def test_a_balance_is_the_share_less_what_was_received(coefficients, leads):
     total, received = sum(coefficients), Counter[int]()
@@ -173,7 +174,7 @@ def test_a_balance_stays_within_two_leads_in_ordinary_use(shifts, seed):
             assert all(-2 * LEAD < c.balance < 2 * LEAD for c in candidates)
 
 
-@settings(max_examples=30)
+@settings(max_examples=by_night(30, by_day=10))
 @given(random=st.randoms(use_true_random=False), coefficients=st.permutations([1, 2, 3, 5, 8]))
 def test_the_order_of_members_favours_nobody(random, coefficients):
     received = Counter[int]()

@@ -109,27 +109,29 @@ def test_every_model_has_its_page():
     assert {m for label in ("accounts", "routing") for m in apps.get_app_config(label).get_models()} == set(OURS)
 
 
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
-def test_every_list_and_every_page_opens(client, root, model):
+def test_every_list_and_every_page_opens_and_takes_no_more_queries_for_more_rows(client, root):
     one_of_everything()
-    base = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
-    assert client.get(base, follow=True).status_code == 200
-    assert client.get(f"{base}add/").status_code in (200, 403)
-    for row in model._default_manager.all()[:3]:
-        assert client.get(f"{base}{row.pk}/change/").status_code == 200
-        assert client.get(f"{base}{row.pk}/history/").status_code == 200
-
-
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
-def test_lists_take_no_more_queries_for_more_rows(client, root, model, django_assert_max_num_queries):
-    one_of_everything()
+    wrong = []
+    for model in OURS:
+        base = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        rows = [f"{row.pk}/{page}/" for row in model._default_manager.all()[:3] for page in ("change", "history")]
+        answers = {page: client.get(base + page, follow=not page).status_code for page in ["", "add/", *rows]}
+        wrong += [
+            f"{base}{page}: {status}"
+            for page, status in answers.items()
+            if status != 200 and (page, status) != ("add/", 403)
+        ]
     for number in range(12):
         make_manager(f"m{number}")
     take_some(12, at=clock.now())
-    address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
-    client.get(address)  # a process reads the configuration once for each version
-    with django_assert_max_num_queries(11):
-        client.get(address)
+    for model in OURS:
+        address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        client.get(address)  # a process reads the configuration once for each version
+        with CaptureQueriesContext(connection) as queries:
+            client.get(address)
+        if len(queries) > 11:
+            wrong.append(f"{address}: {len(queries)} queries")
+    assert not wrong
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from routing.configuration import (
     text,
 )
 from routing.models import Ledger, Member, Pipeline, Registry, Source, Stage, Trigger
+from tests.effort import by_night
 from tests.factories import (
     DAY,
     MONDAY,
@@ -708,7 +709,7 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=15,
+    max_examples=by_night(15, by_day=5),
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
