@@ -37,7 +37,7 @@ from .pythons import pythons
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KEPT = ("PIP_", "UV_", "SSL_", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-START_SECONDS, TEST_SECONDS, STOP_SECONDS = 900, 900, 90  # a busy machine, and nothing of it fetched before
+START_SECONDS, TEST_SECONDS, STOP_SECONDS = 1_800, 1_800, 90  # a busy machine, and nothing of it fetched before
 SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/var/lib"))  # where root's checkouts have what nobody may reach in them
 
 
