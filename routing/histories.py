@@ -21,8 +21,8 @@ from accounts.preferences import zone_beside
 from . import documents, engine, explanations
 from .engine import LEAD, Candidate, Reason
 from .explanations import Seen
-from .models import Adjustment, Decision, Lead, LeadEvent, Offer
-from .roster import Roster
+from .models import Adjustment, Decision, Lead, LeadEdit, LeadEvent, Offer
+from .roster import Roster, rosters_of
 from .services.distribution import needs_of
 
 EXPLAINED = ("lead", "lineup", "registry__trigger")  # what a decision is joined with to be explained
@@ -77,8 +77,8 @@ def explained(
     of: tell no more than what concerns this manager.
     """
     rows = list(decisions)
-    pauses = _pauses(rows)
-    return [_explained(row, roster, pauses, zone, of) for row in rows]
+    then = Then(pauses=_pauses(rows), rosters=_rosters(rows, roster), edits=_edits(rows))
+    return [_explained(row, roster, then, zone, of) for row in rows]
 
 
 def why_not(decision: Explained, manager_id: int) -> str:
@@ -88,6 +88,45 @@ def why_not(decision: Explained, manager_id: int) -> str:
 
 
 Pauses = dict[int, list[tuple[datetime, datetime | None, datetime | None]]]
+ASKED_THEN = {Reason.OFF_DUTY, Reason.NO_MATCH}  # refusals that only the schedules and skills of then explain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """What was otherwise when decisions were made."""
+
+    pauses: Pauses
+    rosters: dict[int, Roster]  # by version; those that are needed
+    edits: dict[
+        UUID, list[tuple[int, dict[str, Any]]]
+    ]  # of leads, newest first: the last decision before, values before
+
+    def roster(self, row: Decision, now: Roster) -> Roster:
+        """Return the configuration that decided; of a decision that does not say which, that of today."""
+        return self.rosters.get(row.version, now) if row.version is not None else now
+
+    def lead(self, row: Decision) -> dict[str, Any]:
+        """Return the lead as the decision saw it."""
+        values = dict(vars(row.lead))
+        for last_decision, before in self.edits.get(row.lead_id, ()):
+            if last_decision >= row.pk:
+                values |= before
+        return values
+
+
+def _rosters(rows: Sequence[Decision], roster: Roster) -> dict[int, Roster]:
+    needed = {row.version for row in rows if row.version is not None and ASKED_THEN & {*row.refusals.values()}}
+    return rosters_of(needed, roster) if needed - {roster.version} else {}
+
+
+def _edits(rows: Sequence[Decision]) -> dict[UUID, list[tuple[int, dict[str, Any]]]]:
+    found: dict[UUID, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    unfit = {row.lead_id for row in rows if Reason.NO_MATCH in row.refusals.values()}
+    if unfit:
+        edits = LeadEdit.objects.filter(lead__in=unfit, last_decision__isnull=False).order_by("-id")
+        for lead_id, last_decision, before in edits.values_list("lead_id", "last_decision", "before"):
+            found[lead_id].append((last_decision or 0, before))
+    return found
 
 
 def _pauses(rows: Sequence[Decision]) -> Pauses:
@@ -108,9 +147,9 @@ def _pauses(rows: Sequence[Decision]) -> Pauses:
     return found
 
 
-def _explained(row: Decision, roster: Roster, pauses: Pauses, zone: ZoneInfo, of: int | None) -> Explained:
+def _explained(row: Decision, roster: Roster, then: Then, zone: ZoneInfo, of: int | None) -> Explained:
     reason, rule = Reason(row.reason), roster.rules[row.trigger_id]
-    seen, after = _seen(row, roster, pauses)
+    seen, after = _seen(row, roster, then)
     why = partial(explanations.why, reason=reason, at=row.at, zone=zone, beside=zone_beside())
     told = [
         _told(c.manager, s, c.balance, balance, why(s))
@@ -151,7 +190,7 @@ def _told(manager: int, seen: Seen, before: int, after: int, words: str) -> Told
     )
 
 
-def _seen(row: Decision, roster: Roster, pauses: Pauses) -> tuple[list[Seen], list[int]]:
+def _seen(row: Decision, roster: Roster, then: Then) -> tuple[list[Seen], list[int]]:
     """Return the candidates as the words need them, and their balances after the decision."""
     candidates, refusals, after = documents.stored(row)
     owed = _owed(row, candidates, after)
@@ -159,7 +198,7 @@ def _seen(row: Decision, roster: Roster, pauses: Pauses) -> tuple[list[Seen], li
     tied = row.reason == Reason.FAIR_SHARE and sum(amount > max(able) - engine.REMAINDERS for amount in able) > 1
     people = []
     for c, refusal, amount in zip(candidates, refusals, owed, strict=True):
-        back_at, endless = _back(row, c.manager, refusal, roster, pauses)
+        back_at, endless = _back(row, c.manager, refusal, then.roster(row, roster), then.pauses)
         people.append(
             Seen(
                 name=name_of(c.manager, roster),
@@ -173,7 +212,7 @@ def _seen(row: Decision, roster: Roster, pauses: Pauses) -> tuple[list[Seen], li
                 tied=tied,
                 back_at=back_at,
                 endless=endless,
-                lacks=_lacks(row, c.manager, roster) if refusal is Reason.NO_MATCH else "",
+                lacks=_lacks(then.lead(row), c.manager, then.roster(row, roster)) if refusal is Reason.NO_MATCH else "",
             )
         )
     return people, after
@@ -197,24 +236,25 @@ def _back(
 ) -> tuple[datetime | None, bool]:
     """Return when they would be back, as it was known then, and whether their pause had no end.
 
-    The schedule is that of today; where it says otherwise of that instant than the decision, nothing is told.
+    roster: of then. Of a decision that does not know its version it is that of today; where that says otherwise of the
+    instant than the decision, nothing is told.
     """
     if refusal is Reason.PAUSED:
         for start, ends_at, ended_at in pauses.get(manager_id, ()):
             if start <= row.at and (ended_at is None or row.at < ended_at) and (ends_at is None or row.at < ends_at):
                 return ends_at, ends_at is None
     if refusal is Reason.OFF_DUTY and manager_id in roster.people:
-        rule = roster.rules[row.trigger_id]
-        schedule = next((m.schedule for m in rule.members if m.manager == manager_id), None)
+        members = roster.rules[row.trigger_id].members if row.trigger_id in roster.rules else ()
+        schedule = next((m.schedule for m in members if m.manager == manager_id), None)
         duty = roster.people[manager_id].duty_by(schedule)
         if not duty.on_duty(row.at):
             return duty.next_start(row.at), False
     return None, False
 
 
-def _lacks(row: Decision, manager_id: int, roster: Roster) -> str:
-    """Return what the lead asks for that the manager does not do, as skills and lead are now."""
-    needs = needs_of(vars(row.lead))
+def _lacks(lead: dict[str, Any], manager_id: int, roster: Roster) -> str:
+    """Return what the lead asks for that the manager does not do. roster: of then."""
+    needs = needs_of(lead)
     skills = roster.people[manager_id].skills if manager_id in roster.people else {}
     lacking = [skill for skill, has in skills.items() if not engine.matches({skill: has}, needs)]
     return ", ".join(f"{skill} {', '.join(sorted(needs[skill]))}" for skill in lacking)

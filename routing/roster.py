@@ -7,13 +7,15 @@ the lock of a registry compares it, so a stale roster never decides.
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 from accounts.models import ConfigurationVersion
 
 from .configuration.values import read_configuration
+from .configuration.versions import configurations_of
 from .policy import MemberFacts, Roster, Rule, SourceFacts, StageFacts, build
 
-__all__ = ["MemberFacts", "Roster", "Rule", "SourceFacts", "StageFacts", "current", "read_version"]
+__all__ = ["MemberFacts", "Roster", "Rule", "SourceFacts", "StageFacts", "current", "read_version", "rosters_of"]
 
 _kept: Roster | None = None
 _loading = threading.Lock()
@@ -24,6 +26,25 @@ def current(version: int | None = None) -> Roster:
     version = read_version() if version is None else version
     kept = _kept
     return kept if kept is not None and kept.version == version else _load()
+
+
+_then: dict[int, Roster] = {}  # rosters of old versions, which never change
+MOST_THEN = 50
+
+
+def rosters_of(versions: Collection[int], now: Roster) -> dict[int, Roster]:
+    """Return the roster of each of the versions that decided; one query for all that are not at hand."""
+    found = {version: _then[version] for version in versions if version in _then}
+    missing = set(versions) - {now.version} - found.keys()
+    if missing:
+        if len(_then) + len(missing) > MOST_THEN:
+            _then.clear()
+        built: dict[int, Roster] = {}  # versions between which nothing was changed share one
+        for version, configuration in configurations_of(missing).items():
+            if id(configuration) not in built:
+                built[id(configuration)] = build(configuration, version=version)
+            found[version] = _then[version] = built[id(configuration)]
+    return {**found, now.version: now}
 
 
 def read_version() -> int:

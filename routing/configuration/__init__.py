@@ -6,14 +6,17 @@ from .places import BadConfiguration
 from .reading import configuration_of_file
 from .report import Change, Report
 from .text import MAX_BYTES
+from .versions import VersionUnknown, configurations_of
 
 __all__ = [
     "MAX_BYTES",
     "BadConfiguration",
     "Change",
     "Report",
+    "VersionUnknown",
     "configuration_document",
     "configuration_of_file",
+    "configurations_of",
     "export_configuration",
     "import_configuration",
 ]

@@ -8,13 +8,17 @@ from accounts.models import ConfigurationVersion
 
 from . import text
 from .rows import document, read_stored
+from .versions import stored_at
 
 ATTEMPTS = 5
 
 
-def export_configuration() -> str:
-    """Return the configuration as YAML, in a stable order; importing it changes nothing."""
-    return text.write(configuration_document())
+def export_configuration(*, version: int | None = None) -> str:
+    """Return the configuration as YAML, in a stable order; importing it changes nothing.
+
+    version: as it was then. Raises VersionUnknown.
+    """
+    return text.write(configuration_document() if version is None else document(stored_at(version)))
 
 
 def configuration_document() -> dict[str, Any]:

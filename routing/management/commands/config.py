@@ -12,7 +12,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.changes import signed
-from routing.configuration import MAX_BYTES, BadConfiguration, export_configuration, import_configuration
+from routing.configuration import (
+    MAX_BYTES,
+    BadConfiguration,
+    VersionUnknown,
+    export_configuration,
+    import_configuration,
+)
 from routing.exceptions import Busy
 
 
@@ -23,6 +29,7 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True, metavar="export|import")
         to_file = actions.add_parser("export", help="write the configuration to a file")
         to_file.add_argument("file", metavar="FILE", help="- is standard output")
+        to_file.add_argument("--version", type=int, dest="number", metavar="N", help="as it was at this version")
         from_file = actions.add_parser("import", help="make the configuration what a file says")
         from_file.add_argument("file", metavar="FILE", help="- is standard input")
         from_file.add_argument("--dry-run", action="store_true", help="only report")
@@ -30,12 +37,15 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         if options["action"] == "export":
-            self.export(options["file"])
+            self.export(options["file"], version=options["number"])
         else:
             self.take(options["file"], dry_run=options["dry_run"], prune=options["prune"])
 
-    def export(self, name: str) -> None:
-        text = export_configuration()
+    def export(self, name: str, *, version: int | None) -> None:
+        try:
+            text = export_configuration(version=version)
+        except VersionUnknown as error:
+            raise CommandError(error.detail) from None
         if name == "-":
             self.stdout.write(text, ending="")
             return
