@@ -124,7 +124,7 @@ class TolerantAdmin:
         if not isinstance(exception, DataError | OverflowError | ValueError) or list(request.GET) == ["e"]:
             return None  # a bug: it is not the address that is wrong
         logger.warning(
-            "parameters of an admin page refused", extra={"action": "admin_parameters_refused", "path": request.path}
+            "parameters of an admin page refused", extra={"action": "admin_parameters_refused", "route": match.route}
         )
         if match.url_name == "autocomplete":
             return HttpResponseBadRequest()

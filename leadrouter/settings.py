@@ -11,7 +11,7 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from . import private_services
-from .request_log import without_people
+from .request_log import without_addresses, without_people
 
 zoneinfo.reset_tzpath(to=())  # the pinned tzdata package, not whatever the machine has
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -182,7 +182,7 @@ AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
 AXES_CLIENT_STR_CALLABLE = "accounts.addresses.nobody"  # what the log says of who tried: nothing
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins that went well are no business of a guard
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "passkey"]  # what it does not write down
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "passkey", "next"]  # what it does not write down
 OTP_TOTP_ISSUER = "Leadrouter"
 OTP_WEBAUTHN_RP_NAME = "Leadrouter"
 OTP_WEBAUTHN_RP_ID_CALLABLE = "accounts.passkeys.domain"
@@ -375,6 +375,7 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                without_addresses,
                 without_people,
                 structlog.processors.JSONRenderer(default=str),
             ],
@@ -383,6 +384,8 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
+        # Django's own would mail whole requests to ADMINS: addresses, forms and cookies.
+        "django": {"handlers": [], "level": LOG_LEVEL},
         "django.server": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
         "axes": {"level": "WARNING"},  # it greets at every start
     },
