@@ -109,6 +109,8 @@ class UserAdmin(PresentAdmin, CarefulAdmin, DjangoUserAdmin):
     filter_horizontal = ()
     autocomplete_fields = ()
     actions = ("invitation_links", "sign_out_everywhere", "forget_second_factor")
+    way_out = pgettext_lazy("verb", "Deactivate")
+    way_out_words = _("Untick “may sign in”: their sessions and keys end at once, and what they did stays.")
 
     def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
         """Show everybody just what they may set: what is not on the form is not read from a request."""
@@ -334,6 +336,11 @@ class WorkScheduleAdmin(SixWeeks, Copied, CarefulAdmin):
     )
     inlines = (ExceptionInline,)
     actions = ("copy_selected",)
+    way_out = _("Show who uses it")
+    way_out_words = _("Give its managers and members another schedule first.")
+
+    def way_out_of(self, obj: Any) -> str:
+        return f"{reverse('admin:accounts_manager_changelist')}?schedule__id__exact={obj.pk}"
 
     def plans(self, obj: WorkSchedule, exceptions: Sequence[DayException]) -> list[tuple[str, str, Plan]]:
         return plans_of_schedule(obj, exceptions)

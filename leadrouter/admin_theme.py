@@ -13,14 +13,17 @@ from typing import Any
 
 from django import forms
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
-from django.db import models
+from django.db import IntegrityError, OperationalError, models, transaction
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.functional import cached_property
+from django.utils.functional import SimpleLazyObject, cached_property
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -28,7 +31,11 @@ from django.utils.translation import gettext as _
 
 from accounts.templatetags.moments import here
 
+from . import admin_deletion as deletion
+
 DAY = timedelta(days=1)
+IN_USE = (models.ProtectedError, models.RestrictedError, IntegrityError, OperationalError)
+MOST_LINKS = 20  # ways out of one page
 UNFOLD = apps.is_installed("unfold")
 
 if UNFOLD:
@@ -209,10 +216,68 @@ class ModelAdmin(ThemeModelAdmin):
         if changed:
             obj.save(update_fields=changed)
 
+    # Deleting
+
+    way_out: Any = None  # what one does instead with a thing in use, as a button; None: it is to be seen on its page
+    way_out_words: Any = ""
+    delete_confirmation_template: Any = "admin/delete_one.html"
+    delete_selected_confirmation_template: Any = "admin/delete_some.html"
+
+    def way_out_of(self, obj: Any) -> str:
+        """Return the address at which somebody does that."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Let who may delete a thing delete what hangs on it, facts included; what must stay is protected."""
-        to_delete, counts, _perms_needed, protected = super().get_deleted_objects(objs, request)
-        return to_delete, counts, set(), protected
+        """Let who may delete a thing delete what hangs on it, facts included; what is in use stays."""
+        things = list(objs)
+        found = deletion.hanging_on(self.model, [thing.pk for thing in things], sure=request.POST.get("post") == "yes")
+        counts = {self.opts.verbose_name_plural: len(things)}
+        for each in found:
+            if each.goes:
+                label = each.kind._meta.verbose_name_plural
+                counts[label] = counts.get(label, 0) + each.number
+        in_use = [each.words for each in found if each.in_use]
+        request.in_use = things if in_use else []  # type: ignore[attr-defined]
+        return list(deletion.lines(things, found)), counts, set(), in_use
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, self._ways_out(request) | (extra_context or {}))
+        except IN_USE:  # by what came in between
+            messages.error(request, _("It has come into use meanwhile, and was not deleted."))
+            return redirect(request.path)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        if "delete_selected" in actions:
+            _function, name, description = actions["delete_selected"]
+            actions["delete_selected"] = (ModelAdmin._delete_selected, name, description)
+        return actions
+
+    def _delete_selected(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
+        keys = list(queryset.order_by().values_list("pk", flat=True)[: deletion.MOST + 1])
+        if len(keys) > deletion.MOST:
+            messages.error(request, _("Choose at most %(most)s to delete at once.") % {"most": f"{deletion.MOST:,}"})
+            return None
+        chosen = self.get_queryset(request).filter(pk__in=keys)
+        try:
+            with transaction.atomic():
+                page = delete_selected(self, request, chosen)
+        except IN_USE:
+            messages.error(request, _("Some of it has come into use meanwhile, and nothing was deleted."))
+            return None
+        if isinstance(page, TemplateResponse) and page.context_data is not None:
+            page.context_data |= self._ways_out(request)
+        return page
+
+    def _ways_out(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what the page of a thing in use says of the way out; found when the page is made."""
+
+        def links() -> list[tuple[str, str]]:
+            things = getattr(request, "in_use", [])[:MOST_LINKS]
+            return [(self.way_out_of(thing), f"{self.way_out or _('Open')}: {thing}") for thing in things]
+
+        return {"ways_out": SimpleLazyObject(links), "way_out_words": self.way_out_words}
 
 
 class TabularInline(ThemeTabularInline):

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, QuerySet, Sum, Window
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts import clock
 from accounts.careful_admin import CarefulAdmin
 from accounts.models import Manager
-from leadrouter.admin_theme import AutocompleteFilter, ReadOnlyAdmin, TabularInline, display
+from leadrouter.admin_theme import AutocompleteFilter, ReadOnlyAdmin, TabularInline, action, display
 
 from .. import roster, sentences, soundness, trial
 from ..desk import told_of
@@ -50,6 +51,8 @@ class PipelineAdmin(CarefulAdmin):
     search_fields = ("code__startswith", "title__istartswith")
     fields = ("title", "code", "position")
     inlines = (StageInline,)
+    way_out = _("Show the stages")
+    way_out_words = _("Delete its stages first; a stage goes when no lead stands there and no trigger hangs on it.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pipeline]:
         return super().get_queryset(request).annotate(stages_counted=Count("stages"))
@@ -67,6 +70,12 @@ class StageAdmin(CarefulAdmin):
     search_fields = ("code__startswith", "title__istartswith", "pipeline__code__startswith")
     search_help_text = _("Search by the beginning of the code, title or pipeline code")
     fields = ("pipeline", "code", "title", "kind", "position")
+    way_out = _("Show the leads")
+    way_out_words = _("Move its leads to another stage, and its triggers, too.")
+
+    def way_out_of(self, obj: Any) -> str:
+        return f"{reverse('admin:routing_lead_changelist')}?stage__id__exact={obj.pk}"
+
     ordering = ("pipeline__position", "pipeline", "position", "id")
 
     def get_search_results(
@@ -123,6 +132,14 @@ class RegistryAdmin(StandingsMixin, CarefulAdmin):
     list_filter = ("accounting",)
     search_fields = ("code__startswith", "title__istartswith")
     fields = ("code", "title", "accounting", "reset", "refund_missed")
+    way_out = _("Show the triggers")
+    way_out_words = _(
+        "Give its triggers another registry; one that has counted stays, since balances are proven by it."
+    )
+
+    def way_out_of(self, obj: Any) -> str:
+        return f"{reverse('admin:routing_trigger_changelist')}?registry__id__exact={obj.pk}"
+
     list_select_related = ("trigger", "ledger")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Registry]:
@@ -194,6 +211,9 @@ class TriggerAdmin(CarefulAdmin):
     autocomplete_fields = ("stage", "registry", "limit_stages", "duty")
     inlines = (MemberInline,)
     change_form_template = "routing/trigger_page.html"
+    actions = ("turn_off",)
+    way_out = _("Show in the list")
+    way_out_words = _("“Turn off”, an action of the list: it fires no more, and what it decided stays explained.")
 
     class Media:
         js = ("leadrouter/trigger.js",)
@@ -225,6 +245,18 @@ class TriggerAdmin(CarefulAdmin):
             "stage": Stage.objects.select_related("pipeline"),
         }
         return super().formfield_for_foreignkey(db_field, request, **{"queryset": querysets[db_field.name], **kwargs})
+
+    def way_out_of(self, obj: Any) -> str:
+        return f"{reverse('admin:routing_trigger_changelist')}?q={obj.code}"
+
+    @action(description=_("Turn off: it fires no more"), permissions=["change"])
+    def turn_off(self, request: HttpRequest, queryset: QuerySet[Trigger]) -> None:
+        """Take the triggers off all events; leads that they distribute still find their way."""
+        count = Trigger.objects.filter(pk__in=queryset.values("pk")).exclude(on=[]).update(on=[])
+        messages.success(
+            request,
+            ngettext("%(count)d trigger turned off.", "%(count)d triggers turned off.", count) % {"count": count},
+        )
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         return super().formfield_for_manytomany(

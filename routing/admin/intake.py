@@ -15,7 +15,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts import clock, letters
 from accounts.careful_admin import CarefulAdmin
@@ -37,6 +37,8 @@ class SourceAdmin(CarefulAdmin):
     list_filter = ("channel", "active")
     search_fields = ("code__startswith", "title__istartswith")
     fields = ("title", "code", "channel", "active", "country")
+    way_out = pgettext_lazy("verb", "Deactivate")
+    way_out_words = _("Untick “active”: no more leads are taken from it, and those that came stay.")
 
 
 @admin.register(ApiKey)

@@ -117,6 +117,11 @@ class ManagerAdmin(AccountsManagerAdmin):
     list_display: Any = ("name", "email", "state", "seen", "held", "balances", "absence", "schedule")
     list_filter: Any = ("active", ("schedule", AutocompleteFilter))
     paginator = UncountedPaginator
+    way_out = _("Hand over")
+    way_out_words = _("Hand over their leads, and deactivate them; what they did stays.")
+
+    def way_out_of(self, obj: Any) -> str:
+        return hand_over_address(obj) or super().way_out_of(obj)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         parent = super().get_changelist(request, **kwargs)

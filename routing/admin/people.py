@@ -45,6 +45,11 @@ class ContactAdmin(ModelAdmin):
     paginator = UncountedPaginator
     ordering = ("-pk",)
     actions = ("export_person", "erase")
+    way_out = _("Show the contact")
+    way_out_words = _(
+        "Leads refer to this person. “Erase all data of this person”, an action of the list, empties everything that "
+        "names them; the leads and their counts stay."
+    )
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("routing.erase_person"))
@@ -95,6 +100,8 @@ class CompanyAdmin(ModelAdmin):
     search_fields = ("domain_key__startswith", "name_key__startswith")
     search_help_text = _("Search by the beginning of the domain or name")
     fields = ("name", "domain", "responsible", "created_at")
+    way_out = _("Rename")
+    way_out_words = _("Leads and contacts refer to this company. Rename it, or give its contacts another company.")
     readonly_fields = ("responsible", "created_at")
     paginator = UncountedPaginator
     ordering = ("-pk",)
