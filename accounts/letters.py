@@ -37,10 +37,10 @@ class Kind(models.TextChoices):
     PASSKEY_ADDED = "passkey_added", gettext_lazy("A passkey was added")
     PASSKEY_REMOVED = "passkey_removed", gettext_lazy("A passkey was removed")
     FACTOR_OFF = "factor_off", gettext_lazy("Your second factor was turned off")
-    CODES = "codes", gettext_lazy("New recovery codes were made")
+    CODES = "codes", gettext_lazy("New recovery codes were created")
     PASSWORD = "password", gettext_lazy("Your password was changed")
     EMAIL = "email", gettext_lazy("Your e-mail address was changed")
-    KEY = "key", gettext_lazy("An API key was made")
+    KEY = "key", gettext_lazy("An API key was created")
     SESSIONS = "sessions", gettext_lazy("You were signed out everywhere")
     WRONG_CODES = "wrong_codes", gettext_lazy("Wrong codes were entered in your name")
 
@@ -52,7 +52,7 @@ def tell(user: User, kind: Kind, *, at: datetime, by: Any = None, to: str = "", 
             _("Hello %(name)s,") % {"name": user},
             f"{kind.label}: {_moment(at)}{_author(user, by)}." + (f"\n{detail}" if detail else ""),
             _advice(kind),
-            _("You get this letter because it concerns how you sign in to Leadrouter."),
+            _("You get this e-mail because it is about how you sign in to Leadrouter."),
         ]
         subject = f"Leadrouter: {kind.label}"
     Letter.objects.create(to=to or user.email, subject=subject, body="\n\n".join(paragraphs) + "\n", due_at=at)
@@ -72,14 +72,15 @@ def _moment(at: datetime) -> str:
 def _author(user: User, by: Any) -> str:
     if by is None:
         return ""
-    return ", " + (_("from a session of yours") if by.pk == user.pk else _("by %(who)s") % {"who": by.email})
+    return ", " + (_("from one of your sessions") if by.pk == user.pk else _("by %(who)s") % {"who": by.email})
 
 
 def _advice(kind: Kind) -> str:
     if kind is Kind.WRONG_CODES:
         return _(
-            "If this was not you, somebody knows your password or uses a session of yours. Tell an administrator at once: "
-            "until you have a new password, each wrong code makes the next one wait longer."
+            "If this was not you, somebody knows your password or uses one of your sessions. "
+            "Tell an administrator at once. Until you have a new password, each wrong code "
+            "makes the next attempt wait longer."
         )
     return _(
         "If you did not do this or ask for it, tell an administrator at once: they can sign you out everywhere, turn off "

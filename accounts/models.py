@@ -535,7 +535,7 @@ class Letter(models.Model):
     to = models.EmailField()
     subject = models.CharField(max_length=200)
     body = models.TextField()
-    due_at = models.DateTimeField(db_index=True, help_text=_("When it is tried next."))
+    due_at = models.DateTimeField(db_index=True, help_text=_("Time of the next attempt."))
     tries = models.PositiveSmallIntegerField(default=0)
 
     class Meta:

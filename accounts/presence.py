@@ -51,7 +51,7 @@ def asked_for(request: HttpRequest, *, back: str = "") -> HttpResponse | None:
     if is_present(request):
         return None
     if request.method not in ("GET", "HEAD"):
-        messages.warning(request, _("Nothing has changed yet. Show that it is you, then send it again."))
+        messages.warning(request, _("Nothing has changed yet. Confirm that it is you, then send it again."))
     return HttpResponseRedirect(f"{reverse('prove')}?{urlencode({'next': back or request.get_full_path()})}")
 
 

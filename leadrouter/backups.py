@@ -42,7 +42,7 @@ def back_up(target: Path, *, database: Mapping[str, Any]) -> int:
 def restore(source: Path, *, database: Mapping[str, Any]) -> None:
     """Fill an empty database from the file, all or nothing. Raises BackupFailed, also for one that is not empty."""
     if _run("psql", ["--no-align", "--tuples-only", f"--command={TABLES}"], database).strip() != "0":
-        raise BackupFailed(f'The database "{database["dbname"]}" is not empty. Make another one: createdb …')
+        raise BackupFailed(f'The database "{database["dbname"]}" is not empty. Create another one: createdb …')
     options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
     _run("pg_restore", [*options, f"--dbname={database['dbname']}", str(source)], database)
     _run("psql", ["--command=ANALYZE"], database)

@@ -26,7 +26,7 @@ def durability(*, databases: Sequence[str] | None = None, **_: Any) -> list[Chec
         return []
     return [
         Error(
-            f"PostgreSQL runs with {name} = {value}: a crash may lose leads that were acknowledged.",
+            f"PostgreSQL runs with {name} = {value}: a crash may lose acknowledged leads.",
             hint=f"ALTER SYSTEM RESET {name}; SELECT pg_reload_conf(); and look for ALTER ROLE … SET {name}.",
             id="leadrouter.E001",
         )

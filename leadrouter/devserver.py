@@ -60,7 +60,7 @@ def start_services() -> None:
 def port() -> int:
     text = os.environ.get("PORT", "8000").strip()
     if not text.isdecimal() or not 0 < int(text) < 65_536:
-        raise CannotStart(f"PORT={text} is no port number. Try PORT=8001 make run.")
+        raise CannotStart(f"PORT={text} is not a port number. Try PORT=8001 make run.")
     return int(text)
 
 

@@ -61,9 +61,9 @@ def examine(*, full: bool = False) -> Iterator[Finding]:
 def _settings() -> Iterator[Finding]:
     found = [] if settings.DEBUG else run_checks(tags=[Tags.security], include_deployment_checks=True)
     if settings.DEBUG:
-        yield Finding("settings", "error", "DEBUG is on: errors show the inside to everybody.", "Set DEBUG=false.")
+        yield Finding("settings", "error", "DEBUG is on: error pages show internals to everybody.", "Set DEBUG=false.")
     if not settings.HTTPS:
-        yield Finding("settings", "warning", "HTTPS is off: passwords travel in the clear.", "Set HTTPS=true.")
+        yield Finding("settings", "warning", "HTTPS is off: passwords are sent unencrypted.", "Set HTTPS=true.")
     elif found:
         for message in found:
             state: Literal["warning", "error"] = "error" if message.level >= ERROR else "warning"
@@ -71,7 +71,7 @@ def _settings() -> Iterator[Finding]:
                 "settings", state, f"{message.id}: {message.msg}", str(message.hint or "manage.py check --deploy")
             )
     if settings.HTTPS and not settings.DEBUG and not found:
-        yield Finding("settings", "ok", "manage.py check --deploy has nothing to say")
+        yield Finding("settings", "ok", "manage.py check --deploy finds nothing")
 
 
 def _mail() -> Finding:
@@ -91,7 +91,7 @@ def _time_zones() -> Finding:
         for name in ("Europe/Madrid", "America/Sao_Paulo", "Asia/Kolkata"):
             schedules.zone(name)
     except schedules.BadZone as error:
-        return Finding("time zones", "error", str(error), "pip install -r requirements.txt, which holds tzdata.")
+        return Finding("time zones", "error", str(error), "Run pip install -r requirements.txt; it includes tzdata.")
     return Finding("time zones", "ok", f"tzdata {version('tzdata')}")
 
 
@@ -126,15 +126,15 @@ def _clock() -> Finding:
     if abs(skew) > MOST_SKEW:
         return Finding(
             "clock", "warning", f"This host is {abs(skew):.1f} s {'behind' if skew > 0 else 'ahead of'} PostgreSQL.",
-            "Let chrony or systemd-timesyncd keep both. Leads go by PostgreSQL's clock; codes of sign-ins by this one.",
+            "Let chrony or systemd-timesyncd keep both. Leads follow PostgreSQL's clock, sign-in codes this host's.",
         )  # fmt: skip
     return Finding("clock", "ok", f"{abs(skew) * 1_000:.0f} ms from PostgreSQL's")
 
 
 def _signs_of_life() -> Iterator[Finding]:
     mends = {
-        "worker": "Is a worker running? python -m celery -A leadrouter.celery worker …; see its log.",
-        "sweep": "Are worker and beat running? Until then: manage.py sweep",
+        "worker": "Start a worker: python -m celery -A leadrouter.celery worker … If one is running, see its log.",
+        "sweep": "Check that worker and beat are running. Until then, run manage.py sweep.",
     }
     for name, check in health.check_heartbeats().items():
         age = check.get("age_seconds")
@@ -149,7 +149,7 @@ def _waiting() -> Iterator[Finding]:
         yield Finding(
             "waiting leads", "warning",
             f"{Lead.objects.waiting().count()} leads wait; the longest for {(at - since).total_seconds() / 60:.0f} minutes.",
-            "Somebody must be on duty and have room: manage.py duty; the board says of each lead why it waits.",
+            "Somebody must be on duty and below the limit: see manage.py duty. The board says why each lead waits.",
         )  # fmt: skip
     else:
         yield Finding("waiting leads", "ok", "none")
@@ -159,18 +159,25 @@ def _waiting() -> Iterator[Finding]:
         yield Finding("offers", "error", f"An offer is {late:.0f} s past its deadline.", "manage.py sweep")
     unsettled = RefusedIntake.objects.filter(settled_at=None).count()
     if unsettled:
-        says = f"{unsettled} refused leads wait for somebody to look at them."
-        yield Finding("intake journal", "warning", says, "Admin, Intake journal: take them again, or settle them.")
+        says = f"{unsettled} refused leads are not settled yet."
+        yield Finding(
+            "intake journal", "warning", says, "In the admin, under Intake journal, take them in again or settle them."
+        )
 
 
 def _configuration() -> Iterator[Finding]:
     if not Trigger.objects.exists():
-        yield Finding("configuration", "warning", "There is no trigger: leads go to nobody.", "manage.py config import")
+        yield Finding(
+            "configuration", "warning", "There is no trigger, so nobody gets any leads.", "manage.py config import"
+        )
     if not Manager.objects.active().exists():
         yield Finding("configuration", "warning", "There is no active manager.", "Add managers in the admin.")
     if Account.objects.filter(second_factor=False).exists() and User.objects.filter(is_staff=True).exists():
         yield Finding(
-            "second factor", "warning", "Staff sign in by password alone.", "Admin, Account: second factor for staff."
+            "second factor",
+            "warning",
+            "Staff can sign in with only a password.",
+            "In the admin, under Account, turn on the second factor for staff.",
         )
     if settings.KEY_REQUESTS_PER_MINUTE == 0:
         yield Finding("limits", "warning", "API keys have no limit.", "Set KEY_REQUESTS_PER_MINUTE.")
@@ -181,11 +188,18 @@ def _promises(*, full: bool) -> Iterator[Finding]:
     if sums := audit.broken_sums():
         broken.append(f"{sums} ledgers do not add up")
     for sentence in broken:
-        yield Finding("promises", "error", sentence, "Keep a backup and the logs, and tell the makers.")
+        yield Finding("promises", "error", sentence, "Keep a backup and the logs, and report this to the developers.")
     for sentence in audit.over_limits():
-        yield Finding("limits of managers", "warning", sentence, "Given by hand, or lowered since: reassign, or wait.")
+        yield Finding(
+            "limits of managers",
+            "warning",
+            sentence,
+            "Leads were assigned by hand, or the limit was lowered. Reassign leads, or wait.",
+        )
     if not broken:
-        yield Finding("promises", "ok", "kept" if full else "kept, as far as is seen without reading every decision")
+        yield Finding(
+            "promises", "ok", "kept" if full else "kept, as far as a check without reading every decision can tell"
+        )
 
 
 def _broker() -> Finding:

@@ -33,7 +33,7 @@ from .request_log import MAY_GO_ON
 
 REQUESTS = Counter("leadrouter_http_requests", "HTTP requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("leadrouter_http_request_seconds", "Time to answer an HTTP request.", ["method", "route"])
-INTAKE = Counter("leadrouter_intake_leads", "Leads that came in, by what became of them.", ["outcome"])
+INTAKE = Counter("leadrouter_intake_leads", "Leads received, by outcome.", ["outcome"])
 OUTCOMES = ("created", "known", "refused")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
@@ -165,23 +165,25 @@ class DatabaseCollector:
         yield leads
         age = (at - waiting["since"]).total_seconds() if waiting["since"] else 0
         yield GaugeMetricFamily(
-            "leadrouter_oldest_waiting_seconds", "How long the lead has waited that waits longest.", value=age
+            "leadrouter_oldest_waiting_seconds", "How long the longest-waiting lead has been waiting.", value=age
         )
         yield GaugeMetricFamily(
             "leadrouter_leads_set_aside",
-            "Leads whose distribution failed too often: somebody must look.",
+            "Leads set aside because their distribution failed too often.",
             value=Setback.objects.set_aside().count(),
         )
-        yield GaugeMetricFamily("leadrouter_offers_open", "Offers to be accepted.", value=offered)
+        yield GaugeMetricFamily("leadrouter_offers_open", "Open offers.", value=offered)
         overdue = Offer.objects.overdue(at=at).count()
         yield GaugeMetricFamily("leadrouter_offers_overdue", "Open offers past their deadline.", value=overdue)
         last = Decision.objects.aggregate(last=Max("pk"))["last"] or 0
         yield CounterMetricFamily("leadrouter_decisions", "Runs of a trigger on a lead.", value=last)
         unsettled = RefusedIntake.objects.filter(settled_at=None).count()
-        yield GaugeMetricFamily("leadrouter_journal_unsettled", "Refused leads nobody dealt with.", value=unsettled)
+        yield GaugeMetricFamily("leadrouter_journal_unsettled", "Refused leads that are not settled.", value=unsettled)
 
     def of_the_sweep(self, *, at: datetime) -> Iterator[Metric]:
-        ages = GaugeMetricFamily("leadrouter_heartbeat_age_seconds", "Since the last sign of each.", labels=["name"])
+        ages = GaugeMetricFamily(
+            "leadrouter_heartbeat_age_seconds", "Seconds since the last heartbeat of each.", labels=["name"]
+        )
         for name, seconds in heartbeat_ages(at=at).items():
             ages.add_metric([name], seconds)
         yield ages
@@ -204,7 +206,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
             return HttpResponse(
-                "a bearer token is needed\n",
+                "a bearer token is required\n",
                 status=401,
                 headers={"WWW-Authenticate": "Bearer"},
                 content_type="text/plain",

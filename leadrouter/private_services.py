@@ -321,7 +321,7 @@ class Programs:
             if place.is_dir() and is_open_to_everybody(place) and not os.statvfs(place).f_flag & os.ST_NOEXEC:
                 return place
         raise ServiceUnavailable(
-            f"PostgreSQL runs as {self.user}, who may not read {self.site}, and there is no folder for a copy of its "
+            f"PostgreSQL runs as {self.user}, who cannot read {self.site}, and there is no folder for a copy of its "
             f"programs: programs may be run from none of {', '.join(map(str, self.places))}. Put the checkout where "
             "everybody may pass, run it as another user than root, or set DATABASE_URL."
         )
@@ -658,7 +658,7 @@ class Keeper:
             KeyError,
         ) as error:  # no such user, no room, no right to become one
             self.service.path("error").write_text(
-                f"The private {self.service.name} could not be started: {error!r}. Mend that, or set "
+                f"The private {self.service.name} could not be started: {error!r}. Fix this, or set "
                 f"{'DATABASE_URL' if self.service.name == 'postgresql' else 'REDIS_URL'}."
             )
             raise

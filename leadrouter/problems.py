@@ -56,16 +56,16 @@ STATUSES: dict[type[Exception], int] = {  # the first that fits decides
 
 PLAIN = {  # what HTTP itself has a word for: status → (code, title, what to tell)
     400: ("bad-request", "Bad request", "The request cannot be read."),
-    401: ("unauthorized", "Unauthorized", "A valid key is needed: Authorization: Bearer KEY."),
+    401: ("unauthorized", "Unauthorized", "A valid key is required: Authorization: Bearer KEY."),
     403: ("forbidden", "Forbidden", "This is not allowed with these credentials."),
     404: ("not-found", "Not found", "There is nothing at this address."),
-    405: ("method-not-allowed", "Method not allowed", "This address does not take this method."),
-    406: ("not-acceptable", "Not acceptable", "The answer is JSON."),
-    409: ("conflict", "Conflict", "The state does not allow it."),
+    405: ("method-not-allowed", "Method not allowed", "This address does not support this method."),
+    406: ("not-acceptable", "Not acceptable", "Answers are JSON only."),
+    409: ("conflict", "Conflict", "The current state does not allow this."),
     411: ("length-required", "Length required", "Send the body with its Content-Length."),
     413: ("too-large", "The body is too large", "The body is too large."),
     415: ("unsupported-media-type", "Unsupported media type", "The body must be JSON."),
-    429: ("too-many-requests", "Too many requests", "More requests than are allowed: wait, then go on."),
+    429: ("too-many-requests", "Too many requests", "Too many requests. Wait, then try again."),
     507: (
         "no-space",
         "No space left",
@@ -74,9 +74,9 @@ PLAIN = {  # what HTTP itself has a word for: status → (code, title, what to t
     500: (
         "internal-error",
         "Internal error",
-        "Something went wrong here. It has been noted; the request may be sent again.",
+        "Something went wrong on the server. It has been logged; you can send the request again.",
     ),
-    503: ("busy", "Too busy at the moment", "The request could not be served in time; it may be sent again."),
+    503: ("busy", "Too busy at the moment", "The request could not be served in time; you can send it again."),
 }
 _PLAIN_CODES = frozenset(code for code, _, _ in PLAIN.values())
 
@@ -167,7 +167,11 @@ def _text_problem(exc: Exception) -> ProblemResponse | None:
         return None
     error: FieldError = {"pointer": exc.pointer, "code": exc.code, "detail": exc.detail}
     return problem(
-        400, exc.code, "A text cannot be kept", f"The request holds a text that cannot be kept: {exc.detail}.", [error]
+        400,
+        exc.code,
+        "A text cannot be stored",
+        f"The request contains a text that cannot be stored: {exc.detail}.",
+        [error],
     )
 
 
@@ -221,8 +225,8 @@ def _database_problem(exc: Exception) -> ProblemResponse | None:
         exc
     ):  # the doors should have seen it: a bug of ours, a fault of theirs
         logger.error("value refused by the database: %s", _sqlstate(exc), extra={"action": "database_value"})
-        detail = "The request holds a value that cannot be kept."
-        return problem(400, "invalid-value", "A value cannot be kept", detail)
+        detail = "The request contains a value that cannot be stored."
+        return problem(400, "invalid-value", "A value cannot be stored", detail)
     return None
 
 

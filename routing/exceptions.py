@@ -38,11 +38,11 @@ class NotFound(Refused):
     """What was asked for does not exist, or the caller may not know that it does."""
 
     code = "not-found"
-    title = "Nothing here"
+    title = "Not found"
 
 
 class IdempotencyKeyReused(Refused):
-    """The Idempotency-Key came before with another body. Nothing was written."""
+    """The Idempotency-Key was already used with another body. Nothing was written."""
 
     code = "idempotency-key-reused"
     title = "The idempotency key belongs to another request"
@@ -59,7 +59,7 @@ class Conflict(Refused):
     """The thing is no longer as the caller believed. Nothing was written; look again, then decide again."""
 
     code = "conflict"
-    title = "The state does not allow it"
+    title = "The current state does not allow this"
 
 
 class NotAllowed(Refused):

@@ -62,11 +62,11 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
                     return service(*args, **kwargs)
             except Moved:
                 if attempt == ATTEMPTS:
-                    raise Busy("The configuration changes too fast.") from None
+                    raise Busy("The configuration keeps changing. Try again.") from None
             except DatabaseError as error:
                 code = sqlstate(error)
                 if code in (LOCK_TIMEOUT, CANCELED):
-                    raise Busy("Others hold what this needs.") from error
+                    raise Busy("Others are using the same records. Try again.") from error
                 if code not in RETRIED or attempt == ATTEMPTS:
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
                 ("to", models.EmailField(max_length=254)),
                 ("subject", models.CharField(max_length=200)),
                 ("body", models.TextField()),
-                ("due_at", models.DateTimeField(db_index=True, help_text="When it is tried next.")),
+                ("due_at", models.DateTimeField(db_index=True, help_text="Time of the next attempt.")),
                 ("tries", models.PositiveSmallIntegerField(default=0)),
             ],
             options={

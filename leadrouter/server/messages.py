@@ -40,10 +40,10 @@ REFUSALS = {  # status → (code, title, what to tell); the codes are those of l
     500: (
         "internal-error",
         "Internal error",
-        "Something went wrong here. It has been noted; the request may be sent again.",
+        "Something went wrong on the server. It has been logged; you can send the request again.",
     ),
     501: ("not-implemented", "Not implemented", "This transfer coding is not known here: send chunked, or a length."),
-    503: ("busy", "Too busy at the moment", "The request could not be served in time; it may be sent again."),
+    503: ("busy", "Too busy at the moment", "The request could not be served in time; you can send it again."),
     505: ("http-version", "HTTP version not supported", "HTTP/1.1 and HTTP/1.0 are spoken here."),
     507: (
         "no-space",

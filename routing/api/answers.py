@@ -33,7 +33,7 @@ def document_of(caller: Caller, lead: uuid.UUID) -> Document:
     """Return the lead. Raises NotFound when the caller lost sight of it meanwhile."""
     found = masked(caller, lead_documents(visible_leads(caller).filter(pk=lead)))
     if not found:
-        raise NotFound("There is no such lead.")
+        raise NotFound("No such lead.")
     return found[0]
 
 
@@ -141,7 +141,7 @@ def _shown(result: Taken | Exception, form: Form | Exception, visible: set[uuid.
         return as_sent(result.document, form, roster)
     if result.lead_id in visible:
         return result.document
-    return NotAllowed("A lead with this external_id was taken before, and is not shown with this key.")
+    return NotAllowed("A lead with this external_id exists already, and this key cannot see it.")
 
 
 def as_sent(document: Document, form: Form, roster: Roster) -> Document:

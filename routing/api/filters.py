@@ -33,10 +33,10 @@ def refuse_unknown(request: Request, known: tuple[str, ...]) -> None:
         try:
             refuse_controls(values[0])
         except BadText:
-            errors[printable(name)] = [ErrorDetail("This is no text.", "invalid-text")]
+            errors[printable(name)] = [ErrorDetail("This is not text.", "invalid-text")]
         if name not in known:
             errors[printable(name)] = [
-                ErrorDetail(f"There is no such parameter; known are {', '.join(known)}.", "unknown-parameter")
+                ErrorDetail(f"Unknown parameter; use one of {', '.join(known)}.", "unknown-parameter")
             ]
         elif len(values) > 1:
             errors[name] = [ErrorDetail("This is given more than once.", "given-twice")]
@@ -91,27 +91,27 @@ def _state(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
 def _stage(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     stage = roster.stage_by_path.get(value)
     if stage is None:
-        raise refused("stage", "unknown-stage", "There is no such stage; write it as sales/new.")
+        raise refused("stage", "unknown-stage", "No such stage. Write it as sales/new.")
     return {"stage": stage.id}
 
 
 def _pipeline(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     if value not in roster.pipelines:
-        raise refused("pipeline", "unknown-pipeline", "There is no such pipeline.")
+        raise refused("pipeline", "unknown-pipeline", "No such pipeline.")
     return {"stage__in": [stage.id for stage in roster.pipelines[value]]}
 
 
 def _source(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     source = roster.source_by_code.get(value)
     if source is None and caller.sees_everything:
-        raise refused("source", "unknown-source", "There is no such source.")
+        raise refused("source", "unknown-source", "No such source.")
     return {"source": source.id if source else 0}  # who may not see it is not told whether it exists
 
 
 def _responsible(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     person = roster.people_by_email.get(value.strip().lower())
     if person is None and caller.sees_everything:
-        raise refused("responsible", "unknown-manager", "There is no manager with this e-mail.")
+        raise refused("responsible", "unknown-manager", "No manager has this e-mail.")
     return {"responsible": person.id if person else 0}
 
 

@@ -65,7 +65,7 @@ def asked_of(form: dict[str, Any], roster: Roster) -> dict[str, Any]:
     """Return what a hand-over asks for, in ids. Raises ValidationError for what there is not."""
     person = roster.people_by_email.get((form.get("to") or "").strip().lower())
     if form.get("to") and person is None:
-        raise refused("to", "unknown-manager", "There is no manager with this e-mail.")
+        raise refused("to", "unknown-manager", "No manager has this e-mail.")
     paths = form.get("stages") or []
     if unknown := [path for path in paths if path not in roster.stage_by_path]:
         raise refused("stages", "unknown-stage", f"There is no stage {unknown[0]}; write it as sales/new.")

@@ -92,7 +92,9 @@ class KeysetPagination(BasePagination):
             return direction == "p", tuple(read(value) for read, value in zip(self.key.values(), values, strict=True))
         except (ValueError, TypeError, KeyError, binascii.Error, UnicodeError, RecursionError, BadText):
             raise refused(
-                "cursor", "invalid-cursor", "This is no cursor of this list: take next or previous as they came."
+                "cursor",
+                "invalid-cursor",
+                "This is not a cursor of this list. Use next or previous exactly as returned.",
             ) from None
 
     def _link(self, direction: str, row: Sequence[Any]) -> str:

@@ -69,7 +69,7 @@ class InvalidEncoding(BadBody):
 
 class InvalidBodyText(BadBody):
     code = "invalid-text"
-    default_detail = "A text in the body holds something that is no character."
+    default_detail = "A text in the body contains an invalid character."
 
 
 class InvalidNumber(BadBody):
@@ -104,7 +104,7 @@ class NotAnObject(BadBody):
 
 class NotAList(BadBody):
     code = "not-a-list"
-    default_detail = "A JSON list, or one JSON object a line, is expected."
+    default_detail = "A JSON list, or one JSON object per line, is expected."
 
 
 class TooLarge(BadBody):
@@ -240,7 +240,7 @@ def _loaded(text: str, decoder: json.JSONDecoder) -> object:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         if error.msg.startswith("Invalid control character"):
-            raise InvalidBodyText(f"A control character stands unescaped in a text: {where}.") from None
+            raise InvalidBodyText(f"A text contains an unescaped control character: {where}.") from None
         raise InvalidJson(f"The body is not JSON: {where}.") from None
     except RecursionError:
         raise TooDeep() from None
@@ -371,7 +371,7 @@ class LeadJSONParser(BaseParser):
             return self.read(_as_utf8(raw, media_type), media_type)
         except (InvalidJson, InvalidEncoding, NotAnObject, NotAList):
             if media_type.lower().startswith(_FORMS):
-                raise UnsupportedBody("Form data is not read here: send JSON.") from None
+                raise UnsupportedBody("Form data is not supported. Send JSON.") from None
             raise
 
     def read(self, raw: bytes, media_type: str) -> object:
@@ -382,7 +382,7 @@ class LeadJSONParser(BaseParser):
 
     def _read(self, stream: IO[Any], headers: dict[str, str]) -> bytes:
         if headers.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
-            raise UnsupportedBody("Compressed bodies are not read: send plain JSON.")
+            raise UnsupportedBody("Compressed bodies are not supported. Send plain JSON.")
         announced = headers.get("CONTENT_LENGTH") or "0"
         if not (announced.isdecimal() and len(announced) < 16 and int(announced) <= self.max_bytes):
             raise TooLarge(f"The body is larger than {self.max_bytes:,} bytes.")
@@ -411,7 +411,7 @@ def _as_utf8(raw: bytes, media_type: str) -> bytes:
     if charset in _UTF16_OR_32:
         raise InvalidEncoding("The body is UTF-16 or UTF-32; UTF-8 is expected.")
     if charset not in CHARSETS:
-        raise UnsupportedBody("This charset is not known here: send UTF-8.")
+        raise UnsupportedBody("This charset is not supported. Send UTF-8.")
     try:
         return raw.decode(charset).encode()
     except UnicodeError:

@@ -31,7 +31,7 @@ class HasScope(BasePermission):
         if scope is None and method in view.allowed_methods:
             return False
         if scope is not None and scope not in caller.scopes:
-            raise NotAllowed(f"This needs a key with the scope `{scope}`.")
+            raise NotAllowed(f"This requires a key with the scope `{scope}`.")
         return True
 
 
@@ -49,7 +49,7 @@ def visible_leads(caller: Caller) -> QuerySet[Lead]:
 def visible_lead_id(caller: Caller, lead_id: uuid.UUID) -> uuid.UUID:
     """Return the id when the caller may know of the lead. Raises NotFound, as for a lead that does not exist."""
     if not visible_leads(caller).filter(pk=lead_id).exists():
-        raise NotFound("There is no such lead.")
+        raise NotFound("No such lead.")
     return lead_id
 
 
@@ -60,7 +60,7 @@ def visible_managers(caller: Caller) -> QuerySet[Manager]:
     """
     if caller.source_id:
         if "manage" not in caller.scopes:
-            raise NotAllowed("The key of a source sees managers only with the scope `manage`.")
+            raise NotAllowed("A source's key can see managers only with the scope `manage`.")
         return Manager.objects.all()
     if caller.sees_everything:
         return Manager.objects.all()
@@ -70,10 +70,10 @@ def visible_managers(caller: Caller) -> QuerySet[Manager]:
 def refuse_part_sight(caller: Caller) -> None:
     """Raise NotAllowed for what touches leads of every source: it is for who sees them all."""
     if not caller.sees_everything:
-        raise NotAllowed("This is for supervisors and keys of the account.")
+        raise NotAllowed("This is for supervisors and the account's keys only.")
 
 
 def refuse_managers(caller: Caller) -> None:
     """Raise NotAllowed for what only who distributes may do: give leads to others by hand."""
     if caller.user_id and not caller.sees_everything:
-        raise NotAllowed("This is for supervisors.")
+        raise NotAllowed("This is for supervisors only.")

@@ -16,15 +16,15 @@ from .pagination import DEFAULT_LIMIT, MAX_LIMIT
 
 PROBLEM = "application/problem+json"
 REFUSALS = {
-    "400": "Something in the request is wrong; `errors` names each fault.",
-    "401": "No key, or not a valid one: the same answer for every reason.",
-    "403": "The key lacks the scope, or its owner may not do this.",
-    "404": "There is no such thing, or the caller may not know of it.",
-    "409": "The state does not allow it; nothing was changed.",
-    "411": "The body was sent without its length.",
+    "400": "The request is not valid; `errors` lists each fault.",
+    "401": "The key is missing or not valid. The answer is the same for every reason.",
+    "403": "The key lacks the scope, or its owner is not allowed to do this.",
+    "404": "It does not exist, or the caller has no access to it.",
+    "409": "The current state does not allow this; nothing was changed.",
+    "411": "The body was sent without Content-Length.",
     "413": "The body is too large.",
     "415": "The body is not plain JSON.",
-    "422": "The Idempotency-Key came before with another body.",
+    "422": "The Idempotency-Key was already used with another body.",
     "503": "Too busy at the moment: send the same request again after Retry-After seconds.",
 }
 IDS = {
@@ -108,7 +108,11 @@ class Keys(OpenApiAuthenticationExtension):
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "An API key, `lr_…`; or send it as `X-Api-Key`."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key, `lr_…`. You can also send it as `X-Api-Key`.",
+        }
 
 
 class Sessions(OpenApiAuthenticationExtension):
@@ -120,7 +124,7 @@ class Sessions(OpenApiAuthenticationExtension):
             "type": "apiKey",
             "in": "cookie",
             "name": settings.SESSION_COOKIE_NAME,
-            "description": "The session of the pages; what writes needs the header X-CSRFToken as well.",
+            "description": "The session of the pages. Requests that write also need the header X-CSRFToken.",
         }
 
 
@@ -273,24 +277,24 @@ def page_example(result: object) -> OpenApiExample:
 LIMIT = OpenApiParameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-    description="Rows a page",
+    description="Rows per page",
 )
-CURSOR = OpenApiParameter("cursor", str, description="As `next` and `previous` carry it")
+CURSOR = OpenApiParameter("cursor", str, description="As returned in `next` and `previous`")
 AT = OpenApiParameter(
-    "at", str, description="An instant, ISO 8601; now when absent. Held leads and balances are always those of now."
+    "at", str, description="An instant, ISO 8601. Default: now. Held leads and balances are always the current ones."
 )
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     OpenApiParameter.HEADER,
-    description="Makes a repetition of the request one request: the same body is answered with the first answer.",
+    description="Makes it safe to repeat the request: the same key and body return the first answer.",
 )
 REPLAYED = OpenApiParameter(
     "Idempotent-Replayed",
     {"type": "string", "enum": ["true"]},
     OpenApiParameter.HEADER,
     response=[200, 201],
-    description="On a repetition",
+    description="On a repeated request",
 )
 LEAD_FILTERS = [
     OpenApiParameter("state", str, enum=["idle", "waiting", "offered", "assigned"]),
@@ -308,25 +312,25 @@ LEAD_FILTERS = [
 TAKE_LEAD = extend_schema(
     operation_id="take_lead",
     summary="Take one lead and distribute it",
-    description="201 with the lead and its decision; 200 with the first lead when its source sent this external_id "
-    "before. Fields that are not listed are passed over.",
+    description="201 with the lead and its decision. 200 with the existing lead if the source already sent this "
+    "external_id. Unknown fields are ignored.",
     request=shapes.LeadIn,
     parameters=[IDEMPOTENCY_KEY, REPLAYED],
-    responses={201: shapes.LeadOut, 200: OpenApiResponse(shapes.LeadOut, description="Known before, unchanged")},
+    responses={201: shapes.LeadOut, 200: OpenApiResponse(shapes.LeadOut, description="Already known, unchanged")},
     examples=[sent(LEAD_SENT), answered(LEAD_ANSWERED, "200", "201")],
 )
 TAKE_LEADS = extend_schema(
     operation_id="take_leads",
     summary="Take up to 1,000 leads",
-    description="A JSON list, or an object a line. Results stand in order; a bad lead does not spoil the others.",
+    description="A JSON list, or one object per line. Results are in the same order. A bad lead does not affect the others.",
     request={
         "application/json": {
             "oneOf": [
-                {"type": "array", "maxItems": 1000, "items": {"description": "A lead, as take_lead takes it"}},
-                {"type": "object", "description": "A lead alone is a list of one"},
+                {"type": "array", "maxItems": 1000, "items": {"description": "A lead, as in take_lead"}},
+                {"type": "object", "description": "A single lead is a list of one"},
             ]
         },
-        "application/x-ndjson": {"description": "One lead a line"},
+        "application/x-ndjson": {"description": "One lead per line"},
     },
     parameters=[IDEMPOTENCY_KEY, REPLAYED],
     responses=shapes.BulkOut,
@@ -341,7 +345,7 @@ TAKE_LEADS = extend_schema(
 )
 LIST_LEADS = extend_schema(
     operation_id="list_leads",
-    summary="List leads, the newest first",
+    summary="List leads, newest first",
     parameters=[*LEAD_FILTERS, LIMIT, CURSOR],
     responses=page_of("LeadPage", shapes.LeadOut),
     examples=[page_example(LEAD_ANSWERED)],
@@ -351,21 +355,21 @@ READ_LEAD = extend_schema(
 )
 LIST_DECISIONS = extend_schema(
     operation_id="list_decisions",
-    summary="Why a lead went as it did, the oldest decision first",
+    summary="List a lead's decisions, oldest first",
     parameters=[LIMIT, CURSOR],
     responses=page_of("DecisionPage", shapes.DecisionOut),
     examples=[page_example(DECISION)],
 )
 ACCEPT_LEAD = extend_schema(
     operation_id="accept_lead",
-    summary="Accept the lead for the manager whom it is offered to",
+    summary="Accept the lead for the manager it is offered to",
     request=None,
     responses=shapes.LeadOut,
     examples=[answered({**LEAD_ANSWERED, "state": "assigned", "accept_by": None})],
 )
 DECLINE_LEAD = extend_schema(
     operation_id="decline_lead",
-    summary="Decline the lead; it is distributed again",
+    summary="Decline the lead. It is distributed again",
     request=shapes.DeclineIn,
     responses=shapes.LeadOut,
     examples=[sent({"reason": "on a call"}), answered(LEAD_ANSWERED)],
@@ -379,24 +383,24 @@ MOVE_LEAD = extend_schema(
 )
 REASSIGN_LEAD = extend_schema(
     operation_id="reassign_lead",
-    summary="Give the lead to a manager by hand",
-    description="For supervisors and keys of the account or a source.",
+    summary="Assign the lead to a manager by hand",
+    description="For supervisors, and keys of the account or a source.",
     request=shapes.ReassignIn,
     responses=shapes.LeadOut,
     examples=[sent({"manager": "ann@example.com", "count": True}), answered({**LEAD_ANSWERED, "state": "assigned"})],
 )
 CREDIT_BACK = extend_schema(
     operation_id="credit_back",
-    summary="Give the responsible of a junk or double lead their turn back",
-    description="One lead is added to their balance in the registry that it counted in; once for a lead and its "
-    "responsible. For supervisors and keys of the account or a source.",
+    summary="Credit back a junk or duplicate lead to its responsible manager",
+    description="Adds one lead to the manager's balance in the registry where the lead counted, once per lead and "
+    "responsible manager. For supervisors, and keys of the account or a source.",
     request=shapes.CreditBackIn,
     responses=shapes.LeadOut,
     examples=[sent({"reason": "junk"}), answered(LEAD_ANSWERED)],
 )
 LIST_MANAGERS = extend_schema(
     operation_id="list_managers",
-    summary="Who is on duty, available, and where they stand",
+    summary="List managers: who is on duty and available, and their balances",
     parameters=[AT, LIMIT, CURSOR],
     responses=page_of("ManagerPage", shapes.ManagerOut),
     examples=[page_example(MANAGER)],
@@ -410,38 +414,38 @@ READ_MANAGER = extend_schema(
 )
 PAUSE_MANAGER = extend_schema(
     operation_id="pause_manager",
-    summary="Take a manager out of distribution",
-    description="For so many minutes, or until resumed. Open offers go to others, unless the trigger keeps them.",
+    summary="Pause a manager",
+    description="For the given minutes, or until resumed. Open offers are redistributed unless the trigger keeps them.",
     request=shapes.PauseIn,
     responses=shapes.ManagerOut,
     examples=[sent({"minutes": 30, "reason": "lunch"}), answered(MANAGER)],
 )
 RESUME_MANAGER = extend_schema(
     operation_id="resume_manager",
-    summary="Bring a manager back into distribution",
+    summary="Resume a manager",
     request=None,
     responses=shapes.ManagerOut,
     examples=[answered({**MANAGER, "available": True, "reason": None, "paused_until": None})],
 )
 HAND_OVER = extend_schema(
     operation_id="hand_over",
-    summary="Hand over a manager's leads, or tell who would get what",
-    description="The trigger of each lead's stage decides, else the one that distributed it last; with `to` all go to "
-    "one person. `preview` changes nothing. For supervisors and keys of the account.",
+    summary="Hand over a manager's leads, or preview who would get them",
+    description="The trigger of each lead's stage decides, else the one that distributed it last. With `to`, all leads go "
+    "to one manager. `preview` changes nothing. For supervisors and keys of the account.",
     request=shapes.HandOverIn,
     responses=shapes.HandOverOut,
     examples=[sent({"also": ["tasks", "contact"], "reason": "leaves", "preview": True}), answered(HANDED_OVER)],
 )
 READ_HAND_OVER = extend_schema(
     operation_id="read_hand_over",
-    summary="A hand-over, with what became of each lead",
+    summary="Read a hand-over and the outcome for each lead",
     responses=shapes.HandOverOut,
     examples=[answered(HANDED_OVER)],
 )
 UNDO_HAND_OVER = extend_schema(
     operation_id="undo_hand_over",
     summary="Undo a hand-over",
-    description="Within a day, once. Leads that are no longer where it put them are left, and told.",
+    description="Possible once, within a day. Leads that have moved on since are not returned, and the answer lists them.",
     request=None,
     responses=shapes.HandOverOut,
     examples=[answered(HANDED_OVER)],

@@ -41,7 +41,7 @@ def _fail(code: str, detail: str) -> NoReturn:
 
 def _at_pointer(bad: BadText) -> ValidationError:
     """Return the refusal with the place that the walk found: {"fields": {"city": [...]}}."""
-    detail: Any = [ErrorDetail(f"This cannot be kept as text: {bad.detail}.", bad.code)]
+    detail: Any = [ErrorDetail(f"This cannot be stored as text: {bad.detail}.", bad.code)]
     for step in reversed(bad.pointer.split("/")[1:]):
         detail = {step.replace("~1", "/").replace("~0", "~"): detail}
     return ValidationError(detail)
@@ -87,7 +87,7 @@ class Text(Optional):
         except BadText as bad:
             raise _at_pointer(bad) from None
         if self.max_length is not None and len(cleaned) > self.max_length:
-            _fail("too-long", f"At most {self.max_length} characters are kept.")
+            _fail("too-long", f"At most {self.max_length} characters are allowed.")
         return cleaned
 
     def cleaned(self, data: str) -> str:
@@ -187,7 +187,7 @@ class Money(Optional):
                 {"type": "string", "pattern": r"^([0-9]{1,12}(\.[0-9]{1,2})?)?$"},
                 {"type": "number", "minimum": 0, "maximum": float(LARGEST_BUDGET)},
             ],
-            "description": "At most two decimals; more are refused, never rounded.",
+            "description": "At most two decimals. More are refused, never rounded.",
         }
 
 
@@ -240,7 +240,7 @@ class Tags(Optional):
         if type(data) is not list:
             _fail("invalid-list", "A list of texts is expected.")
         if len(data) > MOST_TAGS:
-            _fail("too-many-items", f"At most {MOST_TAGS} tags are kept.")
+            _fail("too-many-items", f"At most {MOST_TAGS} tags are allowed.")
         tags, errors = [], {}
         for index, tag in enumerate(data):
             try:
@@ -262,7 +262,7 @@ class JsonObject(Optional):
         if type(data) is not dict:
             _fail("invalid-json", "A JSON object is expected.")
         if len(data) > MOST_KEYS:
-            _fail("too-many-keys", f"At most {MOST_KEYS} fields are kept.")
+            _fail("too-many-keys", f"At most {MOST_KEYS} fields are allowed.")
         try:
             cleaned = text.clean_json(data)
         except BadText as bad:
@@ -296,7 +296,7 @@ class Form(serializers.Serializer[Any]):
                 except ValidationError as error:
                     errors[name] = error.detail
             elif required:
-                errors[name] = [ErrorDetail("This is needed.", "required")]
+                errors[name] = [ErrorDetail("This is required.", "required")]
         if errors:
             raise ValidationError(errors)
         return values
@@ -324,14 +324,15 @@ class CompanyIn(Form):
 
 class LeadIn(Form):
     external_id = NumeralIdentifier(
-        max_length=255, help_text="The source's own number: the same one twice is one lead."
+        max_length=255,
+        help_text="The lead's identifier at the source. A second lead with the same identifier is the same lead.",
     )
     source = Identifier(  # type: ignore[assignment]
-        max_length=63, help_text="Code of a source; for keys that belong to none."
+        max_length=63, help_text="Code of a source, for keys that do not belong to one."
     )
     unqualified = Flag(help_text="Puts the lead into the pipeline's unqualified stage.")
-    pipeline = Identifier(max_length=63, help_text="Code; the first pipeline when absent.")
-    stage = Identifier(max_length=127, help_text="Code; the pipeline's first open stage when absent.")
+    pipeline = Identifier(max_length=63, help_text="Code. Default: the first pipeline.")
+    stage = Identifier(max_length=127, help_text="Code. Default: the pipeline's first open stage.")
     name = Text(max_length=500)
     contact = ContactIn(required=False, allow_null=True)
     company = CompanyIn(required=False, allow_null=True)
@@ -347,7 +348,7 @@ class LeadIn(Form):
     fields_ = JsonObject()
     comment = LongText()
     arrived_at = Instant(
-        help_text="When the lead reached the source; ISO 8601, without an offset in the account's time zone."
+        help_text="When the lead reached the source. ISO 8601; without an offset, in the account's time zone."
     )
 
     def get_fields(self) -> dict[str, Any]:
@@ -367,7 +368,7 @@ class MoveIn(Form):
 
 class ReassignIn(Form):
     manager = Identifier(max_length=254, required=True, allow_null=False, help_text="E-mail")
-    count = Flag(help_text="The lead counts in the registry. Default: it does not.")
+    count = Flag(help_text="Whether the lead counts in the registry. Default: it does not.")
     reason = Text(max_length=500)
 
 
@@ -376,11 +377,11 @@ class CreditBackIn(Form):
 
 
 class HandOverIn(Form):
-    to = Identifier(max_length=254, help_text="E-mail of who gets all of them; absent: the triggers decide.")
-    stages = Tags(help_text="sales/new, …; absent: all active stages.")
-    also = Tags(help_text="What goes along, as far as it is the manager's: tasks, contact, company.")
+    to = Identifier(max_length=254, help_text="E-mail of the manager who gets all leads. Default: the triggers decide.")
+    stages = Tags(help_text="sales/new, … Default: all active stages.")
+    also = Tags(help_text="What else to hand over if the manager owns it: tasks, contact, company.")
     reason = Text(max_length=500)
-    preview = Flag(help_text="Only tell who would get what.")
+    preview = Flag(help_text="Only preview who would get what.")
 
 
 class DeclineIn(Form):
@@ -388,7 +389,7 @@ class DeclineIn(Form):
 
 
 class PauseIn(Form):
-    minutes = Minutes(help_text="Absent: until resumed.")
+    minutes = Minutes(help_text="Default: until resumed.")
     reason = Text(max_length=200)
 
 
@@ -400,7 +401,7 @@ def read_lead(data: object, *, at: datetime, zone: ZoneInfo) -> dict[str, Any]:
         try:
             form["arrived_at"] = in_utc(written, zone)
             if form["arrived_at"] > at + AHEAD:
-                _fail("invalid-time", "This is more than a day ahead.")
+                _fail("invalid-time", "This is more than a day in the future.")
         except ValidationError as error:
             raise ValidationError({"arrived_at": error.detail}) from None
     return form
@@ -470,7 +471,7 @@ class LeadOut(Out):
     score = serializers.IntegerField()
     responsible = PersonOut(allow_null=True)
     accept_by = serializers.DateTimeField(allow_null=True)
-    created_at = serializers.DateTimeField(help_text="When it reached us")
+    created_at = serializers.DateTimeField(help_text="When it reached Leadrouter")
     arrived_at = serializers.DateTimeField(help_text="When it reached the source")
     contact = ContactOut(allow_null=True)
     company = CompanyOut(allow_null=True)
@@ -487,8 +488,8 @@ class LeadOut(Out):
     decision = LeadDecisionOut(allow_null=True, help_text="The last one")
     accept_link = serializers.CharField(
         required=False,
-        help_text="Of a lead on offer that is read, for its manager's key and the account's with the scope manage: a page "
-        "that accepts with one click, without signing in",
+        help_text="A page that accepts the offer with one click, without signing in. Only when an offered lead is read with "
+        "its manager's key, or with the account's key with the scope manage",
     )
 
     def get_fields(self) -> dict[str, Any]:
@@ -524,13 +525,15 @@ class ManagerOut(Out):
     active = serializers.BooleanField()
     on_duty = serializers.BooleanField()
     available = serializers.BooleanField()
-    reason = serializers.CharField(allow_null=True, help_text="Why not available: inactive, paused or off_duty")
+    reason = serializers.CharField(
+        allow_null=True, help_text="Why the manager is not available: inactive, paused or off_duty"
+    )
     next_start = serializers.DateTimeField(allow_null=True)
     next_change = serializers.DateTimeField(allow_null=True)
-    paused_until = serializers.DateTimeField(allow_null=True, help_text="null while paused: until resumed")
+    paused_until = serializers.DateTimeField(allow_null=True, help_text="null while paused means until resumed")
     online = serializers.BooleanField(help_text="Seen within the account's online_minutes")
     last_seen_at = serializers.DateTimeField(allow_null=True)
-    seen_seconds_ago = serializers.IntegerField(allow_null=True, help_text="null: never seen")
+    seen_seconds_ago = serializers.IntegerField(allow_null=True, help_text="null if never seen")
     held = serializers.IntegerField(help_text="Leads in active stages, offers included")
     balances = serializers.DictField(child=serializers.IntegerField(), help_text="Registry → billionths of a lead")
 
@@ -539,15 +542,15 @@ class HandedLeadOut(Out):
     lead = serializers.UUIDField()
     name = serializers.CharField()
     stage = serializers.CharField(help_text="sales/new")
-    to = serializers.CharField(allow_null=True, help_text="E-mail; null: it stayed")
-    reason = serializers.CharField(help_text="Of the decision; by_hand, nobody, no_trigger")
+    to = serializers.CharField(allow_null=True, help_text="E-mail. null: the lead stayed")
+    reason = serializers.CharField(help_text="Reason of the decision, or by_hand, nobody, no_trigger")
     undone = serializers.ChoiceField(choices=[(v, v) for v in HandedLead.Undone.values], allow_null=True)
 
 
 class HandOverOut(Out):
-    id = serializers.UUIDField(allow_null=True, help_text="null: a preview")
+    id = serializers.UUIDField(allow_null=True, help_text="null for a preview")
     manager = serializers.CharField(help_text="E-mail")
-    to = serializers.CharField(allow_null=True, help_text="E-mail; null: the triggers decided")
+    to = serializers.CharField(allow_null=True, help_text="E-mail. null: the triggers decided")
     at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     undone_at = serializers.DateTimeField(allow_null=True)
@@ -577,7 +580,7 @@ class ProblemOut(Out):
 
 class BulkItemOut(Out):
     index = serializers.IntegerField()
-    status = serializers.IntegerField(help_text="201 taken, 200 known before, 400 not taken")
+    status = serializers.IntegerField(help_text="201 created, 200 already known, 400 refused")
     lead = LeadOut(required=False)
     error = ProblemOut(required=False)
 

@@ -242,7 +242,7 @@ class MoveView(ApiView):
             name = f"{pipeline}/{name}"
         stage = roster.stage_by_path.get(name)
         if stage is None:
-            raise refused("stage", "unknown-stage", "There is no such stage; write it as sales/accepted.")
+            raise refused("stage", "unknown-stage", "No such stage. Write it as sales/accepted.")
         own = as_themselves(caller) is not None
         move_lead(lead, stage.id, at=caller.at, by=caller.user, reason=form.get("reason") or "", theirs=own)
         return Response(result_of(caller, lead))
@@ -259,7 +259,7 @@ class ReassignView(ApiView):
         form = REASSIGN_IN.run_validation(request.data)
         person = self.roster(request).people_by_email.get((form["manager"] or "").strip().lower())
         if person is None:
-            raise refused("manager", "unknown-manager", "There is no manager with this e-mail.")
+            raise refused("manager", "unknown-manager", "No manager has this e-mail.")
         count, reason = bool(form.get("count")), form.get("reason") or ""
         reassign(lead, person.id, at=caller.at, by=caller.user, count=count, reason=reason)
         return Response(result_of(caller, lead))
@@ -275,7 +275,7 @@ class CreditBackView(ApiView):
         refuse_managers(caller)
         reason = CREDIT_BACK_IN.run_validation(request.data)["reason"].strip()
         if not reason:
-            raise refused("reason", "required", "Say why: junk, a duplicate, …")
+            raise refused("reason", "required", "Give a reason: junk, a duplicate, …")
         credit_back(lead, at=caller.at, by=caller.user, reason=reason)
         return Response(result_of(caller, lead))
 
@@ -386,7 +386,7 @@ def counted(response: HttpResponse, results: Sequence[Taken | InvalidLead], *, r
 def read_id(caller: Caller, text: str) -> uuid.UUID:
     """Return the id of a lead that the caller may know of. Raises NotFound."""
     if not UUID.fullmatch(text):
-        raise NotFound("There is no such lead.")
+        raise NotFound("No such lead.")
     return visible_lead_id(caller, uuid.UUID(text))
 
 
@@ -397,7 +397,7 @@ def offered_id(caller: Caller, text: str) -> uuid.UUID:
     except NotFound:
         known = caller.manager_id and UUID.fullmatch(text)
         if known and Offer.objects.filter(lead=uuid.UUID(text), manager=caller.manager_id).exists():
-            raise OfferClosed("The offer to you is over; the lead went to somebody else.") from None
+            raise OfferClosed("Your offer is closed. The lead went to somebody else.") from None
         raise
 
 
@@ -405,7 +405,7 @@ def read_hand_over(caller: Caller, text: str) -> HandOver:
     """Return a hand-over to who sees everything. Raises NotFound."""
     found = HandOver.objects.filter(pk=text).first() if caller.sees_everything and UUID.fullmatch(text) else None
     if found is None:
-        raise NotFound("There is no such hand-over.")
+        raise NotFound("No such hand-over.")
     return found
 
 
@@ -419,5 +419,5 @@ def visible_manager(caller: Caller, email: str) -> Manager:
     known = visible_managers(caller).select_related("user")
     found = None if "\x00" in email else known.filter(user__email=email.strip().lower()).first()
     if found is None:
-        raise NotFound("There is no such manager.")
+        raise NotFound("No such manager.")
     return found

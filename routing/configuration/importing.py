@@ -52,7 +52,7 @@ def import_configuration(
         except DatabaseError as error:
             code = sqlstate(error)
             if code == LOCK_TIMEOUT:
-                raise Busy("Somebody else is changing the configuration; try again.") from error
+                raise Busy("Somebody else is changing the configuration. Try again.") from error
             if code not in OVERTAKEN or attempt == ATTEMPTS or connection.in_atomic_block:
                 raise
     raise AssertionError("unreachable")

@@ -37,13 +37,13 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
                 (
                     "last_decision",
-                    models.BigIntegerField(help_text="The last one that saw the lead as it was before", null=True),
+                    models.BigIntegerField(help_text="The last decision that saw the lead before the edit", null=True),
                 ),
-                ("before", models.JSONField(help_text="The columns that were changed, and their values until then")),
+                ("before", models.JSONField(help_text="The changed columns and their previous values")),
             ],
             options={
-                "verbose_name": "edit of a lead",
-                "verbose_name_plural": "edits of leads",
+                "verbose_name": "lead edit",
+                "verbose_name_plural": "lead edits",
                 "ordering": ["id"],
             },
         ),

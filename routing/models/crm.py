@@ -334,12 +334,14 @@ class LeadEdit(models.Model):
     by = models.ForeignKey(
         "accounts.User", on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )
-    last_decision = models.BigIntegerField(null=True, help_text=_("The last one that saw the lead as it was before"))
-    before = models.JSONField(help_text=_("The columns that were changed, and their values until then"))
+    last_decision = models.BigIntegerField(
+        null=True, help_text=_("The last decision that saw the lead before the edit")
+    )
+    before = models.JSONField(help_text=_("The changed columns and their previous values"))
 
     class Meta:
-        verbose_name = _("edit of a lead")
-        verbose_name_plural = _("edits of leads")
+        verbose_name = _("lead edit")
+        verbose_name_plural = _("lead edits")
         ordering = ["id"]
 
     def __str__(self) -> str:

@@ -52,7 +52,7 @@ def person_of(contacts: Iterable[Contact], *, written: Iterable[str] = ()) -> Pe
 
 
 def find(*, email: str | None = None, phone: str | None = None, contact: uuid.UUID | None = None) -> Person:
-    """Return the person with this e-mail, phone or contact; with several, whoever has one of them."""
+    """Return the person with this e-mail, phone or contact; if several are given, anybody who has one of them."""
     key = identity.normalise_email(email) if email else None
     number = identity.normalise_phone(phone, Account.get().country or None) if phone else None
     asked = Q(pk__in=[])

@@ -23,7 +23,7 @@ SOON = timedelta(milliseconds=100)
 
 @in_transaction
 def accept_offer(lead_id: UUID, *, at: datetime, by: User | None = None, offer_id: int | None = None) -> Lead:
-    """Accept the lead for the manager whom it is offered to.
+    """Accept the lead for the manager it is offered to.
 
     by: who accepts; None: whoever may. offer_id: this offer and no later one of the same lead.
     Raises NotFound, OfferClosed, NotAllowed.

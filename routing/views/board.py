@@ -46,7 +46,7 @@ def board(request: HttpRequest) -> HttpResponse:
 @require_POST
 @for_supervisors
 def pause(request: HttpRequest, manager_id: int) -> HttpResponse:
-    """Take a manager out of distribution; what they have on offer goes to others."""
+    """Pause a manager; what they have on offer goes to others."""
     manager, form = _manager(manager_id), OwnPauseForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Write the minutes as a number, or leave them empty."))
@@ -62,7 +62,7 @@ def pause(request: HttpRequest, manager_id: int) -> HttpResponse:
 @require_POST
 @for_supervisors
 def resume(request: HttpRequest, manager_id: int) -> HttpResponse:
-    """Bring a manager back into distribution."""
+    """Resume a manager."""
     manager = _manager(manager_id)
     resume_manager(manager, at=clock.now())
     hurry()

@@ -293,7 +293,8 @@ def test_after_the_proof_nobody_is_sent_elsewhere(root, elsewhere):
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "Is it you?"), ("ru", "Это вы?"), ("es", "¿Es usted?"), ("pt-br", "É você?")]
+    ("language", "words"),
+    [("en", "Confirm that it is you"), ("ru", "Это вы?"), ("es", "¿Es usted?"), ("pt-br", "É você?")],
 )
 def test_the_page_speaks_the_language_of_the_person(root, language, words):
     User.objects.update(language=language)
@@ -333,17 +334,17 @@ def test_every_change_of_how_somebody_signs_in_is_told_by_letter(root):
     client.post("/admin/routing/apikey/add/", {"name": "Mine", "scopes": ["manage", "read"]})
     assert letters_to(root) == [
         "A passkey was added",
-        "New recovery codes were made",
+        "New recovery codes were created",
         "A new authenticator app was set up",
         "A passkey was removed",
         "Your second factor was turned off",
         "You were signed out everywhere",
         "Your password was changed",
-        "An API key was made",
+        "An API key was created",
     ]
     bodies = "\n".join(Letter.objects.values_list("body", flat=True))
     assert "Blue key" in bodies
-    assert "from a session of yours" in bodies
+    assert "from one of your sessions" in bodies
     assert "http" not in bodies
     key = ApiKey.objects.get()
     assert f"lr_{key.prefix}_…" in bodies
@@ -356,13 +357,13 @@ def test_a_key_that_may_only_read_is_no_matter_of_a_letter(root):
     client.post("/admin/routing/apikey/add/", {"name": "Reader", "scopes": ["read"]})
     assert not letters_to(root)
     client.post(f"/admin/routing/apikey/{ApiKey.objects.get().pk}/change/", {"name": "Reader", "scopes": ["manage"]})
-    assert letters_to(root) == ["An API key was made"]
+    assert letters_to(root) == ["An API key was created"]
 
 
 def test_a_key_for_another_is_told_to_both(root):
     sam = make_user("sam")
     enter(root).post("/admin/routing/apikey/add/", {"name": "x", "user": sam.pk, "scopes": ["manage"]})
-    assert letters_to(sam) == letters_to(root) == ["An API key was made"]
+    assert letters_to(sam) == letters_to(root) == ["An API key was created"]
 
 
 def test_what_an_administrator_changes_is_told_to_the_person_with_who_it_was(root):

@@ -45,7 +45,7 @@ def test_a_migration_that_finds_no_lock_is_tried_again(monkeypatch, quick):
 def test_it_gives_up_in_words_after_so_many_tries(monkeypatch, quick):
     calls: list[int] = []
     monkeypatch.setattr(upgrade, "call_command", refusing(99, calls))
-    with pytest.raises(CommandError, match="nothing is half done"):
+    with pytest.raises(CommandError, match="Nothing is half done"):
         call_command("upgrade", "--lock-timeout", "1500", "--tries", "4")
     assert len(calls) == 4
 

@@ -125,7 +125,7 @@ def test_apikey_of_a_source_or_a_user_with_scopes_and_an_end() -> None:
         (["--scope", "write"], "--scope: use intake, read, manage, not write"),
         (["--scope", ","], "--scope: use intake, read, manage"),
         (["--expires", "soon"], '--expires: "soon" is no instant; write it as 2026-03-02T09:00:00Z'),
-        (["--expires", "2020-01-01"], "--expires: that is over already"),
+        (["--expires", "2020-01-01"], "--expires: this time is in the past"),
     ],
 )
 def test_apikey_refuses_and_makes_none(arguments: list[str], message: str) -> None:

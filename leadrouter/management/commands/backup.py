@@ -14,7 +14,7 @@ from leadrouter.backups import BackupFailed, back_up
 
 
 class Command(BaseCommand):
-    help = "Write the whole database into FILE (PostgreSQL's custom format). The program goes on meanwhile."
+    help = "Write the whole database to FILE (PostgreSQL's custom format). The program keeps running."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")

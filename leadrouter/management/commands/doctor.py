@@ -15,12 +15,12 @@ SIGNS = {"ok": "✓", "warning": "!", "error": "✗"}
 
 
 class Command(BaseCommand):
-    help = "Look at settings, database, broker, worker, sweep, clock and promises; ends with 1 if something is wrong."
+    help = "Check settings, database, broker, worker, sweep, clock and promises. Exits with 1 if something is wrong."
     requires_system_checks: list[str] = []  # the doctor runs them itself, and tells of them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object")
-        parser.add_argument("--full", action="store_true", help="read every decision again, too; takes long")
+        parser.add_argument("--full", action="store_true", help="also replay every decision; this takes long")
 
     def handle(self, **options: Any) -> None:
         found = list(examine(full=options["full"]))

@@ -13,13 +13,13 @@ from routing import audit
 
 
 class Command(BaseCommand):
-    help = "Fill the empty database that DATABASE_URL names from FILE, and see that every promise is kept in it."
+    help = "Restore FILE into the empty database that DATABASE_URL names, and check that it keeps every promise."
     requires_system_checks: list[str] = []  # there is nothing to check in an empty database
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument(
-            "--unchecked", action="store_true", help="do not look at the promises; large tables take long"
+            "--unchecked", action="store_true", help="skip the check of the promises, which takes long on large tables"
         )
 
     def handle(self, **options: Any) -> None:

@@ -14,11 +14,11 @@ LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 
 
 class Command(BaseCommand):
-    help = "Apply migrations, each waiting for a lock for a short while only and then again, and collect static files."
+    help = "Apply migrations and collect static files. Each migration waits only briefly for a lock, then retries."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--lock-timeout", type=int, default=2_000, metavar="MS", help="default 2000")
-        parser.add_argument("--tries", type=int, default=30, help="of each migration that finds no lock; default 30")
+        parser.add_argument("--tries", type=int, default=30, help="for each migration that gets no lock; default 30")
 
     def handle(self, **options: Any) -> None:
         for attempt in range(1, options["tries"] + 1):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
                     raise
                 if attempt == options["tries"]:
                     raise CommandError(
-                        "A lock could not be had; nothing is half done. Try again at a calm hour."
+                        "A lock was not available. Nothing is half done. Try again at a quieter time."
                     ) from None
                 self.stderr.write(f"A table is in use; waiting a little (try {attempt} of {options['tries']}).")
                 connection.close()

@@ -18,22 +18,20 @@ DEFAULT_SCOPES = (ApiKey.Scope.INTAKE.value, ApiKey.Scope.READ.value)
 
 
 class Command(BaseCommand):
-    help = "Make an API key and print it; it cannot be shown again. Without --source or --user it is the account's."
+    help = "Create an API key and print it. It cannot be shown again. Without --source or --user it belongs to the account."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", metavar="NAME", help="what the key is for, as lists show it")
+        parser.add_argument("name", metavar="NAME", help="name of the key, shown in lists")
         whose = parser.add_mutually_exclusive_group()
-        whose.add_argument("--source", metavar="CODE", help="sends leads of this source, and sees only those")
-        whose.add_argument("--user", metavar="EMAIL", help="may do what this user may")
+        whose.add_argument("--source", metavar="CODE", help="the key sends leads from this source and sees only those")
+        whose.add_argument("--user", metavar="EMAIL", help="the key can do what this user can")
         parser.add_argument(
             "--scope",
             action="append",
             metavar="SCOPE",
             help="intake, read, manage; several times or a comma list; default: intake,read",
         )
-        parser.add_argument(
-            "--expires", metavar="ISO", help="the instant at which it ends; without an offset in account time"
-        )
+        parser.add_argument("--expires", metavar="ISO", help="when the key expires; without an offset, in account time")
 
     def handle(self, **options: Any) -> None:
         key = ApiKey(
@@ -96,5 +94,5 @@ def _expiry(text: str | None) -> datetime | None:
     except BadInstant as error:
         raise CommandError(f"--expires: {error}") from None
     if expiry <= clock.now():
-        raise CommandError("--expires: that is over already")
+        raise CommandError("--expires: this time is in the past")
     return expiry

@@ -23,17 +23,19 @@ from routing.exceptions import Busy
 
 
 class Command(BaseCommand):
-    help = "Export the configuration to a YAML file, or import one: all of it or, where something is wrong, nothing."
+    help = "Export the configuration to a YAML file, or import one. An import applies everything, or nothing if there is an error."
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="export|import")
         to_file = actions.add_parser("export", help="write the configuration to a file")
         to_file.add_argument("file", metavar="FILE", help="- is standard output")
         to_file.add_argument("--version", type=int, dest="number", metavar="N", help="as it was at this version")
-        from_file = actions.add_parser("import", help="make the configuration what a file says")
+        from_file = actions.add_parser("import", help="change the configuration to match a file")
         from_file.add_argument("file", metavar="FILE", help="- is standard input")
         from_file.add_argument("--dry-run", action="store_true", help="only report")
-        from_file.add_argument("--prune", action="store_true", help="remove what the file's sections do not name")
+        from_file.add_argument(
+            "--prune", action="store_true", help="remove objects that the file's sections do not name"
+        )
 
     def handle(self, **options: Any) -> None:
         if options["action"] == "export":

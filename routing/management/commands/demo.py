@@ -37,8 +37,8 @@ A lead, routed:
 
 class Command(BaseCommand):
     help = (
-        "Fill an empty database with the demo: a configuration, some two hundred leads of the last days, a supervisor, "
-        "a manager and an API key. A second call only prints again how to get in."
+        "Fill an empty database with the demo: a configuration, about two hundred leads from the last days, a supervisor, "
+        "a manager and an API key. A second run only prints the access data again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
     def handle(self, *, note: Path, **options: Any) -> None:
         if not ApiKey.objects.filter(name=KEY_NAME).exists():
             if Pipeline.objects.exists():
-                raise CommandError("This database is configured already; the demo goes into an empty one only.")
+                raise CommandError("This database is already configured. The demo needs an empty one.")
             keep(note, make_ways_in())
         if not Lead.objects.exists():
             count = tell(at=clock.now(), by=User.objects.get(email=SUPERVISOR))

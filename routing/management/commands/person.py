@@ -15,19 +15,19 @@ from routing.personal_data.rights import erase_person, export_person
 
 
 class Command(BaseCommand):
-    help = "Export everything that is kept of a person as JSON, or erase it; ids, counts and balances stay."
+    help = "Export all stored data about a person as JSON, or erase it. Ids, counts and balances stay."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=["export", "erase"])
-        parser.add_argument("--email", help="with several, whoever has one of them")
-        parser.add_argument("--phone", help="as people write it; without a country code as of the account's country")
+        parser.add_argument("--email", help="if several are given, anybody who has one of them")
+        parser.add_argument("--phone", help="in any notation; without a country code, the account's country is used")
         parser.add_argument("--contact", type=uuid.UUID, metavar="ID")
         parser.add_argument("--yes", action="store_true", help="erase without asking")
 
     def handle(self, **options: Any) -> None:
         person = find(email=options["email"], phone=options["phone"], contact=options["contact"])
         if person.is_unknown:
-            raise CommandError("Say whom: --email, --phone or --contact.")
+            raise CommandError("Name the person: --email, --phone or --contact.")
         at = clock.now()
         if options["what"] == "export":
             document = export_person(person, at=at)
@@ -40,4 +40,4 @@ class Command(BaseCommand):
 
     def _confirmed(self, person: Person) -> bool:
         self.stderr.write(f"{len(person.contacts)} contacts, {len(person.leads)} leads. This cannot be undone.")
-        return input("Type erase to go on: ").strip() == "erase"
+        return input("Type erase to continue: ").strip() == "erase"

@@ -11,10 +11,12 @@ from routing.personal_data.retention import prune
 
 
 class Command(BaseCommand):
-    help = "Remove what was kept long enough (settings RETENTION_…). The running program does this every hour."
+    help = (
+        "Remove data whose retention period is over (settings RETENTION_…). The running program does this every hour."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--seconds", type=float, default=600, help="stop after so many; default 600")
+        parser.add_argument("--seconds", type=float, default=600, help="stop after this many seconds; default 600")
 
     def handle(self, **options: Any) -> None:
         removed = prune(at=clock.now(), seconds=options["seconds"])

@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--again", action="store_true", help="try leads again that were set aside because their distribution failed"
+            "--again", action="store_true", help="retry leads that were set aside because their distribution failed"
         )
 
     def handle(self, **options: Any) -> None:
