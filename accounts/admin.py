@@ -59,6 +59,7 @@ from .models import (
     WorkSchedule,
     kind_of,
 )
+from .names import refuse_unseen_signs
 from .presence import asked_for
 from .present_admin import PresentAdmin, present_action
 from .roles import may_edit_roles, may_edit_user
@@ -91,7 +92,10 @@ for device in (TOTPDevice, StaticDevice):  # their pages show secrets
 
 @admin.register(Group)
 class GroupAdmin(PresentAdmin, DjangoGroupAdmin):
-    pass
+    def formfield_for_dbfield(self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "name":
+            kwargs["validators"] = [refuse_unseen_signs]
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
 @admin.register(User)

@@ -18,6 +18,7 @@ from icalendar import Calendar, Event
 from . import clock
 from .availability import load_people
 from .models import Account, Manager
+from .names import in_one_line
 
 PAST, AHEAD = timedelta(days=28), timedelta(days=182)
 SIGNER = signing.Signer(salt="accounts.feeds")
@@ -51,7 +52,7 @@ def calendar_of(manager: Manager, *, at: datetime) -> bytes:
     calendar.add("prodid", "-//Leadrouter//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", _("Shifts of %(name)s") % {"name": manager})
+    calendar.add("x-wr-calname", _("Shifts of %(name)s") % {"name": in_one_line(str(manager))})
     calendar.add("refresh-interval;value=duration", "PT1H")
     for start, end in person.duty.stretches(at - PAST, at + AHEAD) if manager.schedule_id else []:
         event = Event()

@@ -17,6 +17,7 @@ from leadrouter import admin_theme
 
 from . import schedules
 from .models import Account, Manager, Pause, ScheduleException, User, WorkSchedule
+from .names import refuse_unseen_signs
 
 DAY_OFF = "off"
 
@@ -285,8 +286,11 @@ class ManagerAddForm(ManagerForm):
         max_length=254,
         widget=admin_theme.TextInput,
         help_text=_("Used to sign in. If a user with this e-mail exists, that user becomes a manager."),
+        validators=[refuse_unseen_signs],
     )
-    name = forms.CharField(max_length=200, required=False, widget=admin_theme.TextInput)
+    name = forms.CharField(
+        max_length=200, required=False, widget=admin_theme.TextInput, validators=[refuse_unseen_signs]
+    )
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"].strip().lower()
@@ -407,6 +411,7 @@ class PasskeyForm(forms.Form):
         label=_("Passkey name"),
         max_length=64,
         help_text=_("A name to recognize it by, for example “Laptop” or “Blue key”."),
+        validators=[refuse_unseen_signs],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     passkey = forms.CharField(max_length=65_536, widget=forms.HiddenInput, required=False)

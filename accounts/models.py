@@ -23,6 +23,7 @@ from django.utils.translation import pgettext_lazy
 
 from . import holidays, schedules
 from .configuration_tables import Recorded, Versioned, configuration_table
+from .names import LoginField, NameField, refuse_unseen_signs
 
 code_validator = RegexValidator(
     r"\A[a-z0-9][a-z0-9._-]{0,62}\Z",
@@ -44,6 +45,9 @@ def validate_skills(skills: object) -> None:
         isinstance(values, list) and all(isinstance(v, str) and v for v in values) for values in skills.values()
     ):
         raise ValidationError(_('Write skills as {"language": ["es", "en"], "region": ["ES"]}.'))
+    for skill, values in skills.items():
+        for text in (skill, *values):
+            refuse_unseen_signs(text)
 
 
 def default_pause_reasons() -> list[str]:
@@ -55,7 +59,7 @@ class Account(models.Model):
 
     CHANNELS: ClassVar[tuple[str, ...]] = ("site", "phone", "mail", "api", "chat")
 
-    name = models.CharField(max_length=200, default="Leadrouter")
+    name = NameField(max_length=200, default="Leadrouter")
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_zone])
     country = models.CharField(
         _("default country"),
@@ -68,7 +72,7 @@ class Account(models.Model):
         default=5, validators=[MinValueValidator(1)], help_text=_("A manager seen within this many minutes is online.")
     )
     pause_reasons = ArrayField(
-        models.CharField(max_length=200),
+        NameField(max_length=200),
         default=default_pause_reasons,
         blank=True,
         size=50,
@@ -142,10 +146,10 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """Somebody who signs in; the e-mail, in lower case, is the login."""
 
-    email = models.EmailField(
+    email = LoginField(
         _("e-mail"), unique=True, error_messages={"unique": _("A user with this e-mail already exists.")}
     )
-    name = models.CharField(max_length=200, blank=True)
+    name = NameField(max_length=200, blank=True)
     language = models.CharField(max_length=8, blank=True)
     is_active = models.BooleanField(_("can sign in"), default=True)
     is_staff = models.BooleanField(_("can use the admin"), default=False)
@@ -202,7 +206,7 @@ class WorkSchedule(models.Model):
         CYCLE = "cycle", _("cycle")
 
     code = models.CharField(max_length=63, unique=True, validators=[code_validator])
-    title = models.CharField(max_length=200)
+    title = NameField(max_length=200)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.WEEKLY)
     weekly = models.JSONField(
         blank=True,

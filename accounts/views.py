@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from io import BytesIO
 from typing import Any, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
@@ -49,6 +49,16 @@ class RoleRedirect(RedirectURLMixin):
 
     request: HttpRequest
 
+    def get_redirect_url(self) -> str:  # type: ignore[override]  # the stubs know of a request that Django does not take
+        """Return `next`, but no page of the admin to who may not use it: they would be sent back here for ever."""
+        address = super().get_redirect_url()
+        if not (
+            address and self.request.user.is_authenticated and not self.request.user.is_staff and in_admin(address)
+        ):
+            return address
+        messages.warning(self.request, _("You cannot use the admin. Ask an administrator if you need it."))
+        return ""
+
     def get_default_redirect_url(self) -> str:
         return self._address_of_role() or reverse("sign-in")
 
@@ -58,6 +68,12 @@ class RoleRedirect(RedirectURLMixin):
         if user.is_staff:
             return reverse("admin:index")
         return reverse("me") if user.is_authenticated and Manager.objects.filter(user=user).exists() else None
+
+
+def in_admin(address: str) -> bool:
+    """Tell whether the address is one of the admin."""
+    path = urlsplit(address).path
+    return path == "/admin" or path.startswith(reverse("admin:index"))
 
 
 class SignIn(RoleRedirect, LoginView):

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import clock
 from accounts.models import Account, WorkSchedule
+from accounts.names import refuse_unseen_signs
 from routing import roster as rosters
 from routing.exceptions import Refused
 from routing.models import ApiKey, Lead, Source
@@ -88,9 +89,18 @@ def steps(current: rosters.Roster) -> list[Step]:
 class EnterLeadForm(forms.Form):
     """A lead as somebody on the telephone tells it."""
 
-    name = forms.CharField(max_length=500, label=gettext_lazy("What the lead is about"), widget=admin_theme.TextInput)
+    name = forms.CharField(
+        max_length=500,
+        label=gettext_lazy("What the lead is about"),
+        widget=admin_theme.TextInput,
+        validators=[refuse_unseen_signs],
+    )
     contact_name = forms.CharField(
-        max_length=500, required=False, label=gettext_lazy("Contact name"), widget=admin_theme.TextInput
+        max_length=500,
+        required=False,
+        label=gettext_lazy("Contact name"),
+        widget=admin_theme.TextInput,
+        validators=[refuse_unseen_signs],
     )
     email = forms.EmailField(required=False, label=gettext_lazy("E-mail"), widget=admin_theme.TextInput)
     phone = forms.CharField(max_length=200, required=False, label=gettext_lazy("Phone"), widget=admin_theme.TextInput)

@@ -8,10 +8,18 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 class SchemaView(SpectacularAPIView):
     """The schema as OpenAPI 3.1: JSON, or YAML for who asks for it."""
 
+    metadata_class = None  # OPTIONS is answered with 405, as everywhere in the API
     renderer_classes = [OpenApiJsonRenderer, OpenApiYamlRenderer]
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """The schema to read and try."""
+
+    metadata_class = None  # the framework would draw its description with the page's template, and fail
+    url_name = "schema"
 
 
 urlpatterns: list[URLPattern] = [
     re_path(r"^api/schema/?$", SchemaView.as_view(), name="schema"),
-    re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    re_path(r"^api/docs/?$", DocsView.as_view(), name="api-docs"),
 ]

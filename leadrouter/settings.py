@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "leadrouter.request_log.RequestId",
     "leadrouter.health.RequestMetrics",
     "django.middleware.security.SecurityMiddleware",
+    "leadrouter.caching.NothingKept",
     "leadrouter.content_security.ContentSecurity",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "leadrouter.problems.ProblemMiddleware",

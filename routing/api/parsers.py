@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from itertools import accumulate
+from secrets import token_hex
 from typing import IO, Any
 
 from rest_framework.exceptions import APIException
@@ -25,6 +26,7 @@ MAX_BULK_BYTES = 16 << 20  # a thousand of them
 MAX_DEPTH = 32
 MAX_KEYS = 1_000  # in one lead
 MAX_ITEMS = 1_000  # in one list, or leads in one request
+MOST_TOKENS = 1_000_000  # strings and brackets of a list in which an item is looked for that is too deep
 MAX_DIGITS = 300  # of a whole number: beyond, it cannot be compared with other numbers
 
 # Encodings that old senders declare. Not among them: codecs that unpack or that take quadratic time.
@@ -42,6 +44,7 @@ _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "a
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # possessive: one pass, whatever the bytes
 _LINE = re.compile(rb"\S[^\n]*")
+_TOKEN = re.compile(_STRING.pattern + rb"|[\[{]+|[\]}]+", re.DOTALL)
 _NO_BRACKET = bytes(set(range(256)) - set(b"{}[]"))
 _STEP = [1 if byte in b"{[" else -1 for byte in range(256)]
 
@@ -192,20 +195,54 @@ def _lines_or_single_object(raw: bytes) -> list[object]:
 
 
 def _list_items(raw: bytes) -> list[object]:
-    text = _decoded(raw)
-    _refuse_depth(raw, MAX_DEPTH + 1)
-    value = _loaded(text, _FORGIVING_DECODER)
+    deep = None
+    try:
+        _refuse_depth(raw, MAX_DEPTH + 1)
+    except TooDeep:
+        raw, deep = _without_deep_items(raw)
+        _refuse_depth(raw, MAX_DEPTH + 1)  # it is no list of whole items: no decoder sees it
+    value = _loaded(_decoded(raw), _FORGIVING_DECODER)
     if not isinstance(value, list):
         raise NotAList()
     if len(value) > MAX_ITEMS:
         raise TooManyItems(f"More than {MAX_ITEMS:,} leads in one request.")
     escapes = b"\\u" in raw
-    return [_checked_item(item, escapes=escapes) for item in value]
+    return [_checked_item(item, escapes=escapes, deep=deep) for item in value]
 
 
-def _checked_item(item: object, *, escapes: bool) -> object:
+def _without_deep_items(raw: bytes) -> tuple[bytes, str]:
+    """Return the list with a word in the place of each item that is nested too deep, and the word.
+
+    A list is read to its end by brackets and strings alone, so nothing here depends on how deep it goes.
+    """
+    word = token_hex(16)
+    kept: list[bytes] = []
+    depth = deepest = start = done = 0
+    for number, token in enumerate(_TOKEN.finditer(raw)):
+        if number > MOST_TOKENS:
+            raise TooDeep()
+        sign, length = token[0][:1], token.end() - token.start()
+        if sign in b"[{":
+            if depth <= 1:  # an item begins here, or after the bracket of the list
+                start, deepest = token.start() + 1 - depth, 0
+            depth += length
+            deepest = max(deepest, depth)
+        elif sign in b"]}":
+            if deepest > MAX_DEPTH + 1 and depth > 1 >= depth - length:
+                kept += (raw[done:start], b'"', word.encode(), b'"')
+                done = token.start() + depth - 1
+            depth -= length
+            if depth <= 0:
+                break
+    kept.append(raw[done:])
+    return b"".join(kept), word
+
+
+def _checked_item(item: object, *, escapes: bool, deep: str | None) -> object:
     if isinstance(item, BadBody):
         return item
+    if deep is not None and item == deep:
+        return TooDeep(f"The lead is nested deeper than {MAX_DEPTH} levels.")
     if not isinstance(item, dict):
         return NotAnObject()
     try:

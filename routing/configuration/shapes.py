@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 
 from accounts import holidays, schedules
 from accounts.models import Account, ScheduleException
+from accounts.names import unseen_sign
 from routing.models import Registry, Source, Stage, Trigger
 
 from .places import BadConfiguration, Errors, Node, NotTaken, Reader, meant, shown
@@ -73,9 +74,18 @@ def text(node: Node) -> str:
     return node.value
 
 
+def line(node: Node) -> str:
+    """Read text of one line: a name, a title, a code."""
+    found = text(node)
+    sign = unseen_sign(found)
+    if sign:
+        node.refuse(f"write it in one line, without control characters: remove {sign}")
+    return found
+
+
 def word(node: Node) -> str:
-    """Read text that is not empty."""
-    return text(node).strip() or node.refuse("is empty")
+    """Read text of one line that is not empty."""
+    return line(node).strip() or node.refuse("is empty")
 
 
 def email(node: Node) -> str:
@@ -259,7 +269,7 @@ def skills(node: Node) -> dict[str, list[str]]:
     if node.value is None:
         return {}
     words: Callable[[Node], list[str]] = without_repetition(word)
-    return node.fields({text(Node(key, node.place, node.errors)): words for key in node.mapping()})
+    return node.fields({line(Node(key, node.place, node.errors)): words for key in node.mapping()})
 
 
 # Triggers
@@ -314,9 +324,9 @@ REGISTRY_SETTINGS: dict[str, Reader] = {
     "refund_missed": flag,
 }
 MEMBER: dict[str, Reader] = {"coefficient": whole, "limit": or_null(whole), "schedule": or_null(word)}
-STAGE: dict[str, Reader] = {"title": text, "kind": one_of(Stage.Kind.values)}
+STAGE: dict[str, Reader] = {"title": line, "kind": one_of(Stage.Kind.values)}
 ACCOUNT: dict[str, Reader] = {
-    "name": text,
+    "name": line,
     "time_zone": text,
     "country": country,
     "unqualified": flag,
@@ -326,14 +336,14 @@ ACCOUNT: dict[str, Reader] = {
 }
 OBJECTS: dict[str, dict[str, Reader]] = {
     "schedules": {
-        "title": text,
+        "title": line,
         "weekly": or_null(weekly),
         "cycle": or_null(cycle),
         "holidays": or_null(followed_holidays),
         "exceptions": exceptions,
     },
     "managers": {
-        "name": text,
+        "name": line,
         "schedule": or_null(word),
         "offset": whole,
         "time_zone": text,
@@ -341,9 +351,9 @@ OBJECTS: dict[str, dict[str, Reader]] = {
         "skills": skills,
         "exceptions": exceptions,
     },
-    "sources": {"title": text, "channel": one_of(Source.Channel.values), "active": flag, "country": country},
-    "pipelines": {"title": text, "stages": lambda node: by_key(node, "code", word, STAGE, "a stage of this pipeline")},
-    "registries": {"title": text, **REGISTRY_SETTINGS},
+    "sources": {"title": line, "channel": one_of(Source.Channel.values), "active": flag, "country": country},
+    "pipelines": {"title": line, "stages": lambda node: by_key(node, "code", word, STAGE, "a stage of this pipeline")},
+    "registries": {"title": line, **REGISTRY_SETTINGS},
     "triggers": {
         "stage": word,
         "on": some_of(Trigger.Event.values),

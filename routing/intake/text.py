@@ -1,8 +1,8 @@
 """What a text may hold once it is inside: no control characters, one spelling, nothing a database or a log chokes on.
 
 Only what is named here changes: control characters go (category Cc: NUL, C0, DEL, C1), line breaks become `\\n` in a
-field of many lines and a blank in a field of one, and the spelling becomes NFC. Everything else is kept as it was sent.
-Lone surrogates are no characters at all, so they are refused and never replaced.
+field of many lines and a blank in a field of one (U+2028 and U+2029, too), and the spelling becomes NFC. Everything
+else is kept as it was sent. Lone surrogates are no characters at all, so they are refused and never replaced.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ MAX_DEPTH = 64  # of nested JSON; the doors allow less
 LONGEST_RUN_OF_MARKS = 256  # combining marks on one letter; the wildest spellings of living languages need below 10
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_LAYOUT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BREAK = re.compile("\r\n?|\x85|[\x0b\x0c]")  # carriage return, next line, vertical tab, form feed
-_BREAK_OR_TAB = re.compile("\r\n?|\x85|[\t\n\x0b\x0c]")
+_BREAK_OR_TAB = re.compile("\r\n?|[\x85\t\n\x0b\x0c\u2028\u2029]")
 
 
 class BadText(ValueError):

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.configuration_tables import TableTrigger
 from accounts.models import Manager
+from accounts.names import NameField
 
 from .identifiers import PublicId
 from .intake import Source
@@ -33,7 +34,7 @@ class Company(models.Model):
     """An organisation that contacts and leads belong to."""
 
     id = PublicId()
-    name = models.CharField(max_length=500, blank=True)
+    name = NameField(max_length=500, blank=True)
     domain = models.CharField(max_length=255, blank=True, help_text=_("As the source wrote it"))
     name_key = models.CharField(
         max_length=500, blank=True, editable=False, help_text=_("Normalized name, used to compare")
@@ -73,7 +74,7 @@ class Contact(models.Model):
     """A person to reach: by e-mail, phone or chat. What was written is kept beside what is compared."""
 
     id = PublicId()
-    name = models.CharField(max_length=500, blank=True)
+    name = NameField(max_length=500, blank=True)
     email = models.CharField(_("e-mail"), max_length=500, blank=True)
     phone = models.CharField(max_length=200, blank=True)
     chat = models.CharField(max_length=500, blank=True)
@@ -152,7 +153,7 @@ class Lead(models.Model):
     external_id = models.CharField(  # noqa: DJ001
         max_length=255, null=True, blank=True, help_text=_("The lead's identifier at the source")
     )
-    name = models.CharField(max_length=500, blank=True)
+    name = NameField(max_length=500, blank=True)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
     stage = models.ForeignKey(Stage, on_delete=models.PROTECT, related_name="leads")
@@ -364,7 +365,7 @@ class Task(models.Model):
     """Something to be done for a lead."""
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="tasks")
-    title = models.CharField(max_length=500)
+    title = NameField(max_length=500)
     responsible = models.ForeignKey(Manager, related_name="tasks", **responsible_options)
     due_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)

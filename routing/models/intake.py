@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.configuration_tables import Recorded, configuration_table
 from accounts.models import code_validator
+from accounts.names import NameField
 
 
 class Source(models.Model):
@@ -27,7 +28,7 @@ class Source(models.Model):
         CHAT = "chat", _("chat")
 
     code = models.CharField(max_length=63, unique=True, validators=[code_validator])
-    title = models.CharField(max_length=200)
+    title = NameField(max_length=200)
     channel = models.CharField(max_length=8, choices=Channel.choices)
     active = models.BooleanField(default=True, help_text=_("Leads from an inactive source are refused."))
     country = models.CharField(
@@ -59,7 +60,7 @@ class ApiKey(models.Model):
         READ = "read", _("read")
         MANAGE = "manage", _("move and reassign leads, pause managers")
 
-    name = models.CharField(max_length=200)
+    name = NameField(max_length=200)
     prefix = models.CharField(max_length=12, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False, help_text=_("SHA-256 of the key, in hexadecimal."))
     source = models.ForeignKey(Source, on_delete=models.PROTECT, null=True, blank=True, related_name="keys")

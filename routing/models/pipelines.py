@@ -8,13 +8,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.configuration_tables import configuration_table
 from accounts.models import code_validator
+from accounts.names import NameField
 
 
 class Pipeline(models.Model):
     """A way that leads take; the first one takes the leads that name none."""
 
     code = models.CharField(max_length=63, unique=True, validators=[code_validator])
-    title = models.CharField(max_length=200)
+    title = NameField(max_length=200)
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -44,7 +45,7 @@ class Stage(models.Model):
 
     pipeline = models.ForeignKey(Pipeline, on_delete=models.PROTECT, related_name="stages")
     code = models.CharField(max_length=63, validators=[code_validator])
-    title = models.CharField(max_length=200, blank=True)
+    title = NameField(max_length=200, blank=True)
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.OPEN)
     position = models.PositiveSmallIntegerField(default=0)
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.configuration_tables import configuration_table
 from accounts.models import Manager, User, code_validator
+from accounts.names import NameField
 from routing.engine import Standing
 
 
@@ -33,7 +34,7 @@ class Registry(models.Model):
         MONTH = "month", _("every month")
 
     code = models.CharField(max_length=63, unique=True, null=True, blank=True, validators=[code_validator])
-    title = models.CharField(max_length=200, blank=True)
+    title = NameField(max_length=200, blank=True)
     accounting = models.CharField(max_length=12, choices=Accounting.choices, default=Accounting.FAIR_SHARE)
     reset = models.CharField(
         max_length=8, choices=Reset.choices, default=Reset.NEVER, help_text=_("For totals only, in account time")

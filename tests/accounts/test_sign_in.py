@@ -54,6 +54,26 @@ def test_who_has_no_role_is_told_so(client):
     assert "max@example.com" in client.get("/").content.decode()
 
 
+@pytest.mark.parametrize(
+    "address", ["/admin/", "/admin/routing/lead/?q=x", "/admin/login/?next=/admin/", "/admin/nowhere/"]
+)
+def test_a_manager_who_asks_for_the_admin_comes_to_their_page_with_a_word(client, address):
+    ann = make_manager("ann").user
+    client.force_login(ann)
+    page = client.get(address, follow=True)  # raises where it is sent round and round
+    assert page.redirect_chain[-1][0] == "/me/"
+    assert page.status_code == 200
+    assert "You cannot use the admin" in page.content.decode()
+    assert sign_in(Client(), ann, next=address).url == "/me/"
+
+
+def test_who_has_no_role_and_asks_for_the_admin_is_told_so(client):
+    client.force_login(make_user("max"))
+    page = client.get("/admin/", follow=True)
+    assert "You cannot use the admin" in page.content.decode()
+    assert "no access to leads or settings" in page.content.decode()
+
+
 @pytest.mark.parametrize("next_", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/\\evil.example"])
 def test_next_leads_nowhere_else(client, next_):
     assert sign_in(client, make_manager().user, next=next_).url == "/me/"

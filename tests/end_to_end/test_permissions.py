@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db import connection
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from routing.models import Lead, Source
 from tests.permissions import (
@@ -127,6 +127,39 @@ def test_every_answer_tells_browsers_to_do_no_more_than_a_page_needs(crawl: Craw
         assert "default-src 'none'" in policy, where
         assert "camera=()" in answer.headers["Permissions-Policy"], where
         assert "Server" not in answer.headers, where
+
+
+def test_no_answer_is_kept_but_static_files_and_calendars(crawl: Crawl) -> None:
+    """A browser that is shared, or a proxy, must not show what was made for one reader to the next."""
+    for asked in ROWS:
+        for heading in asked.answers:
+            crawl.answer(ACTORS[heading], asked)
+    crawl.look("anonymous", looks(*WRONG))
+    for (actor, row), answer in crawl.answers.items():
+        where, kept = f"{row} of {actor} → {answer.status}", answer.headers["Cache-Control"]
+        if answer.status == "200" and row.route.startswith("calendar/"):
+            assert kept == "private, max-age=900", where
+            continue
+        assert "no-store" in kept, f"{where}: {kept}"
+        if row.route.startswith("api/v1/"):
+            varies = {name.strip().lower() for name in answer.headers["Vary"].split(",")}
+            assert {"authorization", "x-api-key"} <= varies, f"{where}: {varies}"
+
+
+def test_a_static_file_may_be_kept(client: Client) -> None:
+    answer = client.get("/static/leadrouter/icon.svg")
+    answer.close()
+    assert answer.status_code == 200
+    assert "no-store" not in answer.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("actor", ["anonymous", "account", "ann", "root"])
+def test_options_is_answered_everywhere_and_never_by_a_crash(cast: Cast, actor: str) -> None:
+    for row in {replace(row, method="OPTIONS", sends="") for row in ROWS}:
+        status = cast.send(actor, row).status_code
+        assert status < 500, f"{row} → {status}"
+        if row.route.startswith("api/"):
+            assert status in (401, 405), f"{row} → {status}"
 
 
 def test_an_answer_that_a_bug_made_has_the_headers_too(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ JSON_VALUES = st.recursive(
         ("Ann\rLee", "Ann Lee", "Ann\nLee"),
         ("a\tb", "a b", "a\tb"),
         ("Riga\x0b\x0c", "Riga  ", "Riga\n\n"),
+        ("Ann\u2028Lee\u2029", "Ann Lee ", "Ann\u2028Lee\u2029"),
         ("bell\a esc\x1b[31m del\x7f c1\x9b", "bell esc[31m del c1", "bell esc[31m del c1"),
         ("Jose\u0301", "José", "José"),
         ("e\0\u0301", "é", "é"),  # what stood between two characters must not keep them apart
@@ -57,7 +58,9 @@ def test_half_a_surrogate_pair_is_refused_and_never_replaced(text):
         assert refusal.value.code == "invalid-text"
 
 
-@pytest.mark.parametrize("text", ["a\0", "a\n", "\tа", "a\x7f", "a\x85", "ключ\r\nSet-Cookie: a"])
+@pytest.mark.parametrize(
+    "text", ["a\0", "a\n", "\tа", "a\x7f", "a\x85", "a\u2028b", "a\u2029", "ключ\r\nSet-Cookie: a"]
+)
 def test_what_identifies_is_refused_and_not_cleaned(text):
     with pytest.raises(BadText):
         refuse_controls(text)

@@ -601,7 +601,9 @@ def test_other_readers_of_yaml_see_the_same_values(example: Report) -> None:
 HOURS = st.sampled_from(["09:00-13:00", "14:00-18:00", "21:00-06:00", "00:00-24:00"])
 DAYS = st.lists(HOURS, max_size=2, unique=True)
 DATES = st.dates(date(2026, 1, 1), date(2026, 12, 31))
-NAMES = st.text(SIGNS, max_size=8).map(str.strip)
+NAMES = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=8).map(
+    str.strip
+)  # a name is one line
 FLAGS = st.booleans()
 CODES = ["one", "two", "three", "on", "no"]
 PEOPLE = [f"{name}@example.com" for name in ("ann", "bob", "sue", "max")]

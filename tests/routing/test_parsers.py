@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.api import parsers
 from routing.api.parsers import (
     BadBody,
     BulkParser,
@@ -311,6 +312,49 @@ def test_a_request_that_is_no_list_of_leads_is_refused_as_a_whole(raw, code):
     with pytest.raises(BadBody) as refusal:
         parse_bulk(raw)
     assert refusal.value.code == code
+
+
+def nested(levels: int) -> bytes:
+    return b'{"a":' * levels + b"0" + b"}" * levels
+
+
+@pytest.mark.parametrize(
+    "deep", [nested(33), b"[" * 40 + b"]" * 40, nested(3_000), b'{"a":' + b"[" * 90_000 + b"]" * 90_000 + b"}"]
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_item_nested_too_deep_is_refused_alone(deep, place):
+    others = [b'{"text":"]}[{,\\"]"}', b'{"list":[[1],[{"x":2}]]}']
+    items = parse_bulk(b"[ " + b" , ".join([*others[:place], deep, *others[place:]]) + b" ]")
+    assert items[place].code == "too-deep"
+    assert items[:place] + items[place + 1 :] == [{"text": ']}[{,"]'}, {"list": [[1], [{"x": 2}]]}]
+
+
+def test_several_items_may_be_nested_too_deep_and_one_just_as_deep_as_may_be():
+    items = parse_bulk(b"[" + b",".join([nested(33), nested(32), nested(34)]) + b"]")
+    assert [getattr(item, "code", "taken") for item in items] == ["too-deep", "taken", "too-deep"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"[" + nested(40) + b",{", "invalid-json"),
+        (b"[" + nested(40) + b"}", "invalid-json"),
+        (b"[" + nested(40) + b"]]", "invalid-json"),
+        (b"[{}," + b"[" * 40, "too-deep"),  # nobody knows where the item ends
+        (b'[{"a":"' + b"[" * 40 + b'"},' + b"[" * 40 + b"]" * 39, "too-deep"),
+    ],
+)
+def test_a_list_that_is_broken_besides_is_refused_as_a_whole(raw, code):
+    with pytest.raises(BadBody) as refusal:
+        parse_bulk(raw)
+    assert refusal.value.code == code
+
+
+def test_an_item_is_looked_for_among_so_many_signs_only(monkeypatch):
+    monkeypatch.setattr(parsers, "MOST_TOKENS", 110)
+    assert parse_bulk(b"[" + nested(40) + b",{}" * 10 + b"]")[0].code == "too-deep"
+    with pytest.raises(BadBody, match="nested deeper"):
+        parse_bulk(b"[" + nested(40) + b",{}" * 30 + b"]")
 
 
 def test_a_thousand_leads_are_as_many_as_fit():
