@@ -69,7 +69,7 @@ def try_on(rule: Rule, roster: Roster, sample: Mapping[str, Any], *, at: datetim
 
 
 def _case(rule: Rule, sample: Mapping[str, Any], roster: Roster, *, at: datetime) -> Case:
-    contact = _known_contact(sample, roster.account.country or sample.get("country") or None)
+    contact = _known_contact(sample, sample.get("country") or roster.account.country or None)
     company = _known_company(sample)
     return Case(
         id=new_id(),

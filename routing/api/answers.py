@@ -19,7 +19,7 @@ from routing.intake import identity
 from routing.links import accept_paths
 from routing.models import Lead
 from routing.roster import Roster
-from routing.services.intake import Taken
+from routing.services.intake import Taken, phone_country
 
 from .authentication import Caller
 from .permissions import visible_leads
@@ -146,7 +146,7 @@ def _shown(result: Taken | Exception, form: Form | Exception, visible: set[uuid.
 
 def as_sent(document: Document, form: Form, roster: Roster) -> Document:
     """Return the lead with the person and the company as its sender told of them."""
-    country = roster.source_by_code[document["source"]].country or roster.account.country or form.get("country") or None
+    country = phone_country(form, roster.source_by_code[document["source"]], roster)
     if document["contact"]:
         sent = form.get("contact") or {}
         document["contact"] = {

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 LONGEST_TEXT = 1_000  # longer than any address, handle or name: looked at no further
 LONGEST_EMAIL, LONGEST_LOCAL_PART, LONGEST_DOMAIN = 254, 64, 253  # RFC 5321, in octets
 LONGEST_PHONE = 250
+SHORTEST_INTERNATIONAL = 10  # digits of a number with its country code that was written without a plus
 LONGEST_HANDLE = 255
 
 _NOTHING = frozenset(
@@ -32,6 +33,14 @@ _ATOM_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+/=?^_`{|}~-
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 takes all four for a dot
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]{0,30}:)?//", re.IGNORECASE)
+_DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
+_EXTENSION = re.compile(r"\s*[,;#]{1,2}\s*\d{1,6}#?$")
+_PLUS = re.compile(r"\D{0,8}[+\uff0b]")  # in front of the first digit: "tel:+34…", "(+34) …"
+_RENUMBERED = [
+    (re.compile(r"52(?:1|044|045|44|45)(\d{10})"), r"+52\1"),
+    (re.compile(r"55(\d\d)([6-9]\d{7})"), r"+55\g<1>9\2"),
+    (re.compile(r"229(\d{8})"), r"+22901\1"),
+]
 _TELEGRAM = re.compile(r"(?:https?://)?(?:www\.)?(?:t|telegram)\.me/", re.IGNORECASE)
 
 
@@ -201,7 +210,9 @@ def normalise_phone(text: str, country: str | None) -> str | None:
     """Return the number in E.164 without its extension, or None when it is no valid number.
 
     country: ISO code of the country whose numbers may be written without their prefix; None or "" takes international
-    forms alone. `00` stands for `+` there, and elsewhere where the country dials it so.
+    forms alone. `00` stands for `+` there, and elsewhere where the country dials it so. Where that gives no valid
+    number, the text is read as international digits without a plus, then as dialled in Russia and Kazakhstan (8 …).
+    Forms that were dialled before a change of the numbering plan are the numbers of today.
     """
     if not isinstance(text, str) or not text or len(text) > LONGEST_PHONE:
         return None
@@ -209,12 +220,24 @@ def normalise_phone(text: str, country: str | None) -> str | None:
     bare = text.strip() if text.isascii() else _INVISIBLE.sub("", text).strip()
     if region not in _phones().SUPPORTED_REGIONS:
         region, bare = "", _with_plus(bare)
-    return _e164(bare, region or None)
+    # A note behind the number ("privat", "(Fax)") would be dialled on the keypad, and reach somebody else.
+    for reading in dict.fromkeys((_without_note(bare), bare)):
+        number = _e164(reading, region or None) or _older_form(reading, region) or _without_prefix(reading)
+        if number:
+            return number
+    return None
 
 
 def _with_plus(bare: str) -> str:
     digits = "".join(str(unicodedata.decimal(character)) for character in bare[:2] if character.isdecimal())
     return f"+{bare[2:]}" if digits == "00" else bare
+
+
+def _without_note(bare: str) -> str:
+    """Return the text up to the first letter behind the first digit: what follows is a note or an extension."""
+    digit = _DIGIT.search(bare)
+    letter = _LETTER.search(bare, digit.end()) if digit else None
+    return bare[: letter.start()].rstrip(" (,;.-/") if letter else bare
 
 
 def _e164(bare: str, region: str | None) -> str | None:
@@ -226,6 +249,44 @@ def _e164(bare: str, region: str | None) -> str | None:
     if not phones.is_valid_number(number):
         return None
     return str(phones.format_number(number, phones.PhoneNumberFormat.E164))
+
+
+def _older_form(bare: str, region: str) -> str | None:
+    """Return the number of today for a form of before, or None.
+
+    Source: the numbering plans' changes, Mexico 2019 (1 and 044), Brazil 2012–2016 (ninth digit), Benin 2024 (01).
+    """
+    digits = _digits(bare)
+    if _PLUS.match(bare):
+        if digits.startswith("8"):  # "+8 912 …": the Russian trunk digit behind a plus that does not belong there
+            return _russian(digits)
+        if "(0)" in bare:  # "+34 (0)600 …": a zero that is dialled inside the country, where there is one
+            return _e164(bare.replace("(0)", " ", 1), None)
+    else:
+        code = _phones().country_code_for_region(region) if region else 0
+        digits = f"{code}{digits.removeprefix('0')}" if code else digits
+    for older, newer in _RENUMBERED:
+        if older.fullmatch(digits):
+            return _e164(older.sub(newer, digits), None)
+    return None
+
+
+def _without_prefix(bare: str) -> str | None:
+    """Return the number that was written with its country but without a plus, or as it is dialled in Russia."""
+    digits = _digits(bare)
+    if _PLUS.match(bare) or len(digits) < SHORTEST_INTERNATIONAL:
+        return None
+    return _e164(f"+{digits}", None) or _russian(digits)
+
+
+def _russian(digits: str) -> str | None:
+    return _e164(digits, "RU") if len(digits) == 11 and digits.startswith("8") else None
+
+
+def _digits(bare: str) -> str:
+    """Return the digits in front of an extension, in ASCII."""
+    number = _EXTENSION.sub("", bare)
+    return "".join(str(unicodedata.decimal(character)) for character in number if character.isdecimal())
 
 
 @lru_cache(maxsize=1)

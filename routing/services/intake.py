@@ -160,7 +160,7 @@ def _prepared(form: Form, roster: Roster, source_id: int | None, *, at: datetime
         stage = _stage(form, roster)
     except InvalidLead as refusal:
         return refusal
-    country = source.country or roster.account.country or form.get("country") or None
+    country = phone_country(form, source, roster)
     contact, company = form.get("contact") or {}, form.get("company") or {}
     row = {
         "id": new_id(),
@@ -196,6 +196,12 @@ def _prepared(form: Form, roster: Roster, source_id: int | None, *, at: datetime
     return InvalidLead(errors[0]["detail"], errors=errors) if errors else _tidied(row)
 
 
+def phone_country(form: Form, source: SourceFacts, roster: Roster) -> str | None:
+    """Return the country of a number without a prefix: the lead's; only where the lead names none the source's, else the
+    account's."""
+    return form.get("country") or source.country or roster.account.country or None
+
+
 def _tidied(row: Row) -> Row:
     """Show addresses as they are compared, where they could be read; else as they were written."""
     contact = row["contact"]
@@ -210,7 +216,12 @@ def _tidied(row: Row) -> Row:
 def _unreachable(row: Row) -> list[FieldError]:
     """Return why nobody could be reached by this; a telephone number that cannot be read may still be dialled."""
     contact, company = row["contact"], row["company"]
-    if contact["email_key"] or contact["chat_key"] or sum(map(str.isdigit, contact["phone"])) >= 5:
+    if (
+        contact["email_key"]
+        or contact["phone_key"]
+        or contact["chat_key"]
+        or sum(map(str.isdigit, contact["phone"])) >= 5
+    ):
         return []
     if (row["name"] or contact["name"]) and (company["name"] or company["domain"]):
         return []

@@ -41,13 +41,24 @@ def test_two_people_are_two_contacts():
     assert contact(email="ana@client.example") != contact(email="eva@client.example")
 
 
-def test_a_phone_without_its_country_code_is_read_as_of_the_source_then_the_account_then_the_lead():
+def test_a_phone_without_its_country_code_is_read_as_of_the_lead_then_the_source_then_the_account():
     make_source("de", country="DE")
-    lead = take(source=make_source("de"), contact={"phone": "030 901820"}, country="ES")
-    assert lead.contact.phone_key == "+4930901820"
-    assert take(contact={"phone": "600 000 000"}, country="ES").contact.phone_key == "+34600000000"
+    german = make_source("de")
+    assert take(source=german, contact={"phone": "600 000 000"}, country="ES").contact.phone_key == "+34600000000"
+    assert take(source=german, contact={"phone": "030 901820"}).contact.phone_key == "+4930901820"
     make_account(country="FR")
-    assert take(contact={"phone": "01 42 68 53 00"}, country="ES").contact.phone_key == "+33142685300"
+    assert take(contact={"phone": "01 42 68 53 00"}).contact.phone_key == "+33142685300"
+    assert take(contact={"phone": "912 345 678"}, country="PT").contact.phone_key == "+351912345678"
+
+
+def test_a_number_of_the_leads_country_is_never_read_as_of_the_sources():
+    make_source("es", country="ES")
+    lead = take(source=make_source("es"), contact={"phone": "600 123 456", "email": "rui@client.example"}, country="PT")
+    assert lead.contact.phone_key == "+351600123456"
+
+
+def test_a_short_number_is_a_way_to_reach_somebody():
+    assert take(contact={"phone": "7012"}, country="NU").contact.phone_key == "+6837012"
 
 
 def test_an_email_says_more_than_a_phone_and_a_phone_more_than_a_chat():
