@@ -1,14 +1,19 @@
 """`make run` as a user meets it: it starts, says where, ends by Ctrl-C, and starts again whatever happened."""
 
+import http.client
+import json
 import os
 import signal
 import socket
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from tests.data import REPOSITORY
 
 from .processes import free_port, house, running, status, until
 
@@ -99,6 +104,26 @@ def test_a_part_that_ends_is_started_again(started, program):
         os.kill(pid, signal.SIGKILL)
     assert until(lambda: set(home.processes(program=program)) - before, seconds=15)
     assert until(lambda: status(f"http://127.0.0.1:{port}/healthz") == 200, seconds=20)
+
+
+def test_with_the_keeper_of_redis_killed_leads_are_taken_and_it_is_back_soon(started):
+    home, port = started
+    address = f"http://127.0.0.1:{port}"
+    assert until(lambda: status(f"{address}/readyz") == 200, seconds=60)
+    home.run("manage.py", "config", "import", str(REPOSITORY / "tests" / "chaos" / "configuration.yaml"))
+    key = home.run("manage.py", "apikey", "Form", "--scope", "intake").stdout.split()[-1]
+    (keeper,) = [pid for pid in home.processes(program="keep") if b"redis" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(keeper, signal.SIGKILL)
+    for number in range(20):
+        body = {"pipeline": "sales", "contact": {"email": f"p{number}@example.com"}}
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+            connection.request("POST", "/api/v1/leads", json.dumps(body), headers)
+            assert connection.getresponse().status == 201
+        time.sleep(0.1)
+    assert until(lambda: status(f"{address}/readyz") == 200, seconds=30)
+    assert keeper not in home.processes(program="keep")
+    assert [pid for pid in home.processes(program="keep") if b"redis" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def test_a_taken_port_is_said_and_another_one_proposed(home):
