@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # to end
 MOST_FILES = 20_000
-UPLOADS_NICE = 5  # who uploads a table waits for those who bring leads
+UPLOADS_NICE = 10  # who uploads a table waits for those who bring leads
 
 
 def arguments(given: list[str]) -> argparse.Namespace:

@@ -254,15 +254,24 @@ class Worker:
     def work(self) -> None:
         while (job := self.jobs.get()) is not None:
             function, given = job
-            function(*given)
+            try:
+                function(*given)
+            except Exception:  # a thread that ended would be missed for good
+                logger.exception("a request could not be answered")
+                given[0].loop.call_soon_threadsafe(given[0].transport.abort)
             del job, function, given  # keep nothing alive while waiting
 
     def answer(self, connection: Connection, request: Request) -> None:
         if connection.gone:  # who asked is gone, and was promised nothing
             response = refusal(503)
         else:
+            try:
+                environment = request.environment(self.base, connection.address)
+            except ValueError:  # an address that is none
+                self.tell(connection.answer, request, refusal(400, path=request.path))
+                return
             response = run(
-                self.program.application, request, request.environment(self.base, connection.address),
+                self.program.application, request, environment,
                 memory_bytes=self.limits.memory_bytes, closes=lambda: self.stopping,
             )  # fmt: skip
         self.tell(connection.answer, request, response)
