@@ -4,6 +4,7 @@
 import re
 import threading
 import time
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -37,6 +38,7 @@ from tests.factories import (
     make_user,
     take,
 )
+from tests.routing.test_policy import check_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +78,13 @@ triggers:
 """
 
 WORKING = MONDAY + 7 * DAY  # Ann is on duty
+
+
+@pytest.fixture(autouse=True)
+def one_roster_of_rows_and_file() -> Iterator[None]:
+    """Whatever a test has made: what the rows come to is what their own file comes to."""
+    yield
+    check_rows()
 
 
 @pytest.fixture
