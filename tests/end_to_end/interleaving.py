@@ -40,7 +40,9 @@ class Session:
     def _live(self) -> None:
         own = connections["default"]
         with own.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '60s'; SET idle_in_transaction_session_timeout = 0")
+            cursor.execute(
+                "SET lock_timeout = '60s'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+            )
             cursor.execute("SET synchronous_commit = off; SELECT pg_backend_pid()")
             self.pid = cursor.fetchone()[0]
         commit = own._commit
