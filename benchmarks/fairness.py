@@ -18,10 +18,20 @@ from collections import deque
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from routing.engine import LEAD, Candidate, Reason, after, decide, refusal
+from routing.engine import LEAD, Candidate, Decision, Reason, decide, refusal
 
 DAYS = 365
 HOLIDAY = 14  # days off, and days for which who comes back is watched
+
+
+def entered(candidates: list[Candidate], decision: Decision, *, turn: int, held: bool) -> list[Candidate]:
+    """Return the candidates as they stand after a decision that counts; held: until the lead is closed."""
+    following = [c._replace(balance=balance) for c, balance in zip(candidates, decision.balances, strict=True)]
+    chosen = following[decision.chosen or 0]
+    following[decision.chosen or 0] = chosen._replace(
+        held=chosen.held + held, received=chosen.received + 1, last_turn=turn
+    )
+    return following
 
 
 @dataclass
@@ -105,7 +115,7 @@ class Year:
         for m in eligible:
             m.due += Fraction(m.coefficient, total)
         self.managers[decision.chosen].received += 1
-        self.candidates = after(self.candidates, decision, turn=self.turn, held=True)
+        self.candidates = entered(self.candidates, decision, turn=self.turn, held=True)
         heapq.heappush(self.open, (now + self.chance.expovariate(1 / 48), decision.chosen))
         for m, c in zip(self.managers, self.candidates, strict=True):
             m.worst_balance = max(m.worst_balance, abs(c.balance) / LEAD)
@@ -113,7 +123,7 @@ class Year:
     def one_level_lead(self) -> None:
         """Decide in the other book, where share after so many leads is a product and needs no sum."""
         decision = decide(self.level, method=Reason.FAIR_SHARE, turn=self.leads)
-        self.level = after(self.level, decision, turn=self.leads, held=False)
+        self.level = entered(self.level, decision, turn=self.leads, held=False)
         total = sum(c.coefficient for c in self.level)
         self.worst_level = max(
             self.worst_level, *(abs(c.received - self.leads * c.coefficient / total) for c in self.level)

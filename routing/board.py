@@ -25,7 +25,6 @@ from .engine import Candidate
 from .histories import name_of
 from .models import Decision, Lead, Load, Offer, Stage, waiting_since
 from .roster import Roster, Rule
-from .services.distribution import needs_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,16 +230,17 @@ def _why(lead: Lead, rule: Rule, candidates: Sequence[Candidate], tried: set[int
     """Return why nobody takes the lead now, summed up."""
     if not engine.attempts_left(attempt=lead.attempt, max_attempts=rule.max_attempts):
         return gettext("It has no attempts left. Move it or reassign it.")
-    refusals = [engine.refusal(as_found(c, rule, lead, tried)) for c in candidates]
+    needs = lead.facts.needs
+    refusals = [engine.refusal(_as_found(c, rule, needs, tried)) for c in candidates]
     if None in refusals:
         return gettext("It will be assigned within seconds.")
     why = explanations.summed([refusal for refusal in refusals if refusal])
     return gettext("Nobody can take it: %(why)s.") % {"why": why}
 
 
-def as_found(c: Candidate, rule: Rule, lead: Lead, tried: set[int]) -> Candidate:
-    """Return a candidate as this one lead finds them: whether they have its skills, whether they had it before."""
-    fits = engine.matches(rule.people[c.manager].skills, needs_of(vars(lead)))
+def _as_found(c: Candidate, rule: Rule, needs: Mapping[str, frozenset[str]], tried: set[int]) -> Candidate:
+    """Return a candidate as one lead finds them: whether they have its skills, whether they had it before."""
+    fits = engine.matches(rule.people[c.manager].skills, needs)
     return c._replace(matches=fits, tried=c.manager in tried)
 
 

@@ -355,11 +355,7 @@ def _concerns(manager: Manager, rules: Sequence[Rule], roster: Roster, zone: Zon
     """Return the last decisions of the manager's triggers, and those that gave them a lead otherwise."""
     latest = Decision.objects.order_by("-id").values("id")[:LATEST_DECISIONS]
     mine = Q(trigger__in=[rule.id for rule in rules]) | Q(chosen=manager)
-    rows = (
-        Decision.objects.filter(mine, pk__in=latest)
-        .select_related(*EXPLAINED, "lead__contact", "lead__company")
-        .order_by("-id")[:most]
-    )
+    rows = Decision.objects.filter(mine, pk__in=latest).select_related(*EXPLAINED).order_by("-id")[:most]
     decisions = list(rows)
     told = explained(decisions, roster, zone=zone, of=manager.pk)
     return [_concern(row, decision, manager.pk) for row, decision in zip(decisions, told, strict=True)]

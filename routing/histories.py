@@ -19,13 +19,17 @@ from accounts.models import Pause
 from accounts.preferences import zone_beside
 
 from . import documents, engine, explanations
-from .engine import LEAD, Candidate, Reason
+from .engine import LEAD, Candidate, LeadFacts, Reason
 from .explanations import Seen
 from .models import Adjustment, Decision, Lead, LeadEdit, LeadEvent, Offer
 from .roster import Roster, rosters_of
-from .services.distribution import needs_of
 
-EXPLAINED = ("lead", "lineup", "registry__trigger")  # what a decision is joined with to be explained
+EXPLAINED = (
+    "lead__contact",
+    "lead__company",
+    "lineup",
+    "registry__trigger",
+)  # what a decision is joined with to be explained
 MOST_TOLD = 100  # candidates of one decision that are told one by one
 
 
@@ -254,7 +258,7 @@ def _back(
 
 def _lacks(lead: dict[str, Any], manager_id: int, roster: Roster) -> str:
     """Return what the lead asks for that the manager does not do. roster: of then."""
-    needs = needs_of(lead)
+    needs = LeadFacts.of(lead).needs
     skills = roster.people[manager_id].skills if manager_id in roster.people else {}
     lacking = [skill for skill, has in skills.items() if not engine.matches({skill: has}, needs)]
     return ", ".join(f"{skill} {', '.join(sorted(needs[skill]))}" for skill in lacking)

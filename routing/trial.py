@@ -16,11 +16,10 @@ from accounts.preferences import zone_beside
 from . import explanations
 from .candidates import gather_candidates
 from .desk import seen_now
-from .engine import LEAD, Candidate, Case, Reason, Verdict, run
+from .engine import LEAD, Candidate, Case, LeadFacts, Reason, Verdict, run
 from .intake import identity
 from .models import Company, Contact, new_id
 from .roster import Roster, Rule
-from .services.distribution import needs_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +76,20 @@ def _case(rule: Rule, sample: Mapping[str, Any], roster: Roster, *, at: datetime
         stage=rule.stage,
         score=0,
         created_at=at,
-        needs=needs_of(sample) if rule.skilled else {},
+        facts=facts_of(sample),
         contact=contact.pk if contact else None,
         company=company.pk if company else None,
         owners={
             "contact": contact.responsible_id if contact else None,
             "company": company.responsible_id if company else None,
         },
+    )
+
+
+def facts_of(sample: Mapping[str, Any]) -> LeadFacts:
+    """Return what rules see of the sample."""
+    return LeadFacts.of(
+        sample, contact={key: sample.get(key) for key in ("email", "phone")}, company={"domain": sample.get("domain")}
     )
 
 

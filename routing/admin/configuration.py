@@ -348,7 +348,9 @@ def tried(trigger: Trigger, sample: dict[str, Any]) -> dict[str, Any]:
     """Return what the trigger would do with the sample, and which other trigger would come before it."""
     current = roster.current()
     rule, at = current.rules[trigger.pk], sample["at"] or clock.now()
-    first = {current.rules_on[trigger.stage_id, event].code for event in rule.on}
+    facts = trial.facts_of(sample)
+    runs = (current.rule_for(trigger.stage_id, event, facts) for event in rule.on)
+    first = {found.code for found in runs if found}
     return {
         "outcome": trial.try_on(rule, current, sample, at=at),
         "other": ", ".join(sorted(first - {trigger.code})),

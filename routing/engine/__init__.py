@@ -2,6 +2,7 @@
 
 from .decision import assign, decide, nobody
 from .eligibility import matches, refusal
+from .facts import LeadFacts
 from .ledger import Ledger, Standing
 from .redistribution import Finally, NeverOnDuty, accept_by, attempts_left
 from .run import Case, Presence, Team, Terms, Verdict, run, waits
@@ -16,6 +17,7 @@ __all__ = [
     "Case",
     "Decision",
     "Finally",
+    "LeadFacts",
     "Ledger",
     "NeverOnDuty",
     "Presence",

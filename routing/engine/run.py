@@ -14,11 +14,10 @@ from uuid import UUID
 
 from .decision import assign, decide, nobody
 from .eligibility import matches
+from .facts import LeadFacts
 from .ledger import Ledger
 from .redistribution import Finally, NeverOnDuty, WorkingTime, accept_by, attempts_left
 from .values import Candidate, Decision, Reason
-
-Needs = Mapping[str, frozenset[str]]
 
 
 class Manager(Protocol):
@@ -101,7 +100,7 @@ class Case:
     stage: int
     score: int
     created_at: datetime
-    needs: Needs
+    facts: LeadFacts
     contact: UUID | None = None
     company: UUID | None = None
     owners: Mapping[str, int | None] = field(default_factory=dict)  # contact, company -> their responsible
@@ -257,10 +256,11 @@ def _as_seen(candidates: list[Candidate], case: Case) -> list[Candidate]:
     """Return the candidates as this one lead makes them: who has the skills, who had it before."""
     if not case.terms.skilled and not case.tried:
         return candidates
+    needs = case.facts.needs if case.terms.skilled else {}
     seen = []
     for c in candidates:
         skills = case.terms.people[c.manager].skills
-        fits = not skills or matches(skills, case.needs)
+        fits = not skills or matches(skills, needs)
         tried = c.manager in case.tried
         seen.append(c if fits and not tried else c._replace(matches=fits, tried=tried))
     return seen

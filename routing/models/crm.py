@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.configuration_tables import TableTrigger
 from accounts.models import Manager
 from accounts.names import NameField
+from routing.engine import LeadFacts
 
 from .identifiers import PublicId
 from .intake import Source
@@ -258,6 +259,15 @@ class Lead(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.contact or self.company or self.pk)
+
+    @property
+    def facts(self) -> LeadFacts:
+        """Return what rules see of the lead; join it with contact and company."""
+        return LeadFacts.of(
+            vars(self),
+            contact=vars(self.contact) if self.contact else None,
+            company=vars(self.company) if self.company else None,
+        )
 
     def give(self, manager_id: int, *, at: datetime) -> None:
         """Set the columns of a lead that somebody gets by hand, those of GIVEN."""

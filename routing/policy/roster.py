@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from accounts import schedules
 from accounts.people import Duties, Habits, Person, Timetable
-from routing.engine import Reason
+from routing.engine import LeadFacts, Reason
 
 from .shapes import ACTIVE_KINDS, Account, Configuration, ExceptionDays, Registry, Schedule, Trigger
 
@@ -126,6 +126,10 @@ class Roster:
     pipelines: dict[str, list[StageFacts]]  # code -> stages, both in order
     rules: dict[int, Rule]
     rules_on: dict[tuple[int, str], Rule]  # (stage, event) -> the rule that fires
+
+    def rule_for(self, stage: int, event: str, facts: LeadFacts) -> Rule | None:
+        """Return the trigger that runs on a lead that enters the stage. event: created, moved."""
+        return self.rules_on.get((stage, event))
 
     @property
     def active_stages(self) -> list[int]:

@@ -22,8 +22,6 @@ from routing.roster import Roster, Rule
 from routing.statements import Statement
 from routing.statements import run as run_statement
 
-Needs = Mapping[str, frozenset[str]]
-
 
 class Distributed(NamedTuple):
     """What was decided in one transaction, to be recorded."""
@@ -61,7 +59,9 @@ def distribute(
         rules = [roster.rules[id_] for id_ in dict.fromkeys(case.terms.id for case in cases)]
         gathered = gather_candidates(rules, roster, at=at)
     teams, behind = gathered.teams, list[Case]()
-    taking = [] if first else [id_ for id_ in gathered.others_wait if _somebody_can(teams[id_])]
+    coming = {case.terms.id for case in cases}
+    waited_for = [] if first else [id_ for id_ in gathered.others_wait if id_ in coming]
+    taking = [id_ for id_ in waited_for if _somebody_can(teams[id_])]
     if taking:
         cases, behind = _with_waiting(cases, _waiting(taking, roster, besides=cases))
     verdicts = engine.run(cases, teams, at=at)
@@ -144,7 +144,7 @@ def _case(lead: Lead, rule: Rule, tried: frozenset[int]) -> Case:
         stage=lead.stage_id,
         score=lead.score,
         created_at=lead.created_at,
-        needs=needs_of(vars(lead)) if rule.skilled else {},
+        facts=lead.facts,
         contact=lead.contact_id,
         company=lead.company_id,
         owners={
@@ -157,23 +157,6 @@ def _case(lead: Lead, rule: Rule, tried: frozenset[int]) -> Case:
         attempt=lead.attempt,
         tried=tried,
     )
-
-
-def needs_of(lead: Mapping[str, object]) -> Needs:
-    """Return which skills the lead asks for, by the skill's name, in lower case.
-
-    A lead asks by its own fields of that name (language, country, region, product, postal_code), else by its custom fields;
-    a region is served by who has the region or the whole country.
-    """
-    own = {key: lead.get(key) for key in ("language", "country", "region", "product", "postal_code")}
-    own["region"] = [lead.get("region"), lead.get("country")]
-    fields = lead.get("fields")
-    return {key: _folded(value) for key, value in {**(fields if isinstance(fields, dict) else {}), **own}.items()}
-
-
-def _folded(value: object) -> frozenset[str]:
-    values = value if isinstance(value, list) else [value]
-    return frozenset(str(v).casefold() for v in values if v not in (None, "") and not isinstance(v, dict | list))
 
 
 def able(rule: Rule, roster: Roster, *, at: datetime) -> frozenset[int]:

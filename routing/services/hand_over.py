@@ -124,7 +124,8 @@ def _by_rule(leads: Iterable[Lead], roster: Roster) -> dict[int | None, list[Lea
     """Part the leads by the trigger that decides on them, the registries in the order of their locks."""
     parts: dict[int | None, list[Lead]] = defaultdict(list)
     for lead in leads:
-        on_stage = roster.rules_on.get((lead.stage_id, "moved")) or roster.rules_on.get((lead.stage_id, "created"))
+        facts = lead.facts
+        on_stage = roster.rule_for(lead.stage_id, "moved", facts) or roster.rule_for(lead.stage_id, "created", facts)
         parts[on_stage.id if on_stage else lead.trigger_id].append(lead)
     return dict(
         sorted(parts.items(), key=lambda part: (roster.rules[part[0]].registry if part[0] else 0, part[0] or 0))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from itertools import count, groupby
+from itertools import count
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -18,21 +18,21 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from routing.candidates import Gathered, gather_candidates
 from routing.documents import Document, lead_document, lead_documents
-from routing.engine import Case, Verdict
+from routing.engine import Case, LeadFacts, Verdict
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
 from routing.intake import identity
-from routing.locks import Moved, in_transaction, lock_ledgers
+from routing.locks import Moved, in_transaction
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
 from routing.roster import Roster, Rule, SourceFacts, StageFacts, current
 from routing.statements import Statement, run
 
 from .assignment import change_of_fields, dumps, insert_events, insert_leads, record, state_of
-from .distribution import distribute, needs_of
+from .distribution import distribute
 
 logger = logging.getLogger(__name__)
 
 Form = Mapping[str, Any]  # LeadIn.validated_data
-Row = dict[str, Any]  # columns of a lead, and beside them what `Person` needs
+Row = dict[str, Any]  # columns of a lead, and beside them its facts, its trigger, its contact and company
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +162,7 @@ def _prepared(form: Form, roster: Roster, source_id: int | None, *, at: datetime
         return refusal
     country = phone_country(form, source, roster)
     contact, company = form.get("contact") or {}, form.get("company") or {}
-    row = {
+    row: Row = {
         "id": new_id(),
         "source_id": source.id,
         "external_id": form.get("external_id") or None,
@@ -193,7 +193,12 @@ def _prepared(form: Form, roster: Roster, source_id: int | None, *, at: datetime
         },
     }
     errors = _unreachable(row)
-    return InvalidLead(errors[0]["detail"], errors=errors) if errors else _tidied(row)
+    if errors:
+        return InvalidLead(errors[0]["detail"], errors=errors)
+    _tidy(row)
+    facts = LeadFacts.of(row, contact=row["contact"], company=row["company"])
+    row |= {"facts": facts, "rule": roster.rule_for(stage.id, "created", facts)}
+    return row
 
 
 def phone_country(form: Form, source: SourceFacts, roster: Roster) -> str | None:
@@ -202,7 +207,7 @@ def phone_country(form: Form, source: SourceFacts, roster: Roster) -> str | None
     return form.get("country") or source.country or roster.account.country or None
 
 
-def _tidied(row: Row) -> Row:
+def _tidy(row: Row) -> None:
     """Show addresses as they are compared, where they could be read; else as they were written."""
     contact = row["contact"]
     for key in ("email", "phone"):
@@ -210,7 +215,6 @@ def _tidied(row: Row) -> Row:
         contact[key] = contact[f"{key}_key"] or contact[key]
     contact["chat_key"] = contact["chat_key"] or None
     row["company"]["domain_key"] = row["company"]["domain_key"] or None
-    return row
 
 
 def _unreachable(row: Row) -> list[FieldError]:
@@ -319,39 +323,45 @@ LEFT JOIN LATERAL (
 def _enter(
     rows: list[Row], roster: Roster, *, at: datetime, distributed: bool
 ) -> tuple[dict[UUID, UUID], dict[UUID, Verdict]]:
-    """Write the leads, each with its decision; return which rows are known leads, and the verdicts on the others."""
+    """Write the leads, each with its decision; return which rows are known leads, and the verdicts on the others.
+
+    However many triggers the leads come by: what they need is read once, under the locks of all their registries.
+    """
     sent = {"sent": dumps(list(map(_sent, count(), rows))), "at": at}
-    rules = [_rule_of(row, roster) for row in rows]
+    rules = list({row["rule"].id: row["rule"] for row in rows if row["rule"]}.values()) if distributed else []
     gathered = None
-    if distributed and rules[0] and rules.count(rules[0]) == len(rules):  # as a rule: then it is one round trip
-        with _deciding(rules[0]):
-            gathered = gather_candidates([rules[0]], roster, at=at, ahead=IDENTIFY, parameters=sent)
+    if rules:  # then it is one round trip
+        with _deciding(rules):
+            gathered = gather_candidates(rules, roster, at=at, ahead=IDENTIFY, parameters=sent)
         found = gathered.identified
     else:
         [[found]] = run(IDENTIFY, **sent)
     before, new = _identified(rows, found)
-    runs = [(rule, list(rows)) for rule, rows in groupby(new.values(), key=lambda row: _rule_of(row, roster))]
-    if distributed:
-        lock_ledgers({rule.registry for rule, _ in runs if rule})
+    events = list(_fields_set(new.values(), at=at))
+    by_trigger = [row for row in new.values() if row["rule"]]
+    kept = [{**_columns(row), **IDLE} for row in new.values() if not row["rule"]]
     verdicts: dict[UUID, Verdict] = {}
-    for rule, run_ in runs:
-        events = list(_fields_set(run_, rule, at=at)) if rule and rule.set_fields else []
-        if rule is None:
-            insert_leads({**_columns(row), **IDLE} for row in run_)
-        elif distributed:
-            verdicts |= _distributed(run_, roster, rule, gathered, at=at)
-        else:
-            _kept_waiting(run_, rule)
-        if events:
-            insert_events(events)
+    if gathered is None:  # the sweep will decide
+        waits = {**IDLE, "state": Lead.State.WAITING.value}
+        kept += [{**_columns(row), **waits, "trigger_id": row["rule"].id} for row in by_trigger]
+    elif by_trigger:
+        verdicts = _distributed(by_trigger, rules, roster, gathered, at=at)
+    if kept:
+        insert_leads(kept)
+    if events:
+        insert_events(events)
     return before, verdicts
 
 
-def _fields_set(rows: Iterable[Row], rule: Rule, *, at: datetime) -> Iterator[Row]:
-    """Set the fields that the trigger sets on entering, and return what is told of it in the story of each lead."""
+def _fields_set(rows: Iterable[Row], *, at: datetime) -> Iterator[Row]:
+    """Set the fields that triggers set on entering, and return what is told of it in the story of each lead."""
     for row in rows:
+        rule = row["rule"]
+        if rule is None or not rule.set_fields:
+            continue
         data = change_of_fields(row["fields"], rule)
         row["fields"] = {**row["fields"], **rule.set_fields}
+        row["facts"] = row["facts"]._replace(fields=row["fields"])
         if data:
             yield {"lead_id": row["id"], "at": at, "kind": LeadEvent.Kind.FIELDS_SET.value, "by_id": None, "data": data}
 
@@ -378,10 +388,6 @@ def _results(
         return Taken(lead_id=row["id"], created=True, document=document)
 
     return list(map(result, prepared))
-
-
-def _rule_of(row: Row, roster: Roster) -> Rule | None:
-    return roster.rules_on.get((row["stage_id"], "created"))
 
 
 IDLE = {"state": Lead.State.IDLE.value, "responsible_id": None, "trigger_id": None, "round": 1, "attempt": 0}
@@ -430,54 +436,52 @@ def _identified(rows: list[Row], found: str | None) -> tuple[dict[UUID, UUID], d
     return before, new
 
 
-def _kept_waiting(rows: list[Row], rule: Rule) -> None:
-    """Write leads of which the sweep will decide."""
-    state = {**IDLE, "state": Lead.State.WAITING.value, "trigger_id": rule.id}
-    insert_leads({**_columns(row), **state} for row in rows)
-
-
 def _distributed(
-    rows: list[Row], roster: Roster, rule: Rule, gathered: Gathered | None, *, at: datetime
+    rows: list[Row], rules: Sequence[Rule], roster: Roster, gathered: Gathered, *, at: datetime
 ) -> dict[UUID, Verdict]:
-    with _deciding(rule):
-        distributed = distribute([_case(row, rule, at=at) for row in rows], roster, at=at, gathered=gathered)
+    with _deciding(rules):
+        distributed = distribute([_case(row, at=at) for row in rows], roster, at=at, gathered=gathered)
     record(distributed, roster, at=at, new={row["id"]: _columns(row) for row in rows})
     return {verdict.case.id: verdict for verdict in distributed.verdicts}
 
 
 @contextmanager
-def _deciding(rule: Rule) -> Iterator[None]:
+def _deciding(rules: Sequence[Rule]) -> Iterator[None]:
     """Raise Undecided where decisions on new leads fail for no reason that another try would mend."""
     try:
         yield
     except (Moved, Refused, DatabaseError, InterfaceError):
         raise
     except Exception as error:  # whatever it is, a lead that was sent is kept
-        logger.exception("trigger %s failed on new leads", rule.id, extra={"action": "decision_failed"})
+        triggers = ", ".join(str(rule.id) for rule in rules)
+        logger.exception("trigger %s failed on new leads", triggers, extra={"action": "decision_failed"})
         raise Undecided from error
 
 
-def _case(row: Row, rule: Rule, *, at: datetime) -> Case:
+def _case(row: Row, *, at: datetime) -> Case:
     return Case(
         id=row["id"],
-        terms=rule,
+        terms=row["rule"],
         stage=row["stage_id"],
         score=row["score"],
         created_at=at,
-        needs=needs_of(row) if rule.skilled else {},
+        facts=row["facts"],
         contact=row["contact_id"],
         company=row["company_id"],
         owners=row["owners"],
     )
 
 
+BESIDES = {"contact", "company", "owners", "facts", "rule"}  # what a row holds beside the columns of its lead
+
+
 def _columns(row: Row) -> Row:
-    return {key: value for key, value in row.items() if key not in ("contact", "company", "owners")}
+    return {key: value for key, value in row.items() if key not in BESIDES}
 
 
 def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime) -> Document:
     source, stage = roster.sources[row["source_id"]], roster.stages[row["stage_id"]]
-    rule = roster.rules_on.get((row["stage_id"], "created"))
+    rule = row["rule"]
     state = state_of(verdict, at=at) if verdict else {**IDLE, **({"state": "waiting"} if rule else {})}
     person = roster.people[verdict.manager] if verdict and verdict.manager else None
     values = {

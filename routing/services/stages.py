@@ -33,7 +33,7 @@ def move_lead(
         raise OfferClosed(gettext("The lead went to somebody else."))
     if lead.stage_id != stage_id:
         at = _enter(lead, stage_id, roster, at=at, by=by, reason=reason)
-        rule = roster.rules_on.get((stage_id, "moved"))
+        rule = roster.rule_for(stage_id, "moved", lead.facts)
         if rule is not None:
             _fire(rule, lead, roster, at=at)
     return Lead.objects.get(pk=lead.pk)
@@ -55,7 +55,7 @@ def qualify_lead(
         raise Conflict(gettext("The manager is not active."))
     before = lead.responsible_id
     at = _enter(lead, stage_id, roster, at=at, by=by)
-    rule = roster.rules_on.get((stage_id, "moved"))
+    rule = roster.rule_for(stage_id, "moved", lead.facts)
     if manager_id is not None:
         lead.give(manager_id, at=at)
         lead.save(update_fields=Lead.GIVEN)

@@ -121,7 +121,7 @@ def _assign_batch(ids: Sequence[UUID], *, trigger_id: int, judged: set[UUID], at
     cases = cases_of(still_waiting(lock_leads(ids, skip_locked=True), [trigger_id]), roster)
     if not cases:
         return 0
-    judged.update(case.id for case in cases)
     distributed = distribute(sorted(cases, key=lambda c: c.best_first), roster, at=at, first=True)
     record(distributed, roster, at=at)
+    judged.update(case.id for case in cases)  # not where a decision failed: that is tried again
     return sum(verdict.manager is not None for verdict in distributed.verdicts)

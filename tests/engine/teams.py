@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from routing.engine import Candidate, Case, Decision, Ledger, Presence, Reason, Team, run
+from routing.engine import Candidate, Case, Decision, LeadFacts, Ledger, Presence, Reason, Team, run
 
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 STAGE = 1
@@ -85,7 +85,7 @@ def team_of(terms: Terms, ledger: Ledger, *, away: Collection[int] = ()) -> Team
 def case_of(terms: Terms, **facts: Any) -> Case:
     number = next(_numbers)
     usual = {"id": UUID(int=number), "stage": STAGE, "score": 0, "created_at": MONDAY + timedelta(seconds=number)}
-    usual |= {"tried": frozenset(c.manager for c in terms.candidates if c.tried), "needs": {"language": {"some"}}}
+    usual |= {"tried": frozenset(c.manager for c in terms.candidates if c.tried), "facts": LeadFacts(language="some")}
     return Case(terms=terms, **{**usual, **facts})
 
 

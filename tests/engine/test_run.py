@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.engine import LEAD, Candidate, Reason, decide, run
+from routing.engine import LEAD, Candidate, LeadFacts, Reason, decide, run
 
 from .teams import MONDAY, STAGE, Person, Terms, case_of, fold, ledger_of, team_of
 from .test_decision import methods, teams
@@ -45,7 +45,7 @@ def decided(cases, all_terms, *, together):
 
 
 def facts_of(case):
-    names = ("id", "stage", "contact", "company", "owners", "responsible", "attempt", "tried", "needs", "waited")
+    names = ("id", "stage", "contact", "company", "owners", "responsible", "attempt", "tried", "facts", "waited")
     return {name: getattr(case, name) for name in names}
 
 
@@ -110,7 +110,7 @@ def worlds(draw):
                 responsible=draw(st.none() | st.sampled_from(managers)),
                 attempt=draw(st.integers(0, 1)),
                 tried=frozenset(draw(st.lists(st.sampled_from(managers), max_size=2))),
-                needs=draw(st.sampled_from([{}, {"language": {"some"}}])),
+                facts=draw(st.sampled_from([LeadFacts(), LeadFacts(language="some")])),
                 waited=draw(st.booleans()),
             )
         )

@@ -12,9 +12,10 @@ from django.db import DatabaseError
 from django.test import Client
 
 from leadrouter.health import metrics
+from routing.engine import LeadFacts
 from routing.exceptions import Busy
 from routing.models import Decision, Lead, Setback, Trigger, Undertaking
-from routing.services import distribution, intake, sweep
+from routing.services import sweep
 from tests.factories import (
     MINUTE,
     MONDAY,
@@ -43,13 +44,12 @@ class Killed(BaseException):
 def break_rules(monkeypatch, error: type[BaseException]) -> None:
     """Let a rule raise for leads of one budget."""
 
-    def needs(lead):
-        if "13" in str(lead.get("budget")):
+    def needs(facts):
+        if "13" in str(facts.budget):
             raise error("the rule cannot read this budget")
         return {}
 
-    monkeypatch.setattr(distribution, "needs_of", needs)
-    monkeypatch.setattr(intake, "needs_of", needs)
+    monkeypatch.setattr(LeadFacts, "needs", property(needs))
 
 
 @pytest.fixture
