@@ -1,7 +1,7 @@
-"""Duty by schedule: is somebody on duty at an instant, when does duty start next, when does it turn.
+"""Duty by schedule: whether a manager is on duty at an instant, and when duty next starts or changes.
 
 Pure arithmetic on dates, wall clocks and zones. Start reading at `Duty`. Instants are aware and answered in UTC;
-wall-clock times and dates live in here, together with their zone, and nowhere else.
+wall-clock times and dates, with their zone, are used only here.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ LATEST = datetime(9999, 12, 20, tzinfo=UTC)
 
 
 class BadInterval(ValueError):
-    """The text is not HH:MM-HH:MM; the message says how to mend it."""
+    """The text is not HH:MM-HH:MM; the message says how to fix it."""
 
 
 class BadChart(ValueError):
-    """The pattern of days cannot be read; `place` tells where, e.g. `weekly.mon[1]` or `cycle.days[0][1]`."""
+    """The pattern of days cannot be read; `place` says where, e.g. `weekly.mon[1]` or `cycle.days[0][1]`."""
 
     def __init__(self, place: str, message: str) -> None:
         super().__init__(f"{place}: {message}")
@@ -58,7 +58,7 @@ def _allowed_zones() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def zone_names() -> tuple[str, ...]:
-    """Return the zones to choose from, sorted: those allowed, without Etc/GMT+5, whose sign means its opposite."""
+    """Return the allowed zones, sorted, without those like Etc/GMT+5, whose sign is inverted."""
     return tuple(sorted(name for name in _allowed_zones() if not name.startswith("Etc/GMT")))
 
 
@@ -151,7 +151,7 @@ class Chart:
     def shifts_on(self, day: date, offset_days: int = 0) -> tuple[Shift, ...]:
         """Return the regular shifts that start on the date.
 
-        offset_days: this manager's cycle starts so many days later than the chart's start date, so with an offset of 2
+        offset_days: this manager's cycle starts that many days after the chart's start date, so with an offset of 2
             the 3rd of the month has what the chart says for the 1st. A week has no phase to shift: there it is ignored.
         """
         # Python's modulo is never negative, so the cycle runs backwards from its start as well. Calendar days are
@@ -200,7 +200,7 @@ def _parse_day(intervals: object, place: str) -> tuple[Shift, ...]:
 
 @dataclass(frozen=True, slots=True)
 class DayException:
-    """Dates on which somebody works otherwise than the chart says."""
+    """Dates with hours that differ from the chart."""
 
     first: date
     last: date  # included
@@ -216,7 +216,7 @@ class DayException:
 
 
 class DutyState(NamedTuple):
-    """What there is to know of one manager's duty at an instant; it stays so until `next_change`."""
+    """A manager's duty at an instant; it does not change before `next_change`."""
 
     on_duty: bool
     next_start: datetime | None  # None: not within 400 days
@@ -249,7 +249,7 @@ class Duty:
     offset: see `Chart.shifts_on`.
     holidays: a function year → dates, or anything that knows `date in holidays`: off on those dates.
 
-    What is worked on one date is decided in this order, so that what is said of the one person comes last and wins:
+    The hours of a date are decided in this order; what applies to the manager comes last and wins:
 
     1. the chart's regular shifts;
     2. none of them, where the date is a holiday or an exception of the schedule says off;
@@ -327,7 +327,7 @@ class Duty:
         return _clipped(window.edges, first, last)
 
     def working_minutes_after(self, at: datetime, minutes: int) -> datetime | None:
-        """Return when so many minutes of duty have passed since the instant, or None when not within 400 days.
+        """Return when that many minutes of duty have passed, or None when not within 400 days.
 
         15 working minutes from Friday 17:55 end on Monday, ten minutes after duty begins. No minutes have passed at
         once, on duty or not.
@@ -347,7 +347,7 @@ class Duty:
         return None
 
     def shifts_on(self, day: date) -> tuple[Shift, ...]:
-        """Return what is worked on the date, as wall-clock shifts that start on it."""
+        """Return the wall-clock shifts that start on the date, exceptions included."""
         regular = self._days[(day.toordinal() - self._first_ordinal) % len(self._days)]
         return tuple(sorted(self._excepted(day, regular, self._schedule, self._manager)))
 

@@ -1,4 +1,4 @@
-"""What a report is asked: a range of dates, and what it is narrowed to."""
+"""The question to a report: a range of dates, and filters."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class AskedForm(forms.Form):
     )
 
     def __init__(self, data: object, *, filters: tuple[str, ...], today: datetime.date) -> None:
-        """What is not asked for stands at its usual value."""
+        """Fields that are absent get their defaults."""
         usual = {
             "first": today - datetime.timedelta(days=DAYS - 1),
             "last": today,

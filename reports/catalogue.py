@@ -1,4 +1,4 @@
-"""Which reports there are, and who may see them."""
+"""The list of reports, and who may see them."""
 
 from __future__ import annotations
 

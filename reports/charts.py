@@ -8,7 +8,7 @@ from .drawing import FAINT, TRACK, Box, Drawing, Line, Shape, Text
 
 
 class Sheet(NamedTuple):
-    """The measures of a chart, so that its writing can be read where the sheet is shown."""
+    """The measures of a chart, chosen so that its text is readable at the size shown."""
 
     width: float
     labels: float  # width of the names on the left; 0: they stand above their bars
@@ -55,14 +55,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """What stands along a chart."""
+    """The labels along a chart."""
 
     names: Sequence[str]
     every: int = field(default=1)  # how many stand between two that are written
 
 
 def on_both(draw: Callable[[Sheet], Drawing]) -> Drawing:
-    """Return the drawing as it is made for a desk, with the one for a phone."""
+    """Return the drawing for a desktop, with the one for a phone."""
     return replace(draw(WIDE), narrow=draw(NARROW))
 
 
@@ -133,7 +133,7 @@ LEFT, RIGHT, HEIGHT = 46.0, 12.0, 200.0
 
 
 def lines(series: Sequence[Series], *, along: Axis, title: str, steps: Sequence[tuple[float, str]]) -> Drawing:
-    """Return lines over time. steps: the levels that are drawn across, from the lowest, each with what it says."""
+    """Return lines over time. steps: the horizontal grid lines, from the lowest, each with its label."""
     low, high = steps[0][0], steps[-1][0]
     keys = [Key(name=shortened(one.name, 40), color=one.color) for one in series]
 
@@ -187,7 +187,7 @@ NAMES = 84.0
 def heat(
     cells: Mapping[tuple[int, int], tuple[float, str]], *, down: Sequence[str], across: Axis, title: str
 ) -> Drawing:
-    """Return a field of cells, the deeper the larger their value. cells: (row, column) -> value, what it says."""
+    """Return a field of cells, darker for larger values. cells: (row, column) -> value, label."""
     largest = max((value for value, _ in cells.values()), default=0) or 1
 
     def draw(sheet: Sheet) -> Drawing:

@@ -77,7 +77,7 @@ class Text(Shape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """Shapes on a sheet, the first one undermost; what it shows is said in words as well."""
+    """Shapes on a sheet, the first at the bottom; a text describes them too."""
 
     width: float
     height: float

@@ -1,4 +1,4 @@
-"""Fairness: the leads that managers received against those that were due to them. Pure.
+"""Fairness: leads received compared with leads due. Pure.
 
 By fair share a decision credits the eligible and debits who gets the lead, so what was due in a period follows from the
 balances at its two ends: due = received + balance at the end − balance at the start − what was deliberately added.
@@ -18,7 +18,7 @@ Place = tuple[int, int]  # registry, manager
 
 
 class Received(NamedTuple):
-    """Leads that counted in a registry, by how and to whom they went."""
+    """Leads that counted in a registry, by line-up, method and manager."""
 
     registry: int
     method: str
@@ -29,7 +29,7 @@ class Received(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A balance, and the instant at which it stood so."""
+    """A balance at an instant."""
 
     at: datetime
     balance: int  # billionths of a lead
@@ -46,7 +46,7 @@ class Added(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How one manager fared in one registry."""
+    """The figures of one manager in one registry."""
 
     registry: int
     manager: int
@@ -69,7 +69,7 @@ def standings(
     *,
     buckets: int,
 ) -> Iterator[Standing]:
-    """Yield where everybody stands, by registry and manager.
+    """Yield everybody's standing, by registry and manager.
 
     lineups: manager -> coefficient, by line-up. balances: as seen at the start and at the end of each bucket.
     """

@@ -1,4 +1,4 @@
-"""What a report is asked for."""
+"""The form of the report of sources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DayInput(forms.DateInput):
 
 
 class PeriodForm(forms.Form):
-    """A day, week or month, by a date in it; without a date the present one."""
+    """A day, week or month, by a date in it; without a date the current one."""
 
     period = forms.ChoiceField(choices=PERIODS, required=False, widget=forms.HiddenInput)
     date = forms.DateField(
@@ -34,7 +34,7 @@ class PeriodForm(forms.Form):
     )
 
     def asked(self, *, today: datetime.date) -> tuple[str, datetime.date]:
-        """Return the period and a date in it; for a form that cannot be read, the present day."""
+        """Return the period and a date in it; for a form that cannot be read, today."""
         if not self.is_valid():
             return "day", today
         return self.cleaned_data["period"] or "day", self.cleaned_data["date"] or today

@@ -59,7 +59,7 @@ def ring_of(report: Sources, account: Account | policy.Account) -> Ring:
 
 
 def spoken(report: Sources) -> str:
-    """Return the period as people say it."""
+    """Return the period in words."""
     if report.period == "month":
         return date_format(report.first_day, "YEAR_MONTH_FORMAT")
     first, last = (date_format(day, "DATE_FORMAT") for day in (report.first_day, report.last_day))

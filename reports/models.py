@@ -1,11 +1,11 @@
-"""What may be permitted of the reports. They have no tables of their own."""
+"""Permissions of the reports. Reports have no tables."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class Report(models.Model):  # noqa: DJ008  # nobody sees one
-    """No table: permissions need a name to hang on."""
+    """Has no table; permissions need a model."""
 
     class Meta:
         managed = False

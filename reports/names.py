@@ -1,4 +1,4 @@
-"""What managers, sources, triggers and registries are called in reports."""
+"""Names of managers, sources, triggers and registries in reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ring of sources as a drawing: alone for our pages, and as a card to paste elsewhere. Pure."""
+"""The ring of sources as a drawing: alone for our pages, and as a card to use elsewhere. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ OUTERMOST, STEP, STROKE = 126.0, 23.0, 17.0  # radius of the first ring, from ri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A channel as the legend has it, in the reader's language."""
+    """A channel in the legend, in the reader's language."""
 
     arc: Arc
     label: str
@@ -25,7 +25,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What else the card says."""
+    """The other texts of the card."""
 
     title: str
     period: str
@@ -38,13 +38,13 @@ class Words:
 
 
 def ring(legend: Sequence[Entry], words: Words) -> Drawing:
-    """Return the ring alone, each arc with its name where it begins."""
+    """Return the ring alone, with each arc's name where it begins."""
     shapes = tuple(_rings(legend, x=142, y=142))
     return Drawing(width=284, height=284, shapes=shapes, title=f"{words.title}: {words.period}")
 
 
 def card(legend: Sequence[Entry], words: Words) -> Drawing:
-    """Return the ring with its title and legend; without leads, why there is none."""
+    """Return the ring with its title and legend; without leads, the reason why there is no ring."""
     head = [
         Text(x=28, y=44, text=words.title, size=20, bold=True),
         Text(x=28, y=68, text=words.period, size=13, opacity=FAINT),

@@ -1,4 +1,4 @@
-"""A drawing as PNG, for programs that take no SVG."""
+"""A drawing as PNG, for programs that cannot read SVG."""
 
 from __future__ import annotations
 

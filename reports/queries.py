@@ -36,7 +36,7 @@ def rows(text: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where the leads came from that arrived as Unqualified in a period."""
+    """The sources of leads that arrived as Unqualified in a period."""
 
     period: str  # day, week, month
     first_day: date
@@ -51,7 +51,7 @@ class Sources:
 
 
 def sources(account: Account | policy.Account, *, period: str, on: date) -> Sources:
-    """Return the ring of the period that holds the date; the same whoever asks."""
+    """Return the ring of the period that contains the date; the same for every user."""
     start, end = periods.bounds(period, on, schedules.zone(account.time_zone))
     after = periods.end_of(period, on)
     return Sources(
@@ -121,7 +121,7 @@ def received(bounds: Sequence[datetime], *, registry: int | None) -> list[Receiv
 
 
 def balances(bounds: Sequence[datetime], *, registry: int | None, at: datetime) -> dict[Place, list[Seen]]:
-    """Return how everybody in the ledgers stood at each of the bounds; after the last decision they stand as today."""
+    """Return everybody's balance at each of the bounds; after the last decision, today's balance."""
     ledgers = Ledger.objects.all() if registry is None else Ledger.objects.filter(pk=registry)
     seen = {
         (ledger.pk, manager): [Seen(at, balance)] * len(bounds)
@@ -175,7 +175,7 @@ def arrived(*, start: datetime, end: datetime, source: int | None, manager: int 
 
 
 class Offers(NamedTuple):
-    """What became of the offers to one manager by one trigger."""
+    """The outcomes of one trigger's offers to one manager."""
 
     manager: int
     trigger: int
@@ -187,7 +187,7 @@ Narrowed = Mapping[str, Any]  # columns of a filter
 
 
 def offers(*, start: datetime, end: datetime, **narrowed: int | None) -> list[Offers]:
-    """Return what became of the offers made in [start, end)."""
+    """Return the outcomes of offers made in [start, end)."""
     found = _offers(start, end, narrowed).order_by().values_list("manager", "trigger", "outcome")
     return [Offers._make(row) for row in found.annotate(count=Count("*"))]
 
@@ -201,7 +201,7 @@ def offers_a_lead(*, start: datetime, end: datetime, **narrowed: int | None) -> 
 
 
 def decline_reasons(*, start: datetime, end: datetime, **narrowed: int | None) -> list[tuple[str, int]]:
-    """Return what managers said when they declined, the most frequent first."""
+    """Return the reasons for declining, most frequent first."""
     declined = _offers(start, end, narrowed).filter(outcome=Offer.Outcome.DECLINED).order_by()
     found = declined.values_list("reason").annotate(count=Count("*")).order_by("-count", "reason")
     return list(found[:MOST_REASONS])
@@ -225,7 +225,7 @@ class Outcome(NamedTuple):
 
 
 def outcomes(*, start: datetime, end: datetime, **narrowed: int | None) -> list[Outcome]:
-    """Return where the leads stand today that arrived in [start, end)."""
+    """Return where leads that arrived in [start, end) stand today."""
     kinds = dict(Stage.objects.values_list("pk", "kind"))
     wanted = {name: value for name, value in narrowed.items() if value is not None}
     leads = Lead.objects.filter(arrived_at__gte=start, arrived_at__lt=end, **wanted).order_by()
@@ -257,7 +257,7 @@ def loads() -> dict[int, dict[int, int]]:
 
 
 class Waiting(NamedTuple):
-    """Leads of one trigger that wait."""
+    """Waiting leads of one trigger."""
 
     trigger: int
     leads: int
@@ -265,7 +265,7 @@ class Waiting(NamedTuple):
 
 
 def waiting(*, start: datetime, end: datetime, **narrowed: int | None) -> list[Waiting]:
-    """Return the leads that came in [start, end) and wait, by trigger."""
+    """Return the waiting leads created in [start, end), by trigger."""
     wanted = {name: value for name, value in narrowed.items() if value is not None}
     leads = Lead.objects.waiting().filter(created_at__gte=start, created_at__lt=end, **wanted).order_by()
     found = leads.annotate(since=waiting_since()).values_list("trigger").annotate(count=Count("*"), oldest=Min("since"))
@@ -291,6 +291,6 @@ GROUP BY 1 ORDER BY 2 DESC, 1
 def waiting_reasons(
     *, start: datetime, end: datetime, source: int | None, trigger: int | None
 ) -> list[tuple[str, int, int]]:
-    """Return why leads wait: reason, leads for which somebody had it, candidates who had it."""
+    """Return why leads wait: the reason, the leads with it, the candidates with it."""
     parameters = {"start": start, "end": end, "source": source, "trigger": trigger}
     return [(reason, leads, times) for reason, leads, times in rows(REASONS, parameters)]

@@ -1,4 +1,4 @@
-"""How long leads took, of arrays in which they stand side by side. Pure.
+"""Response times, calculated from parallel arrays. Pure.
 
 Instants and lengths are whole microseconds, so sums and differences are exact.
 """
@@ -27,7 +27,7 @@ Stretches = Sequence[tuple[datetime, datetime]]
 
 
 class Times(NamedTuple):
-    """How long leads of one kind took, in seconds."""
+    """Response times of one group of leads, in seconds."""
 
     leads: int
     median: float | None
@@ -49,7 +49,7 @@ class Responses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leads:
-    """One place of each array for one lead."""
+    """Parallel arrays with one element for each lead."""
 
     source: Numbers
     manager: Numbers  # who accepted it, or has it; 0: nobody
@@ -84,7 +84,7 @@ def responses(
     offsets: Sequence[tuple[datetime, int]],
     duties: Mapping[int, Stretches] | None = None,
 ) -> Responses:
-    """Return how long the leads took.
+    """Return the response times of the leads.
 
     measure: of MEASURES, for all but the summary; horizon: what came to pass later did not; offsets: from when on the
     account's clocks are how many seconds ahead; duties: by manager, to count the time alone that they worked.

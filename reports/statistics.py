@@ -1,4 +1,4 @@
-"""What counts are worth: shares with the interval in which the truth may lie. Pure."""
+"""Shares with their confidence intervals. Pure."""
 
 from math import sqrt
 from typing import NamedTuple
@@ -7,7 +7,7 @@ Z = 1.959964  # of the normal distribution: 19 times of 20 the truth lies within
 
 
 class Share(NamedTuple):
-    """A share of a count, and between which shares the truth lies 19 times of 20; all from 0 to 1."""
+    """A share and its 95 % confidence interval; all from 0 to 1."""
 
     value: float
     low: float
@@ -15,7 +15,7 @@ class Share(NamedTuple):
 
 
 def share(part: int, whole: int) -> Share | None:
-    """Return the share with its Wilson interval; None: of nothing there is no share.
+    """Return the share with its Wilson interval; None if there is nothing to divide by.
 
     Source: Wilson, "Probable Inference", JASA 22 (1927). It stays within 0 and 1, and is honest about small counts.
     """

@@ -26,7 +26,7 @@ def percent(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds in the two largest units that say something."""
+    """Return seconds in the two largest units that matter."""
     days, rest = divmod(round(seconds), 86_400)
     hours, rest = divmod(rest, 3_600)
     minutes, seconds = divmod(rest, 60)
@@ -67,7 +67,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows under headings; in each row one value a column, None where there is no data."""
+    """Rows under headings; each row has one value for each column, or None without data."""
 
     code: str  # in the address of its CSV
     caption: str
@@ -76,7 +76,7 @@ class Table:
 
     @property
     def long(self) -> bool:
-        """Tell whether it is shown only to who asks: a page of hundreds of rows is slow to make and to read."""
+        """Tell whether it is shown only on request: hundreds of rows are slow to make and to read."""
         return len(self.rows) > MOST_ROWS
 
     @property
@@ -86,7 +86,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What a report's page shows."""
+    """The content of a report's page."""
 
     tables: Sequence[Table]
     charts: Sequence[Drawing] = ()

@@ -1,6 +1,6 @@
-"""The first page of the admin as plain values: what came today, what waits, what needs attention.
+"""The first page of the admin as plain values: today's leads, waiting leads, what needs attention.
 
-The number of queries grows with nothing: neither with leads, nor with managers, nor with triggers.
+The number of queries does not depend on the number of leads, managers or triggers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY accepted_at - created_at), co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """Something to look after, and where it is mended."""
+    """A problem, and the page that fixes it."""
 
     words: str
     grave: bool
@@ -48,7 +48,7 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Today:
-    """What has happened today, in account time, and how things stand."""
+    """What has happened today, in account time, and the current state."""
 
     leads: int
     leads_yesterday: int  # by this time
@@ -62,7 +62,7 @@ class Today:
 
 
 def today(roster: Roster, *, at: datetime, late: timedelta) -> Today:
-    """Return how things stand at the instant. late: the age from which the sweep or a worker is missed."""
+    """Return the state at the instant. late: the age at which the sweep or a worker counts as missing."""
     began = periods.began_at("day", at, roster.zone)
     acceptance, accepted = _first_acceptance(began)
     offers = Offer.objects.open().aggregate(overdue=Count("pk", filter=Q(accept_by__lte=at)))

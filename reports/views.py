@@ -154,7 +154,7 @@ def _shown(report: catalogue.Ranged, form: AskedForm, at: datetime, zone: ZoneIn
 def ranged_csv(report: catalogue.Ranged) -> View:
     """Return the tables of the report as CSV: the one that `table` names, or the first.
 
-    Who asks too much, or what cannot be read, is answered with the page, where they can ask for something else.
+    A request for too much, or one that cannot be read, gets the page, where another can be made.
     """
 
     @page_of(report)

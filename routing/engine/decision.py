@@ -27,7 +27,7 @@ def decide(candidates: Sequence[Candidate], *, method: Reason, turn: int) -> Dec
 
 
 def nobody(candidates: Sequence[Candidate], reason: Reason = Reason.NOBODY) -> Decision:
-    """Decide for none of the candidates, for a reason that lies with the lead: offered often enough, behind others."""
+    """Decide for none of the candidates, for a reason of the lead: no attempts left, others ahead."""
     return Decision(
         chosen=None,
         reason=reason,
@@ -39,9 +39,9 @@ def nobody(candidates: Sequence[Candidate], reason: Reason = Reason.NOBODY) -> D
 def assign(
     candidates: Sequence[Candidate], *, chosen: int, reason: Reason, count: bool, method: Reason, turn: int
 ) -> Decision:
-    """Decide in favour of one candidate whom something else than the method has named: their owner, the one on duty.
+    """Decide for a candidate that the method did not choose: the responsible, or the manager on duty.
 
-    count: whether the lead counts in the registry. Then the eligible are credited as ever, and the named one pays.
+    count: whether the lead counts in the registry. Then the eligible are credited as usual, and this one pays.
     """
     refusals = [refusal(c) for c in candidates]
     balances = [c.balance for c in candidates]

@@ -1,4 +1,4 @@
-"""Who can take a lead, and the reason for everybody who cannot."""
+"""Who can take a lead, and why the others cannot."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,8 +26,8 @@ def refusal(candidate: Candidate) -> Reason | None:
 def matches(skills: Mapping[str, Sequence[str]], needs: Mapping[str, frozenset[str]]) -> bool:
     """Tell whether somebody with these skills can serve these needs.
 
-    skills: skill -> what the manager can do; a skill the manager does not name, they have without limit.
-    needs: skill -> what would do, in lower case; empty: the lead does not say.
+    skills: skill -> what the manager can do; for a skill that is not named, any value fits.
+    needs: skill -> the values that fit, in lower case; empty: the lead does not ask.
     """
     return all(
         not needs.get(skill) or not needs[skill].isdisjoint(map(str.casefold, has)) for skill, has in skills.items()

@@ -1,4 +1,4 @@
-"""What rules see of a lead: plain values, made once, of a row, of what was sent, of a replay or of a sample to try."""
+"""What rules see of a lead: plain values, made once from a row, a request, a replay or a sample."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -9,7 +9,7 @@ ASKED_BY = ("language", "country", "region", "product", "postal_code")  # skills
 
 
 class LeadFacts(NamedTuple):
-    """A lead with its contact and company, as far as rules may look at them. What is not known is empty."""
+    """A lead with its contact and company, as rules may see them. Unknown values are empty."""
 
     source: int | None = None
     name: str = ""

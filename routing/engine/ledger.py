@@ -1,4 +1,4 @@
-"""A registry's ledger while decisions are made in it: its managers, and side by side where each stands."""
+"""A registry's ledger while decisions are made in it: parallel lists of managers and their standings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,14 +47,14 @@ class Ledger:
         return [s.balance for s in standings], [s.received for s in standings], [s.last_turn for s in standings]
 
     def reset(self, began_at: datetime) -> None:
-        """Begin to count anew what is received, where that was not done since the period began."""
+        """Count received leads from zero, unless that was done since the period began."""
         if self.reset_at is None or self.reset_at < began_at:
             self.reset_at = began_at
             self.received = [0] * len(self.managers)
             self.changed = True
 
     def enter(self, managers: list[int], balances: list[int], *, chosen: int, turn: int) -> None:
-        """Write down a decision that counts: the balances after it, and who got the lead."""
+        """Enter a decision that counts: the balances after it, and who got the lead."""
         if self.managers[: len(managers)] == managers:
             self.balances[: len(managers)] = balances
         else:

@@ -1,4 +1,4 @@
-"""What follows when a lead was not accepted: the deadline of an offer, and the step after a decline or a time-out."""
+"""What happens to a lead that is not accepted: the deadline of its offer, and the step after a decline or time-out."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,13 +15,13 @@ class Finally(StrEnum):
 
 
 class WorkingTime(Protocol):
-    """Somebody's duty, as far as a deadline needs it."""
+    """The part of a manager's duty that a deadline needs."""
 
     def working_minutes_after(self, at: datetime, minutes: int) -> datetime | None: ...
 
 
 class NeverOnDuty(ValueError):
-    """The duty ahead holds fewer minutes than asked."""
+    """The duty ahead has fewer minutes than required."""
 
 
 def accept_by(offered_at: datetime, *, minutes: int, duty: WorkingTime | None) -> datetime:

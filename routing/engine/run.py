@@ -21,7 +21,7 @@ from .values import Candidate, Decision, Reason
 
 
 class Manager(Protocol):
-    """What a run asks of a manager."""
+    """What a run needs to know of a manager."""
 
     @property
     def active(self) -> bool: ...
@@ -32,7 +32,7 @@ class Manager(Protocol):
 
 
 class Member(Protocol):
-    """What a run asks of a trigger's member."""
+    """What a run needs to know of a trigger's member."""
 
     @property
     def manager(self) -> int: ...
@@ -41,7 +41,7 @@ class Member(Protocol):
 
 
 class Terms(Protocol):
-    """What a trigger says of the leads that it distributes."""
+    """What a run needs to know of a trigger."""
 
     @property
     def id(self) -> int: ...
@@ -85,7 +85,7 @@ class Terms(Protocol):
 
 
 class Presence(NamedTuple):
-    """What managers do all day, and what is therefore no configuration."""
+    """What changes all day, and is therefore not configuration."""
 
     paused: Collection[int] = frozenset()
     online: Collection[int] | None = None  # None: the trigger does not ask
@@ -93,7 +93,7 @@ class Presence(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A lead on its way to somebody: what a decision needs to know of it."""
+    """What a decision needs to know of a lead."""
 
     id: UUID
     terms: Terms  # of the trigger that it comes by
@@ -134,7 +134,7 @@ class Team:
     def __init__(
         self, terms: Terms, ledger: Ledger, held: Mapping[int, int], presence: Presence, *, at: datetime
     ) -> None:
-        """held: manager -> leads that count for the limit. The ledger may be that of other teams as well."""
+        """held: manager -> leads that count for the limit. Teams may share a ledger."""
         self.terms = terms
         self.ledger = ledger
         self.presence = presence
@@ -151,7 +151,7 @@ class Team:
         )
 
     def hold(self, manager: int, leads: int) -> None:
-        """Note that the manager holds so many leads more or fewer."""
+        """Change the number of leads that the manager holds."""
         if self._places is None:
             self._places = {manager: place for place, manager in enumerate(self.terms.managers)}
         place = self._places.get(manager)
@@ -159,7 +159,7 @@ class Team:
             self.held[place] = max(0, self.held[place] + leads)
 
     def may_be_given_back(self, owner: int, *, at: datetime) -> bool:
-        """Tell whether an old customer may go to whose they are, who need not be a member."""
+        """Tell whether the lead may go to its customer's manager, who need not be a member."""
         person = self.terms.people[owner]
         if not self.terms.responsible_available:
             return person.active
@@ -225,7 +225,7 @@ def _enter(verdict: Verdict, ledger: Ledger) -> None:
 
 
 def waits(case: Case, team: Team, reason: Reason) -> Verdict:
-    """Let a lead wait, for a reason that lies with it."""
+    """Let a lead wait, for a reason of the lead."""
     candidates = team.candidates()
     return _waits(case, candidates, nobody(candidates, reason), team)
 

@@ -1,4 +1,4 @@
-"""Who of the eligible gets the lead. Each method takes the eligible, and returns the choice and the balances after it."""
+"""Which eligible candidate gets the lead. Each method returns its choice and the balances after it."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -62,7 +62,7 @@ METHODS: dict[Reason, Method] = {
 
 
 def line(eligible: Sequence[Candidate], *, method: Reason, turn: int) -> list[int]:
-    """Return positions in the order of their claims as things stand: who gets the next lead, then who is behind them."""
+    """Return positions in the order of their claims: who would get the next lead, then those after them."""
     owed = [
         c.balance + share
         for c, share in zip(eligible, shares([c.coefficient for c in eligible], turn=turn), strict=True)

@@ -11,7 +11,7 @@ LEAD = 1_000_000_000  # one lead in billionths, the unit of every balance
 
 
 class Reason(StrEnum):
-    """Why somebody cannot take a lead, in the order in which it is asked, or why somebody got it."""
+    """Why somebody cannot take a lead, in the order of the checks, or why somebody got it."""
 
     INACTIVE = "inactive"
     PAUSED = "paused"
@@ -53,7 +53,7 @@ class Candidate(NamedTuple):
 
     @classmethod
     def from_columns(cls, *columns: Iterable[object]) -> list[Self]:
-        """Make candidates of columns in the order of the fields; fields without a column are as by default."""
+        """Make candidates of columns in the order of the fields; fields without a column get their defaults."""
         defaults = [repeat(cls._field_defaults[name]) for name in cls._fields[len(columns) :]]
         # Each tuple is made without a Python call: half the time.
         return list(map(partial(tuple.__new__, cls), zip(*columns, *defaults, strict=False)))
@@ -61,7 +61,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What one run of a trigger on one lead came to. The sequences stand in the order of the candidates."""
+    """The result of one run of a trigger on one lead. Sequences are in the order of the candidates."""
 
     chosen: int | None  # position of the chosen candidate; None: nobody could take it
     reason: Reason

@@ -1,4 +1,4 @@
-"""Assign: write down what was decided. One statement a table, however many leads."""
+"""Record decisions: one statement for each table, however many leads."""
 
 from __future__ import annotations
 
@@ -100,12 +100,12 @@ def record(
     at: datetime,
     new: Mapping[object, dict[str, Any]] | None = None,
 ) -> None:
-    """Write what was decided: leads, decisions, offers, the ledgers, and the responsible of related objects.
+    """Write the decisions: leads, decisions, offers, ledgers, and the responsible of related objects.
 
     As many statements for ten triggers as for one. They go out with the next statement, or with the commit: that ends
     the locks of the registries soonest.
 
-    new: rows of leads that do not exist yet, by id. A waiting lead for which nobody was found again is left as it is.
+    new: rows of leads that do not exist yet, by id. A waiting lead that still nobody can take is not written.
     """
     new = new or {}
     told = [v for v in distributed.verdicts if v.manager is not None or not v.case.waited]
@@ -207,7 +207,7 @@ HAND_OVER = {
 
 
 def hand_over_related(assigned: Iterable[tuple[Any, int, Any, Any]], kinds: Iterable[str], *, at: datetime) -> None:
-    """Make the manager of each lead responsible for what belongs to it.
+    """Make each lead's manager responsible for its related objects.
 
     assigned: lead, manager, contact, company. kinds: Trigger.Related.
     """
@@ -251,12 +251,12 @@ def insert_leads(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def insert_events(rows: Iterable[dict[str, Any]]) -> None:
-    """Write what happened to leads into their stories."""
+    """Write events into the histories of leads."""
     run_later(INSERT_EVENTS, events=dumps(list(rows)))
 
 
 def change_of_fields(fields: Mapping[str, object], rule: Rule) -> dict[str, Any] | None:
-    """Return what a lead's story tells of the fields that the rule sets; None: they are so already."""
+    """Return what the history says about fields that the trigger sets; None: nothing changes."""
     before = {name: fields.get(name) for name in rule.set_fields}
     return None if before == rule.set_fields else {"trigger": rule.code, "from": before, "to": rule.set_fields}
 
@@ -392,8 +392,8 @@ def reassign(
 ) -> Lead:
     """Give a lead to a manager by hand; an open offer is withdrawn.
 
-    count: the lead costs the manager a turn in the registry that the lead was distributed in last.
-    Raises NotFound; Conflict when it is to count and no trigger ever distributed it.
+    count: the lead costs the manager a turn in the registry that distributed it last.
+    Raises NotFound; Conflict when it should count but no trigger ever distributed it.
     """
     lead = locked_lead(lead_id)
     if not Manager.objects.filter(pk=manager_id, active=True).exists():
@@ -411,7 +411,7 @@ def reassign(
 
 @in_transaction
 def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: str = "") -> Adjustment:
-    """Give the responsible of a junk or double lead their turn back: one lead is added to their balance.
+    """Give the responsible of a junk or duplicate lead the turn back: add one lead to the balance.
 
     Raises NotFound; Conflict when the lead did not count for its responsible, or was credited back before.
     """
@@ -429,7 +429,7 @@ def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: 
 
 
 def refund(let_go: Mapping[UUID, int], registry_id: int, *, at: datetime) -> None:
-    """Give managers back the turns of leads that they let go, where each cost them one.
+    """Give managers back the turns that the leads they let go cost them.
 
     let_go: lead -> manager. A fixed number of queries, however many leads.
     """
@@ -442,7 +442,7 @@ def refund(let_go: Mapping[UUID, int], registry_id: int, *, at: datetime) -> Non
 
 
 def take_back_turns(decisions: Iterable[Decision], *, at: datetime, by: User | None = None) -> None:
-    """Undo what counted decisions did to balances: every candidate stands as if they had not been."""
+    """Undo what counted decisions did to balances: every candidate has the balance from before."""
     amounts: Counter[tuple[int, int]] = Counter()  # (registry, manager) -> billionths of a lead
     received: Counter[tuple[int, int]] = Counter()
     for row in decisions:

@@ -1,6 +1,6 @@
 """Distribute: run triggers on leads. Lock, gather, decide; `assignment` records.
 
-One function decides for every path: a new lead, a thousand of them, a moved one, one that waited, one not accepted.
+One function decides for every path: new leads, moved ones, waiting ones, ones that were not accepted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from routing.statements import run as run_statement
 
 
 class Distributed(NamedTuple):
-    """What was decided in one transaction, to be recorded."""
+    """The decisions of one transaction, before they are recorded."""
 
     verdicts: list[Verdict]
     ledgers: list[engine.Ledger]
@@ -118,7 +118,7 @@ def _with_waiting(cases: Sequence[Case], waiting: Mapping[int, list[Case]]) -> t
 
 
 def still_waiting(leads: Iterable[Lead], triggers: Iterable[int]) -> list[tuple[Lead, int]]:
-    """Return which of the locked leads wait for one of the triggers still, each with that."""
+    """Return the locked leads that still wait for one of the triggers, each with its trigger."""
     known = set(triggers)
     return [
         (lead, lead.trigger_id)
@@ -160,7 +160,7 @@ def _case(lead: Lead, rule: Rule, tried: frozenset[int]) -> Case:
 
 
 def able(rule: Rule, roster: Roster, *, at: datetime) -> frozenset[int]:
-    """Return, without the lock, who could take a lead that asks for nothing special, or an old customer's."""
+    """Return, without the lock, who could take a lead that needs no skill, or an existing customer's lead."""
     team = gather_candidates([rule], roster, at=at, lock=False).teams[rule.id]
     takers = {c.manager for c in team.candidates() if engine.refusal(c) is None}
     if rule.responsible_check:

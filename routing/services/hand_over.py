@@ -35,7 +35,7 @@ NO_TRIGGER = "no_trigger"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where one lead goes: to whom, or to nobody, and why."""
+    """The manager one lead goes to, or nobody, and why."""
 
     lead: Lead
     to: int | None
@@ -45,7 +45,7 @@ class Line:
 def preview_hand_over(
     manager_id: int, *, at: datetime, to: int | None = None, stages: Collection[int] = ()
 ) -> list[Line]:
-    """Tell who would get what as things stand. Nothing is written or locked. Raises Conflict, Busy."""
+    """Return who would get which lead now. Nothing is written or locked. Raises Conflict, Busy."""
     for _ in range(ATTEMPTS):
         try:
             return _preview(manager_id, current(), at=at, to=to, stages=stages)
@@ -77,7 +77,7 @@ def hand_over(
 
 
 def finish_hand_over(batch_id: UUID, *, at: datetime) -> HandOver:
-    """Do what is left of a hand-over, one that was interrupted perhaps."""
+    """Finish a hand-over, which may have been interrupted."""
     while _hand_over_some(batch_id, at=at):
         pass
     HandOver.objects.filter(pk=batch_id, finished_at=None).update(finished_at=at)
@@ -85,7 +85,7 @@ def finish_hand_over(batch_id: UUID, *, at: datetime) -> HandOver:
 
 
 def undo_hand_over(batch_id: UUID, *, at: datetime, by: User | None = None) -> HandOver:
-    """Give the leads back that are still where the hand-over put them, and leave the others; within a day, once.
+    """Return the leads that have not moved on since; once, within a day.
 
     Raises NotFound, Conflict.
     """

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 def keep_table(
     table: Table, data: bytes, *, file_name: str, at: datetime, by: User | None, language: str
 ) -> LeadImport:
-    """Keep an uploaded table as an import that waits to be looked at."""
+    """Store an uploaded table as an import to be reviewed."""
     batch = LeadImport.objects.create(
         file_name=file_name[-255:],
         digest=hashlib.sha256(data).hexdigest(),
@@ -62,32 +62,32 @@ def keep_table(
 
 
 def start_import(batch: LeadImport, *, source: Source, stage: Stage, at: datetime) -> None:
-    """Say where the leads go, and let the rows be taken. Raises Conflict when it was started before."""
+    """Set where the leads go, and start taking rows. Raises Conflict when it was already started."""
     waiting = LeadImport.objects.filter(pk=batch.pk, started_at=None, cancelled_at=None)
     if not waiting.update(source=source, stage=stage, started_at=at):
         raise Conflict(gettext("This import was already started."))
 
 
 def stop_import(batch: LeadImport, *, at: datetime) -> bool:
-    """Leave the rows that were not taken yet; tell whether there was something to stop."""
+    """Leave the remaining rows; tell whether there was anything to stop."""
     going = LeadImport.objects.filter(pk=batch.pk, finished_at=None, cancelled_at=None)
     return bool(going.update(cancelled_at=at, counts=counts_of(batch)))
 
 
 def counts_of(batch: LeadImport) -> dict[str, int]:
-    """Return how many rows came out how."""
+    """Return the number of rows by outcome."""
     return dict(batch.rows.order_by().values_list("outcome").annotate(rows=Count("pk")))
 
 
 def continue_imports(*, at: datetime, blocks: int) -> None:
-    """Take some blocks of the imports that run, the oldest first."""
+    """Take some blocks of the running imports, oldest first."""
     for batch_id in LeadImport.objects.running().order_by("pk").values_list("pk", flat=True):
         while blocks and continue_import(batch_id, at=at):
             blocks -= 1
 
 
 def continue_import(batch_id: int, *, at: datetime) -> bool:
-    """Take the next block of an import; tell whether another may follow."""
+    """Take the next block of an import; tell whether there may be another."""
     batch = LeadImport.objects.running().filter(pk=batch_id).first()
     if batch is None:
         return False
@@ -122,7 +122,7 @@ def preview(
 
 
 def known_already(forms: Sequence[Mapping[str, Any]], source: Source) -> int:
-    """Return how many of the leads the source has sent before, or the same file says twice: they change nothing."""
+    """Return how many leads the source already sent, or are twice in the file: they change nothing."""
     numbers = [form["external_id"] for form in forms if form.get("external_id")]
     sent = Lead.objects.filter(source=source, external_id__in=set(numbers)).count()
     return len(numbers) - (len(set(numbers)) - sent)

@@ -37,7 +37,7 @@ Row = dict[str, Any]  # columns of a lead, and beside them its facts, its trigge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A lead that was taken now, or that the same source had sent before."""
+    """A lead that was taken now, or that the same source sent before."""
 
     lead_id: UUID
     created: bool
@@ -56,7 +56,7 @@ class Once:
 
 
 class Replayed(Exception):
-    """The request was answered before; this is the first answer. Nothing was written."""
+    """The request was already answered; this is the first answer. Nothing was written."""
 
     def __init__(self, status: int, answer: str) -> None:
         super().__init__(status)
@@ -75,11 +75,11 @@ def take_lead(form: Form, *, source_id: int | None, at: datetime, once: Once | N
 def take_leads(
     forms: Sequence[Form], *, source_id: int | None, at: datetime, once: Once | None = None, version: int | None = None
 ) -> list[Taken | InvalidLead]:
-    """Take leads and distribute each at once; the answers stand in the order of the forms.
+    """Take leads and distribute each at once; the answers are in the order of the forms.
 
     source_id: the source that all of them come from; None: each may name its own, else it is the account's `api` source.
-    once: what makes a repetition of the same request one request. Nothing is kept of a request without a valid lead.
-    version: of the configuration, as the request has read it; a stale one is noticed.
+    once: makes repetitions of a request one request. Without a valid lead nothing is stored for it.
+    version: of the configuration that the request has read; a stale one is detected.
     Raises Replayed, IdempotencyKeyReused.
     """
     try:

@@ -1,4 +1,4 @@
-"""Off-board a manager: find every place they are used, and end it there. Their leads go by a hand-over."""
+"""Off-board a manager: find every place where they are used, and remove them. A hand-over moves their leads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Places:
 
 
 def places_of(manager: Manager, *, at: datetime) -> Places:
-    """Return every place in which the manager is used."""
+    """Return every place where the manager is used."""
     members = list(Member.objects.filter(manager=manager).select_related("trigger").order_by("trigger__code"))
     shared = Member.objects.exclude(manager=manager).filter(trigger__in=[member.trigger_id for member in members])
     with_others = set(shared.values_list("trigger_id", flat=True))
@@ -56,7 +56,7 @@ def places_of(manager: Manager, *, at: datetime) -> Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Farewell:
-    """What is to be done."""
+    """What to do with each place."""
 
     successor: Manager | None = None
     members: str = "keep"  # keep, remove, replace
@@ -69,9 +69,9 @@ class Farewell:
 
 @transaction.atomic
 def off_board(manager: Manager, farewell: Farewell, *, at: datetime, by: User | None = None) -> list[str]:
-    """Do it, all or nothing; return a sentence for each thing that was changed.
+    """Off-board the manager, all or nothing; return a sentence for each change.
 
-    Raises Conflict; its errors name the field of the farewell that cannot be.
+    Raises Conflict; its errors name the field that cannot be carried out.
     """
     places = places_of(manager, at=at)
     if farewell.successor is None and (farewell.duties or "replace" in (farewell.members, farewell.related)):

@@ -1,4 +1,4 @@
-"""Offers: accept, decline, give back, and what follows when the time is over."""
+"""Offers: accept, decline, give back, time out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SOON = timedelta(milliseconds=100)
 def accept_offer(lead_id: UUID, *, at: datetime, by: User | None = None, offer_id: int | None = None) -> Lead:
     """Accept the lead for the manager it is offered to.
 
-    by: who accepts; None: whoever may. offer_id: this offer and no later one of the same lead.
+    by: who accepts; None: anybody who may. offer_id: only this offer, not a later one of the lead.
     Raises NotFound, OfferClosed, NotAllowed.
     """
     lead = locked_lead(lead_id)
@@ -42,7 +42,7 @@ def accept_offer(lead_id: UUID, *, at: datetime, by: User | None = None, offer_i
 
 @in_transaction
 def decline_offer(lead_id: UUID, *, at: datetime, reason: str = "", by: User | None = None) -> Lead:
-    """Decline the lead for the manager whom it is offered to; it is distributed again at once.
+    """Decline the lead for the manager it is offered to, and distribute it again at once.
 
     Raises NotFound, OfferClosed, NotAllowed.
     """
@@ -55,9 +55,9 @@ def decline_offer(lead_id: UUID, *, at: datetime, reason: str = "", by: User | N
 
 
 def give_back_offers(manager_id: int, *, at: datetime) -> int:
-    """Distribute the open offers of a manager who pauses to others, unless the trigger keeps them; return how many.
+    """Redistribute the open offers of a manager who pauses, unless the trigger keeps them; return how many.
 
-    Raises Busy soon: who asked for the pause does not wait for others, the sweep gives the offers back as well.
+    Raises Busy soon: a pause does not wait for locks, and the sweep gives the offers back too.
     """
     offers = Offer.objects.open().filter(manager=manager_id, trigger__on_pause=Trigger.OnPause.REDISTRIBUTE)
     ids = list(offers.values_list("pk", flat=True))
@@ -73,9 +73,9 @@ def close_offers(
     skip_locked: bool = False,
     patience: timedelta | None = None,
 ) -> int:
-    """Close those of the offers that are open still, and distribute their leads again; return how many.
+    """Close the offers that are still open, and distribute their leads again; return how many.
 
-    patience: how long to wait for a lock; None: as long as others do.
+    patience: how long to wait for a lock; None: the usual time.
     """
     if patience is not None:
         wait_no_longer_than(patience)

@@ -30,7 +30,7 @@ LONGEST_BATCH = timedelta(minutes=2)  # an undertaking older than this has no sw
 
 
 def carefully(leads: Iterable[UUID], work: Work, *, at: datetime) -> Iterator[int]:
-    """Do the work, a batch at a time; where a batch fails, on each of its leads alone. Yield what the work returns.
+    """Do the work in batches; if a batch fails, do it for each of its leads alone. Yield the results.
 
     Leads with a setback are left out until their next try is due. Raises Busy and Moved as the work does.
     """
@@ -101,7 +101,7 @@ def _count(lead: UUID, *, at: datetime) -> Setback:
 
 
 def is_fault_of_a_lead(error: Exception) -> bool:
-    """Tell whether to look for one lead that is to blame: not where a lock or the database was not to be had."""
+    """Tell whether one lead may be to blame: not if a lock or the database was unavailable."""
     if isinstance(error, DatabaseError | InterfaceError):
         code = sqlstate(error)
         return code is not None and not code.startswith(NOBODYS)
@@ -109,7 +109,7 @@ def is_fault_of_a_lead(error: Exception) -> bool:
 
 
 def suspect(*, at: datetime) -> None:
-    """Suspect each lead of the batches whose sweep came to no end, and forget setbacks that are overcome."""
+    """Suspect the leads of batches whose sweep never ended, and delete setbacks that are overcome."""
     for undertaking in Undertaking.objects.filter(begun_at__lt=at - LONGEST_BATCH):
         there = Lead.objects.filter(pk__in=undertaking.leads).values_list("pk", flat=True)
         suspects = [Setback(lead_id=lead, next_try_at=at, error="The sweep ended with it.") for lead in there]
@@ -119,7 +119,7 @@ def suspect(*, at: datetime) -> None:
 
 
 def try_again(leads: Iterable[UUID] | None = None, *, at: datetime) -> int:
-    """Let the next sweep try leads again that were set aside, as if for the first time; None: all. Return how many."""
+    """Let the next sweep try leads that were set aside as if for the first time; None: all. Return how many."""
     setbacks = Setback.objects.set_aside()
     if leads is not None:
         setbacks = setbacks.filter(pk__in=list(leads))

@@ -21,11 +21,11 @@ from .distribution import cases_of, distribute
 def move_lead(
     lead_id: UUID, stage_id: int, *, at: datetime, by: User | None = None, reason: str = "", theirs: bool = False
 ) -> Lead:
-    """Move the lead into the stage; for the manager who has it offered that is to accept it.
+    """Move the lead into the stage; the manager who has it on offer thereby accepts it.
 
     A trigger on the stage distributes the lead anew. Without one a waiting lead no longer waits.
     theirs: who moves it may do so only while the lead is theirs.
-    Raises NotFound; OfferClosed when the manager's time to accept is over, or the lead went to somebody else meanwhile.
+    Raises NotFound; OfferClosed when the time to accept is over, or the lead went to somebody else meanwhile.
     """
     roster = current()
     lead = _locked(lead_id, stage_id, roster)
@@ -43,9 +43,9 @@ def move_lead(
 def qualify_lead(
     lead_id: UUID, stage_id: int, *, at: datetime, manager_id: int | None = None, by: User | None = None
 ) -> Lead:
-    """Take a lead out of the Unqualified section into a stage: to this manager, else to whom the stage's trigger chooses.
+    """Move an unqualified lead into a stage: to this manager, or to the one that the stage's trigger chooses.
 
-    Raises NotFound; Conflict when the lead is not unqualified any more, or the manager is not active.
+    Raises NotFound; Conflict when the lead is no longer unqualified, or the manager is not active.
     """
     roster = current()
     lead = _locked(lead_id, stage_id, roster)

@@ -1,4 +1,4 @@
-"""Sweep: do what time has made due. It works from rows alone, so any number of sweeps may run, late or at once."""
+"""Sweep: handle what is due. It works only from rows, so any number of sweeps may run, late or at once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Swept:
 
 
 def sweep(*, at: datetime) -> Swept:
-    """Redistribute offers out of time and those of who is away, then assign waiting leads that somebody can take now."""
+    """Redistribute offers that timed out or whose manager is away, then assign waiting leads that somebody can take."""
     started, swept = monotonic(), Swept()
     suspect(at=at)
     swept.expired = _close(Offer.objects.overdue(at=at).order_by("accept_by"), Offer.Outcome.TIMED_OUT, at=at)
@@ -61,7 +61,7 @@ def _close(offers: QuerySet[Offer], outcome: Offer.Outcome, *, at: datetime) -> 
 
 
 def beat(name: str, *, at: datetime, took_seconds: float | None = None) -> None:
-    """Write down that something that must run was seen running."""
+    """Record that something that must run is running."""
     Heartbeat.objects.update_or_create(name=name, defaults={"at": at, "took_seconds": took_seconds})
 
 
@@ -96,7 +96,7 @@ def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Vain:
-    """Leads that those who are able could not take: they lack the skill, had it before, or it was offered enough."""
+    """Leads that the available members cannot take: they lack a skill or already had it, or no attempts are left."""
 
     who: tuple[int, frozenset[int]]  # version of the configuration, and who was able to take leads
     leads: dict[UUID, str]  # each with the transaction that wrote it: an edited lead is looked at again
