@@ -86,8 +86,9 @@ class RequestId:
             "status": response.status_code,
             "milliseconds": round(seconds * 1_000),
         }
-        if match and "lead_id" in match.kwargs and "leads" not in get_contextvars():
-            facts["leads"] = [match.kwargs["lead_id"]]
+        lead = str(match.kwargs.get("lead_id", "")) if match else ""
+        if UUID.fullmatch(lead) and "leads" not in get_contextvars():  # people write other things there, too
+            facts["leads"] = [lead]
         logger.log(logging.WARNING if failed or slow else logging.INFO, "request", extra=facts)
 
 
