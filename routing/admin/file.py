@@ -114,9 +114,17 @@ def _try(
     try:
         report = import_configuration(text, dry_run=True, prune=prune)
     except BadConfiguration as error:
-        return _page(request, context, FileForm(), faults=error.errors, name=name)
+        return _page(
+            request,
+            context,
+            FileForm(),
+            faults=error.errors,
+            more=f"{error.more:,}" if error.more else "",
+            count=error.count,
+            name=name,
+        )
     except Busy as error:
-        return _page(request, context, FileForm(), faults=[("", error.detail)], name=name)
+        return _page(request, context, FileForm(), faults=[("", error.detail)], count=1, name=name)
     confirm = ConfirmForm(initial={"text": text, "prune": prune, "name": name, "version": version})
     refused = forbidden(request.user, report)
     changes = [(change, ACTIONS.get(change.action, change.action), kind_of(change.kind)) for change in report.changes]
@@ -139,9 +147,17 @@ def _take(
         with signed(by=request.user, way=f"file {name}"):  # type: ignore[arg-type]
             report = import_configuration(text, prune=prune)
     except BadConfiguration as error:
-        return _page(request, context, FileForm(), faults=error.errors, name=name)
+        return _page(
+            request,
+            context,
+            FileForm(),
+            faults=error.errors,
+            more=f"{error.more:,}" if error.more else "",
+            count=error.count,
+            name=name,
+        )
     except Busy as error:
-        return _page(request, context, FileForm(), faults=[("", error.detail)], name=name)
+        return _page(request, context, FileForm(), faults=[("", error.detail)], count=1, name=name)
     messages.success(request, _("Imported: %(count)d changes.") % {"count": len(report.changes)})
     for email, path in report.invitations.items():
         link = format_html('<a href="{0}">{0}</a>', request.build_absolute_uri(path))

@@ -20,10 +20,10 @@ from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
 from . import rows as items_of
 from . import text
 from .judging import judge
-from .places import BadConfiguration, Errors
+from .places import MOST_TOLD, BadConfiguration, Errors
 from .pruning import prune_unnamed
-from .report import ONE, Change, Report, differences
-from .rows import KINDS, Item, Stored, read_stored
+from .report import ONE, Change, Report, differences, same
+from .rows import KINDS, Item, Stored, by_pipeline, read_stored
 from .shapes import SECTIONS, Given, Named, read_document
 from .writing import Plan, write_plan
 
@@ -61,10 +61,14 @@ def import_configuration(
 @transaction.atomic
 def _import(document: object, *, dry_run: bool, prune: bool) -> Report:
     lock_configuration()
-    errors: Errors = []
+    errors = Errors()
     given = read_document(document, errors)
+    if len(errors) >= MOST_TOLD:
+        raise BadConfiguration.of(errors, SECTIONS)  # no more are told, so what it refers to is not judged
     stored = read_stored()
+    refuse_too_much(new_objects(given, stored), given)
     plan = lay_over(given, stored, users=_users(given, stored))
+    refuse_too_much(touched_objects(plan, stored), given)
     judge(plan, given, stored, errors, pruned=given.sections if prune else frozenset())
     if errors:
         raise BadConfiguration.of(errors, SECTIONS)
@@ -87,6 +91,40 @@ def lock_configuration() -> None:
     """
     ConfigurationVersion.objects.bulk_create([ConfigurationVersion(pk=1, version=0)], ignore_conflicts=True)
     ConfigurationVersion.objects.select_for_update().get(pk=1)
+
+
+# How much may change at once, so that none who waits for it waits long: a trigger takes as long as ten sources
+MOST_CHANGED = 10_000
+WEIGHTS = {"managers": 2, "pipelines": 2, "triggers": 10}  # of all else: 1; of exceptions four count as one
+
+
+def new_objects(given: Given, stored: Stored) -> dict[str, list[str]]:
+    return {kind: [key for key in given.named[kind] if key not in stored.items[kind]] for kind in KINDS}
+
+
+def touched_objects(plan: Plan, stored: Stored) -> dict[str, list[str]]:
+    return {
+        kind: [key for key, item in items.items() if not same(stored.items[kind].get(key), item)]
+        for kind, items in plan.items.items()
+    }
+
+
+def refuse_too_much(touched: Mapping[str, list[str]], given: Given) -> None:
+    """Raise BadConfiguration when the file adds and changes more than fits in one import."""
+    amount = 0
+    for kind, keys in touched.items():
+        amount += WEIGHTS.get(kind, 1) * len(keys)
+        for key in keys:
+            fields = given.named[kind][key].fields
+            amount += len(fields.get("members") or ()) + len(fields.get("exceptions") or ()) // 4
+    if amount <= MOST_CHANGED:
+        return
+    counts = ", ".join(f"{len(keys):,} {kind}" for kind, keys in touched.items() if keys)
+    message = (
+        f"the file adds or changes too much at once: {counts}. With their members and exceptions that counts as"
+        f" {amount:,}, and {MOST_CHANGED:,} is the most; split the file"
+    )
+    raise BadConfiguration([("", message)])
 
 
 # Laying the file over what is stored
@@ -175,23 +213,21 @@ def arranged(stored: list[str], named: Collection[str]) -> list[str]:
     Those that the file names stand among themselves as in the file; those that it does not name keep their places; a
     new one follows the one before it in the file, or precedes the one after it, or is the last.
     """
-    known = set(stored)
+    known, in_file = set(stored), set(named)
     moved = iter([key for key in named if key in known])
-    order = [next(moved) if key in named else key for key in stored]
-    new_ahead: list[str] = []
-    last: str | None = None
+    behind: dict[str | None, list[str]] = {None: []}  # the new ones behind one that is known, or ahead of all of them
+    last = first = None
     for key in named:
         if key in known:
-            at = order.index(key)
-            order[at:at] = new_ahead
-            new_ahead = []
-            last = key
-        elif last is None:
-            new_ahead.append(key)
+            last, first = key, first or key
+            behind[key] = []
         else:
-            order.insert(order.index(last) + 1, key)
-            last = key
-    return order + new_ahead
+            behind[last].append(key)
+    order: list[str] = []
+    for place in stored:
+        key = next(moved) if place in in_file else place
+        order += [*(behind[None] if key == first else ()), key, *behind.get(key, ())]
+    return order if first else order + behind[None]
 
 
 # The report
@@ -199,6 +235,7 @@ def arranged(stored: list[str], named: Collection[str]) -> list[str]:
 
 def _reported(plan: Plan, given: Given, stored: Stored, *, dry_run: bool) -> Report:
     report = Report(dry_run=dry_run)
+    orders = by_pipeline(dict.fromkeys(stored.items["stages"])), by_pipeline(dict.fromkeys(plan.order["stages"]))
     for kind in KINDS:
         for key, item in plan.items[kind].items():
             old = stored.items[kind].get(key)
@@ -210,7 +247,7 @@ def _reported(plan: Plan, given: Given, stored: Stored, *, dry_run: bool) -> Rep
             if fields:
                 plan.changed[kind].append(key)
             if kind == "pipelines":
-                fields |= _reordered(f"{key}/", plan, stored)
+                fields |= _reordered(key, *orders)
             if fields:
                 report.changes.append(Change("change", ONE[kind], key, fields))
             else:
@@ -223,9 +260,12 @@ def _reported(plan: Plan, given: Given, stored: Stored, *, dry_run: bool) -> Rep
     return report
 
 
-def _reordered(prefix: str, plan: Plan, stored: Stored) -> dict[str, tuple[Any, Any]]:
+def _reordered(
+    pipeline: str, stored: Mapping[str, Mapping[str, None]], planned: Mapping[str, Mapping[str, None]]
+) -> dict[str, tuple[Any, Any]]:
     """Return the change of the order in which the stages of a pipeline stand that were there before."""
-    before = [path for path in stored.items["stages"] if path.startswith(prefix)]
-    after = [path for path in plan.order["stages"] if path in before]
+    before = stored.get(pipeline, {})
+    after = [path for path in planned.get(pipeline, ()) if path in before]
+    prefix = f"{pipeline}/"
     names = [path.removeprefix(prefix) for path in before], [path.removeprefix(prefix) for path in after]
-    return {"order of stages": names} if before != after else {}
+    return {"order of stages": names} if names[0] != names[1] else {}

@@ -10,9 +10,9 @@ from accounts.models import Manager, User, WorkSchedule
 from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
 
 from . import rows as items_of
-from .places import Errors, Node, meant, shown
+from .places import Errors, Node, shown
 from .report import same
-from .rows import Item, Stored
+from .rows import Item, Stored, by_pipeline
 from .shapes import Given, Named, note_faults
 from .writing import Plan
 
@@ -66,9 +66,13 @@ class Known:
         if key in self.stored.items[kind]:
             place.note(f"no {what} {shown(key)} afterwards: the file does not name it, so it is pruned")
             return
-        # Two addresses are alike by their domain, and that says nothing.
-        better = meant(key, self.keys[kind]) if kind != "managers" else None
-        place.note(f"no {what} {shown(key)}" + (f'; did you mean "{better}"?' if better else ""))
+
+        def message() -> str:
+            # Two addresses are alike by their domain, and that says nothing.
+            better = place.errors.meant(key, self.keys[kind]) if kind != "managers" else None
+            return f"no {what} {shown(key)}" + (f'; did you mean "{better}"?' if better else "")
+
+        place.note(message)
 
 
 def _pruned_stage(path: str, given: Given) -> bool:
@@ -156,12 +160,11 @@ def _judge_trigger(item: Item, named: Named, known: Known) -> None:
 def _judge_limit_stages(item: Item, named: Named, known: Known) -> None:
     written = named.fields.get("limit") or {}
     place = named.place_of("limit")
+    stages = place.at("stages")
+    in_file = stages.value if "stages" in written and isinstance(place.value, dict) else []
+    numbers = {path: number for number, path in reversed(list(enumerate(in_file))) if isinstance(path, str)}
     for path in (item["limit"] or {}).get("stages", []):
-        in_file = place.at("stages").value if "stages" in written and isinstance(place.value, dict) else []
-        where = place.at("stages")
-        if path in in_file:
-            where = where.at(in_file.index(path))
-        known.check("stages", "stage", path, where)
+        known.check("stages", "stage", path, stages.at(numbers[path]) if path in numbers else stages)
 
 
 def _judge_members(item: Item, named: Named, known: Known) -> None:
@@ -202,10 +205,11 @@ def _judge_terms(item: Item, named: Named) -> None:
 
 def _judge_kinds_of_stages(plan: Plan, given: Given, known: Known) -> None:
     """A pipeline has one unqualified stage at most, and an open one for the leads that name none."""
+    stored = by_pipeline(known.stored.items["stages"])
+    planned = by_pipeline(known.stored.items["stages"] | plan.items["stages"])
     for code, pipeline in given.named["pipelines"].items():
-        before = _stages_of(code, known.stored.items["stages"])
-        after = _stages_of(code, known.stored.items["stages"] | plan.items["stages"])
-        stages = {path: item for path, item in after.items() if path in known.keys["stages"]}
+        before = stored.get(code, {})
+        stages = {path: item for path, item in planned.get(code, {}).items() if path in known.keys["stages"]}
         if not pipeline.whole or (not known.is_new("pipelines", code) and stages == before):
             continue
         kinds = Counter(item["kind"] for item in stages.values())
@@ -215,10 +219,6 @@ def _judge_kinds_of_stages(plan: Plan, given: Given, known: Known) -> None:
         if not kinds["open"]:
             message = "a stage of kind open is missing; leads that name no stage go to the first of them"
             pipeline.place_of("stages").note(message)
-
-
-def _stages_of(pipeline: str, items: dict[str, Item]) -> dict[str, Item]:
-    return {path: item for path, item in items.items() if path.partition("/")[0] == pipeline}
 
 
 def _judge_lent_codes(plan: Plan, given: Given, stored: Stored, pruned: Collection[str]) -> None:

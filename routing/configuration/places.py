@@ -6,22 +6,62 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from reprlib import Repr
 from typing import Any, NoReturn
 
-Errors = list[tuple[str, str]]  # place, message
+MOST_TOLD = 100  # faults; of those beyond, their number is told
+MOST_COMPARED = 2_000  # known words with which those of one report are compared, for "did you mean"
+Message = str | Callable[[], str]  # one that costs something is made when it is told
 
 
 class BadConfiguration(ValueError):
-    """The configuration cannot be taken; `errors` names every place and what is wrong there. Nothing was written."""
+    """The configuration cannot be taken. Nothing was written.
 
-    def __init__(self, errors: Errors) -> None:
-        super().__init__("\n".join(f"{place}: {message}" if place else message for place, message in errors))
-        self.errors = errors
+    errors: the first places, in the order of the file, and what is wrong there; more: how many follow.
+    """
+
+    def __init__(self, errors: Sequence[tuple[str, str]], more: int = 0) -> None:
+        lines = [f"{place}: {message}" if place else message for place, message in errors]
+        super().__init__("\n".join([*lines, f"and {more:,} more"] if more else lines))
+        self.errors = list(errors)
+        self.more = more
+        self.count = len(self.errors) + more
 
     @classmethod
     def of(cls, errors: Errors, sections: Sequence[str]) -> BadConfiguration:
-        """Return it with the errors in the order of the file: by section, then by the number of the object."""
-        return cls(sorted(errors, key=lambda error: _order(error[0], sections)))
+        """Return it with the first errors in the order of the file: by section, then by the number of the object."""
+        noted = sorted(errors.noted, key=lambda error: _order(error[0], sections))
+        told = [(place, made if isinstance(made, str) else made()) for place, made in noted[:MOST_TOLD]]
+        return cls(told, len(noted) - len(told))
+
+
+class Errors:
+    """The faults that were found so far, each with its place."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, Message]] = []
+        self.places: set[str] = set()
+        self.compared = 0
+
+    def __len__(self) -> int:
+        return len(self.noted)
+
+    def note(self, place: str, message: Message) -> None:
+        self.noted.append((place, message))
+        self.places.add(place)
+
+    def meant(self, word: str, *known: Collection[str]) -> str | None:
+        """Return the known word that is spelt nearly like this one, while few enough were compared for this report."""
+        for words in known:
+            if len(words) > MOST_COMPARED:
+                words = [other for other in words if other[:1] == word[:1]]
+            self.compared += len(words)
+            if self.compared > MOST_COMPARED * MOST_TOLD or len(words) > MOST_COMPARED:
+                return None
+            found = meant(word, words)
+            if found:
+                return found
+        return None
 
 
 def _order(place: str, sections: Sequence[str]) -> tuple[int, int]:
@@ -37,8 +77,13 @@ class NotTaken(Exception):
 
 def shown(value: object) -> str:
     """Return the value as a message can carry it: quoted, and short whatever somebody sent."""
-    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    text = value if isinstance(value, str) and value.isprintable() else _BEGINNING.repr(value)
     return f'"{text}"' if len(text) <= 60 else f'"{text[:60]}…"'
+
+
+_BEGINNING = Repr()  # of a value however large
+_BEGINNING.maxstring = _BEGINNING.maxother = _BEGINNING.maxlong = 200
+_BEGINNING.maxlist = _BEGINNING.maxtuple = _BEGINNING.maxdict = 30
 
 
 def meant(word: str, known: Collection[str]) -> str | None:
@@ -56,10 +101,10 @@ class Node:
     errors: Errors
     known_elsewhere: Collection[str] = field(default=(), repr=False)  # keys of other mappings of the file
 
-    def note(self, message: str) -> None:
-        self.errors.append((self.place, message))
+    def note(self, message: Message) -> None:
+        self.errors.note(self.place, message)
 
-    def refuse(self, message: str) -> NoReturn:
+    def refuse(self, message: Message) -> NoReturn:
         self.note(message)
         raise NotTaken
 
@@ -77,13 +122,20 @@ class Node:
         found = {}
         for key in self.mapping():
             if key not in readers:
-                self.at(key).note(_unknown(key, readers, self.known_elsewhere))
+                self.at(key).note(self._unknown(key, readers))
                 continue
             try:
                 found[key] = readers[key](self.at(key))
             except NotTaken:
                 continue
         return found
+
+    def _unknown(self, key: str, here: Collection[str]) -> Message:
+        def message() -> str:
+            better = self.errors.meant(key, here, self.known_elsewhere)
+            return f'unknown; did you mean "{better}"?' if better else f"unknown; known here are {', '.join(here)}"
+
+        return message
 
     def mapping(self) -> Mapping[str, Any]:
         """Return the value when it is a mapping."""
@@ -113,8 +165,3 @@ class Node:
 
 
 Reader = Callable[[Node], Any]
-
-
-def _unknown(key: str, here: Collection[str], elsewhere: Collection[str]) -> str:
-    better = meant(key, here) or meant(key, elsewhere)
-    return f'unknown; did you mean "{better}"?' if better else f"unknown; known here are {', '.join(here)}"

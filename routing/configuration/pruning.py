@@ -166,6 +166,6 @@ def _refused_stages(rows: dict[str, Stage], given: Given, errors: Errors) -> Col
             why = f"{wanted[row.pk]} refer to it; name it in the file"
         else:
             continue
-        errors.append((place, f'stage "{path}" cannot be removed: {why}'))
+        errors.note(place, f'stage "{path}" cannot be removed: {why}')
         refused.append(path)
     return refused

@@ -32,7 +32,7 @@ def configuration_of_file(
     What is stored keeps its numbers; everything else has numbers below zero.
     Raises BadConfiguration, with every fault and its place.
     """
-    errors: Errors = []
+    errors = Errors()
     given = read_document(source if isinstance(source, Mapping) else text.read(source), errors)
     stored = over or nothing_stored()
     plan = lay_over(given, stored, users={})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Model
 
@@ -15,6 +15,7 @@ from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
 from .shapes import OBJECTS, exception_order
 
 Item = dict[str, Any]
+T = TypeVar("T")
 KINDS = ("account", "schedules", "managers", "sources", "pipelines", "stages", "registries", "triggers")
 
 
@@ -344,6 +345,7 @@ def member_item(row: Member) -> Item:
 def document(stored: Stored) -> dict[str, Any]:
     """Return what is stored as the file has it, in a stable order."""
     items = stored.items
+    stages = by_pipeline(items["stages"])
     return {
         "version": 1,
         "account": _as_null(items["account"][""]),
@@ -351,7 +353,18 @@ def document(stored: Stored) -> dict[str, Any]:
         "managers": [_listed("email", email, item) for email, item in items["managers"].items()],
         "sources": [_listed("code", code, item) for code, item in items["sources"].items()],
         "pipelines": [
-            _listed("code", code, item | {"stages": _stages(code, items)}) for code, item in items["pipelines"].items()
+            _listed(
+                "code",
+                code,
+                item
+                | {
+                    "stages": [
+                        _listed("code", path.removeprefix(f"{code}/"), stage)
+                        for path, stage in stages.get(code, {}).items()
+                    ]
+                },
+            )
+            for code, item in items["pipelines"].items()
         ],
         "registries": [_listed("code", code, item) for code, item in items["registries"].items()],
         "triggers": [_listed("code", code, _trigger(item)) for code, item in items["triggers"].items()],
@@ -376,9 +389,9 @@ def _trigger(item: Item) -> Item:
     return {key: item.get(key, []) for key in OBJECTS["triggers"]}  # `when` has no column: there are no conditions
 
 
-def _stages(pipeline: str, items: dict[str, dict[str, Item]]) -> list[Item]:
-    return [
-        _listed("code", path.removeprefix(f"{pipeline}/"), item)
-        for path, item in items["stages"].items()
-        if path.partition("/")[0] == pipeline
-    ]
+def by_pipeline(stages: Mapping[str, T]) -> dict[str, dict[str, T]]:
+    """Return the stages of each pipeline by its code, in the order in which they stand."""
+    found: dict[str, dict[str, T]] = defaultdict(dict)
+    for path, stage in stages.items():
+        found[path.partition("/")[0]][path] = stage
+    return dict(found)

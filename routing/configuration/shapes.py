@@ -21,7 +21,7 @@ from accounts.models import Account, ScheduleException
 from accounts.names import unseen_sign
 from routing.models import Registry, Source, Stage, Trigger
 
-from .places import BadConfiguration, Errors, Node, NotTaken, Reader, meant, shown
+from .places import BadConfiguration, Errors, Node, NotTaken, Reader, shown
 
 SECTIONS = ("account", "schedules", "managers", "sources", "pipelines", "registries", "triggers")
 VERSION = 1
@@ -111,11 +111,13 @@ def or_null(reader: Reader) -> Reader:
 def one_of(options: Iterable[str]) -> Reader:
     known = [str(option) for option in options]
 
+    def hint(node: Node) -> str:
+        better = node.errors.meant(node.value, known) if isinstance(node.value, str) else None
+        return f'did you mean "{better}"?' if better else f"use {' or '.join(known)}"
+
     def read(node: Node) -> str:
         if node.value not in known:
-            better = meant(node.value, known) if isinstance(node.value, str) else None
-            hint = f'did you mean "{better}"?' if better else f"use {' or '.join(known)}"
-            node.refuse(f"no {shown(node.value)}; {hint}")
+            node.refuse(lambda: f"no {shown(node.value)}; {hint(node)}")
         return node.value
 
     return read
@@ -134,16 +136,16 @@ def some_of(options: Iterable[str], *, ordered: bool = False) -> Reader:
 
 def without_repetition(reader: Reader) -> Reader:
     def read(node: Node) -> list[Any]:
-        found: list[Any] = []
+        found: dict[Any, None] = {}
 
         def once(item: Node) -> None:
             value = reader(item)
             if value in found:
                 item.refuse(f"{shown(value)} is here twice")
-            found.append(value)
+            found[value] = None
 
         node.each(once)
-        return found
+        return list(found)
 
     return read
 
@@ -259,7 +261,7 @@ def exception(node: Node) -> dict[str, Any]:
         first_day=found["from"], last_day=last, kind=kind, intervals=[] if kind == "off" else found[kind]
     )
     names = {"first_day": "from", "last_day": "to", "intervals": kind}
-    note_faults(row, node, names=names, exclude=["manager", "schedule"])
+    note_faults(row, node, names=names, whole=False)
     if len(node.errors) > before:
         raise NotTaken
     return {"from": found["from"], "to": last, kind: found[kind]}
@@ -437,16 +439,21 @@ def by_key(node: Node, key: str, key_reader: Reader, readers: Mapping[str, Reade
     return found
 
 
-def note_faults(row: Any, node: Node, *, names: Mapping[str, str], exclude: Iterable[str] = ()) -> None:
-    """Note what the model says against the row; names: the key of the file for a field of another name."""
+def note_faults(
+    row: Any, node: Node, *, names: Mapping[str, str], exclude: Iterable[str] = (), whole: bool = True
+) -> None:
+    """Note what the model says against the row.
+
+    names: the key of the file for a field of another name; whole: ask each field, too, where the reader has not.
+    """
     try:
-        row.full_clean(exclude=exclude, validate_unique=False, validate_constraints=False)
+        row.full_clean(exclude=exclude, validate_unique=False, validate_constraints=False) if whole else row.clean()
     except ValidationError as error:
         for name, messages in error.message_dict.items():
             place = node
             for part in names.get(name, name).split(".") if name != "__all__" else ():
                 place = Node(None, f"{place.place}.{part}" if place.place else part, node.errors)
-            if any(place.place == noted for noted, _ in node.errors):
+            if place.place in node.errors.places:
                 continue  # what was written there could not even be read
             for message in messages:
                 place.note(message)

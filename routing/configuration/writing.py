@@ -17,7 +17,7 @@ from accounts.models import Manager, ScheduleException, User, WorkSchedule
 from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
 
 from . import rows as items_of
-from .rows import KINDS, Item, Stored
+from .rows import KINDS, Item, Stored, by_pipeline
 
 BATCH = 200
 
@@ -92,7 +92,8 @@ def _positioned(order: Iterable[str], rows: dict[str, Any], changed: Sequence[An
         if rows[key].position != position:
             rows[key].position = position
             moved.append(rows[key])
-    return [*changed, *(row for row in moved if row.pk and row not in changed)]
+    already = {id(row) for row in changed}
+    return [*changed, *(row for row in moved if row.pk and id(row) not in already)]
 
 
 # Schedules and people
@@ -171,8 +172,10 @@ def _write_stages(plan: Plan, stored: Stored) -> None:
     for path in [*plan.added["stages"], *plan.changed["stages"]]:
         rows[path].code = path.partition("/")[2]
         items_of.fill_columns(rows[path], plan.items["stages"][path])
-    for code in plan.items["pipelines"]:
-        changed = _positioned([path for path in plan.order["stages"] if path.partition("/")[0] == code], rows, changed)
+    orders = by_pipeline(dict.fromkeys(plan.order["stages"]))
+    moved = [_positioned(orders.get(code, ()), rows, ()) for code in plan.items["pipelines"]]
+    already = {id(row) for row in changed}
+    changed = [*changed, *(row for stages in moved for row in stages if id(row) not in already)]
     # A pipeline has one unqualified stage: whichever was it goes first, whichever becomes it comes last.
     for unqualified in (False, True):
         now = [row for row in changed if (row.kind == Stage.Kind.UNQUALIFIED) is unqualified]

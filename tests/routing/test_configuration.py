@@ -790,3 +790,72 @@ def test_pauses_are_not_touched(example: Report) -> None:
     pause = Pause.objects.create(manager=Manager.objects.first(), started_at=MONDAY)
     import_configuration(EXAMPLE, prune=True)
     assert Pause.objects.get() == pause
+
+
+# Files that are wrong in many places, or too large
+
+WRONG = {
+    "managers": lambda n: {"managers": [{"email": f"x{i}", "name": 1} for i in range(n)]},
+    "unknown keys": lambda n: {"account": {f"k{i}": 1 for i in range(n)}},
+    "repetitions": lambda n: {"account": {"pause_reasons": ["Lunch"] * (n + 1)}},
+    "no dates": lambda n: {"managers": [{"email": "a@b.co", "exceptions": [{"from": "2026-01-0", "off": True}] * n}]},
+    "no intervals": lambda n: {"schedules": [{"code": "a", "weekly": {"mon": ["09-18"] * n}}]},
+}
+
+
+@pytest.mark.parametrize("shape", WRONG)
+def test_the_first_hundred_faults_are_told_and_how_many_follow(shape: str) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        import_configuration(only(**WRONG[shape](20_000)))
+    assert (len(caught.value.errors), caught.value.more) == (100, 19_900)
+    assert str(caught.value).endswith("\nand 19,900 more")
+
+
+@pytest.mark.parametrize("shape", WRONG)
+def test_ten_times_as_many_faults_cost_ten_times_as_much(shape: str) -> None:
+    def seconds(number: int) -> float:
+        document, began = only(**WRONG[shape](number)), time.process_time()
+        with pytest.raises(BadConfiguration):
+            import_configuration(document)
+        return time.process_time() - began
+
+    seconds(1_000)
+    few = max(min(seconds(2_000) for _ in range(2)), 0.01)
+    assert seconds(20_000) < 30 * few  # a square would be a hundred times
+
+
+def test_many_wrong_names_are_compared_with_few_known_ones() -> None:
+    document = only(
+        pipelines=[{"code": "p", "stages": [{"code": f"stage-{i}"} for i in range(3_000)]}],
+        triggers=[{"code": f"t{i}", "stage": f"p/stage-{i}x"} for i in range(200)],
+    )
+    began = time.process_time()
+    with pytest.raises(BadConfiguration) as caught:
+        import_configuration(document)
+    assert time.process_time() - began < 5
+    assert caught.value.count == 200
+
+
+def test_a_file_that_changes_too_much_at_once_is_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("routing.configuration.importing.MOST_CHANGED", 10)
+    document = only(managers=[{"email": f"m{i}@example.com"} for i in range(5)])
+    import_configuration(document)
+    assert errors_of(only(managers=[{"email": f"n{i}@example.com"} for i in range(6)])) == [
+        ": the file adds or changes too much at once: 6 managers. With their members and exceptions that counts as 12, and"
+        " 10 is the most; split the file"
+    ]
+    changed = only(managers=[{"email": f"m{i}@example.com", "name": "M"} for i in range(5)])
+    import_configuration(only(**changed | {"sources": []}))  # ten again
+    assert not import_configuration(document).changes  # what stays as it is does not count
+
+
+def test_new_ones_stand_where_the_file_has_them() -> None:
+    from routing.configuration.importing import arranged
+
+    assert arranged(["a", "b", "c"], ["x", "c", "y", "z", "a"]) == ["x", "c", "y", "z", "b", "a"]
+    assert arranged(["a"], ["x", "y"]) == ["a", "x", "y"]
+    assert arranged([], ["x", "y"]) == ["x", "y"]
+    many = [str(n) for n in range(20_000)]
+    began = time.process_time()
+    assert arranged(many[::2], many) == many
+    assert time.process_time() - began < 1

@@ -1,5 +1,7 @@
 """The configuration file in the admin: down, up, tried, taken."""
 
+import time
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import translation
@@ -103,3 +105,14 @@ def test_new_managers_are_shown_with_their_links(client, sue):
     taken = confirm(client, tried)
     assert Manager.objects.get().user.email == "new@example.com"
     assert "/invitation/" in messages(taken)
+
+
+def test_of_many_faults_the_first_are_shown_and_how_many_follow(client, sue):
+    rows = ", ".join(f'{{email: "x{n}", name: 1}}' for n in range(20_000))
+    began = time.process_time()
+    page = send(client, f"version: 1\nmanagers: [{rows}]\n")
+    assert time.process_time() - began < 10
+    text = page.content.decode()
+    assert text.count("<code>managers[") == 100
+    assert "and 19,900 more" in text
+    assert "team.yaml has 20000 faults; nothing was changed" in text

@@ -66,8 +66,7 @@ class Command(BaseCommand):
         except Busy as error:
             raise CommandError(error.detail) from None
         except BadConfiguration as error:
-            count = len(error.errors)
-            faults = "1 fault" if count == 1 else f"{count} faults"
+            faults = "1 fault" if error.count == 1 else f"{error.count:,} faults"
             raise CommandError(f"{error}\n{faults}; nothing was changed.") from None
         self.stdout.write(str(report))
 
