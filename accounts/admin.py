@@ -52,6 +52,7 @@ from .models import (
     AuditEntry,
     ConfigurationChange,
     ConfigurationVersion,
+    Letter,
     Manager,
     Pause,
     ScheduleException,
@@ -468,3 +469,8 @@ class ManagerAdmin(SixWeeks, CarefulAdmin):
         messages.success(
             request, ngettext("%(count)d manager resumed.", "%(count)d managers resumed.", resumed) % {"count": resumed}
         )
+
+
+@admin.register(Letter)
+class LetterAdmin(ReadOnlyAdmin):
+    list_display = fields = ("due_at", "to", "subject", "tries")

@@ -246,7 +246,7 @@ class Answer:
 WRONG = ("nowhere/", "api/v1/nowhere", "admin/nowhere/", "static/nowhere.css", "me/%00/")
 # Written by being seen, or by the session being used: no change that anybody would be tricked into.
 SEEN = {"accounts_manager": "last_seen_at", "routing_apikey": "last_used_at", "accounts_user": "last_login"}
-NOT_OURS = {"django_session", "django_migrations"}
+NOT_OURS = {"django_session", "django_migrations", "accounts_onlinetime"}
 
 
 @dataclass

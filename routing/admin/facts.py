@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import clock
+from accounts.models import OnlineTime
 from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, ReadOnlyAdmin, UncountedPaginator, action, display
 
 from ..engine.values import LEAD, Reason
@@ -24,6 +25,7 @@ from ..models import (
     Decision,
     Heartbeat,
     IntakeRequest,
+    LeadEdit,
     LeadEvent,
     Ledger,
     Lineup,
@@ -168,6 +170,19 @@ class SetbackAdmin(ModelAdmin):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("name", "at")
+
+
+@admin.register(LeadEdit)
+class LeadEditAdmin(BigReadOnlyAdmin):
+    list_display = ("at", "lead", "by", "columns")
+    list_select_related = ("lead__contact", "lead__company", "by")
+    fields = ("lead", "at", "by", "before")
+
+
+@admin.register(OnlineTime)
+class OnlineTimeAdmin(BigReadOnlyAdmin):
+    list_display = ("manager", "began_at", "seen_at")
+    list_select_related = ("manager__user",)
 
 
 @admin.register(Undertaking)

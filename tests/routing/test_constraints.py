@@ -9,6 +9,7 @@ import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 
 from accounts.models import Account, ConfigurationVersion, Manager, Pause, ScheduleException, User, WorkSchedule
+from routing.engine import Standing
 from routing.models import (
     ApiKey,
     Company,
@@ -23,7 +24,6 @@ from routing.models import (
     Offer,
     Registry,
     Stage,
-    Standing,
     Trigger,
 )
 from tests.factories import (
@@ -390,7 +390,6 @@ def test_the_load_follows_many_rows_in_one_statement():
         lambda: Manager.objects.update(active=False),
         lambda: Member.objects.update(coefficient=7),
         lambda: Trigger.objects.get().limit_stages.add(Stage.objects.first()),
-        lambda: Pause.objects.create(manager=Manager.objects.get(), started_at=MONDAY),
         lambda: WorkSchedule.objects.create(code="another"),
         lambda: Account.objects.update(time_zone="Europe/Madrid"),
         lambda: User.objects.update(name="Anna"),
@@ -405,6 +404,14 @@ def test_a_change_of_configuration_is_a_new_version(change):
     before = ConfigurationVersion.objects.get().version
     change()
     assert ConfigurationVersion.objects.get().version > before
+
+
+def test_a_pause_is_no_new_version():
+    make_account()
+    manager = make_manager()
+    before = ConfigurationVersion.objects.get().version
+    Pause.objects.create(manager=manager, started_at=MONDAY)
+    assert ConfigurationVersion.objects.get().version == before
 
 
 def test_what_is_no_configuration_is_no_new_version():

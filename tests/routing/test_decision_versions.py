@@ -35,10 +35,12 @@ def decided(django_capture_on_commit_callbacks):
     def decide(*coefficients: int) -> Decision:
         lead = make_lead()
         with django_capture_on_commit_callbacks(execute=True):
-            gathered = gather_candidates(rule, roster.current(), at=MONDAY)
-            book, [verdict] = distribute(cases_of([lead], rule), rule, roster.current(), at=MONDAY, gathered=gathered)
+            gathered = gather_candidates([rule], roster.current(), at=MONDAY)
+            cases = cases_of([(lead, rule.id)], roster.current())
+            distributed = distribute(cases, roster.current(), at=MONDAY, gathered=gathered)
+            [verdict] = distributed.verdicts
             seen = [c._replace(coefficient=n) for c, n in zip(verdict.candidates, coefficients, strict=True)]
-            record([replace(verdict, candidates=seen)], rule, book, at=MONDAY)
+            record(distributed._replace(verdicts=[replace(verdict, candidates=seen)]), roster.current(), at=MONDAY)
         return Decision.objects.select_related("lineup").get(lead=lead)
 
     return decide
@@ -74,10 +76,10 @@ def test_every_stored_lineup_is_under_its_digest():
 
 def test_a_process_remembers_so_many_lineups_of_a_trigger(decided, monkeypatch):
     monkeypatch.setattr("routing.services.assignment.MOST_LINEUPS", 2)
-    [rule] = roster.current().rules.values()
     remembered = []
     for coefficient in range(1, 6):
         decided(coefficient, 1)
+        [rule] = roster.current().rules.values()
         remembered.append(len(rule.lineups))
     assert remembered == [1, 2, 1, 2, 1]
     assert Lineup.objects.count() == 5

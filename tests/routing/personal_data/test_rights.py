@@ -190,7 +190,7 @@ def test_the_command_exports_and_asks_before_it_erases(capsys, monkeypatch):
     with pytest.raises(CommandError):
         call_command("person", "erase", "--email", EMAIL)
     assert Contact.objects.filter(name=NAME).exists()
-    with pytest.raises(CommandError, match="Say whom"):
+    with pytest.raises(CommandError, match="Name the person"):
         call_command("person", "export")
 
 
@@ -201,7 +201,7 @@ def test_the_admin_erases_after_a_page_that_asks_for_a_word(client, world):
     client.force_login(make_user("adam", group="Administrators", is_staff=True))
     chosen = {"action": "erase", "_selected_action": [str(contact.pk)]}
     page = client.post("/admin/routing/contact/", chosen)
-    assert "2 leads are theirs" in page.content.decode()
+    assert "They have 2 leads" in page.content.decode()
     client.post("/admin/routing/contact/", chosen | {"confirm": "yes"})
     assert Contact.objects.filter(pk=contact.pk, email_key=EMAIL).exists()
     export = client.post("/admin/routing/contact/", chosen | {"action": "export_person"})
