@@ -95,7 +95,7 @@ def lock_configuration() -> None:
 
 # How much may change at once, so that none who waits for it waits long: a trigger takes as long as ten sources
 MOST_CHANGED = 10_000
-WEIGHTS = {"managers": 2, "pipelines": 2, "triggers": 10}  # of all else: 1; of exceptions four count as one
+WEIGHTS = {"managers": 2, "pipelines": 2, "triggers": 10}  # of all else: 1; of exceptions two count as one
 
 
 def new_objects(given: Given, stored: Stored) -> dict[str, list[str]]:
@@ -116,7 +116,7 @@ def refuse_too_much(touched: Mapping[str, list[str]], given: Given) -> None:
         amount += WEIGHTS.get(kind, 1) * len(keys)
         for key in keys:
             fields = given.named[kind][key].fields
-            amount += len(fields.get("members") or ()) + len(fields.get("exceptions") or ()) // 4
+            amount += len(fields.get("members") or ()) + len(fields.get("exceptions") or ()) // 2
     if amount <= MOST_CHANGED:
         return
     counts = ", ".join(f"{len(keys):,} {kind}" for kind, keys in touched.items() if keys)

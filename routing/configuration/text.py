@@ -21,6 +21,7 @@ from .places import BadConfiguration, shown
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 24
 MAX_ALIASED = 10_000  # values that come from aliases, all together
+LETTERS_OF_A_VALUE = 100  # a longer text counts as several
 WIDTH = 140
 
 _PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -93,7 +94,7 @@ class _Fold:
                 self.take_key(event)
             else:
                 value = _resolved(event.value) if event.implicit[0] else event.value
-                self.put(value, 1, event.anchor)
+                self.put(value, 1 + len(event.value) // LETTERS_OF_A_VALUE, event.anchor)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self.begin(event)
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):

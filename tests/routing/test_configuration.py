@@ -859,3 +859,13 @@ def test_new_ones_stand_where_the_file_has_them() -> None:
     began = time.process_time()
     assert arranged(many[::2], many) == many
     assert time.process_time() - began < 1
+
+
+def test_a_long_text_counts_as_several_values_where_aliases_repeat_it() -> None:
+    def repeated(letters: int, times: int) -> str:
+        return f'version: 1\na: [&a "{"x" * letters}", {", ".join(["*a"] * times)}]\n'
+
+    assert len(text.read(repeated(99, 9_000))["a"]) == 9_001
+    assert len(text.read(repeated(5_000, 190))["a"]) == 191
+    with pytest.raises(BadConfiguration, match="aliases repeat more than 10,000 values"):
+        text.read(repeated(5_000, 200))
