@@ -90,7 +90,7 @@ def test_a_passkey_is_added_signs_in_and_is_removed(visit, sue, phone, dark):
     visitor.open("/second-factor/")
     page.get_by_text("not used yet").wait_for()
     visitor.assert_well_made("passkeys-on")
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     give_password(page, sue)
     page.get_by_role("heading", name="Your second factor").wait_for()
     assert page.get_by_role("button", name="Use a passkey").evaluate("button => button === document.activeElement")
