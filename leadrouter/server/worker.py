@@ -20,6 +20,7 @@ from .limits import SLOT, Addresses, Limits
 from .messages import Application, Environment, Request, Response, refusal, run
 
 logger = logging.getLogger(__name__)
+REFUSED_LINGERS_SECONDS = 2  # for a client to read why it was refused
 
 
 @dataclass(kw_only=True)
@@ -143,7 +144,9 @@ class Worker:
                 self.addresses.add(self.number, slot, -1)
                 with suppress(OSError):
                     client.send(_bytes(refusal(429)))
-                client.close()
+                    client.shutdown(socket.SHUT_WR)
+                # Closed at once, with a request unread, the client would be reset before it has read why.
+                self.loop.call_later(REFUSED_LINGERS_SECONDS, client.close)
                 return
         if len(self.connections) + len(self.opening) >= self.limits.connections:
             self.make_room(None)

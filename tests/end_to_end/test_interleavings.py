@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from itertools import combinations, combinations_with_replacement, permutations
 from typing import Any
 
@@ -43,6 +44,12 @@ DELETE FROM routing_setback; DELETE FROM routing_lead; DELETE FROM routing_conta
 DELETE FROM accounts_pause; UPDATE routing_member SET "limit" = NULL;
 UPDATE routing_ledger SET turn = 0, managers = '{}', balances = '{}', received = '{}', last_turns = '{}', added = 0;
 """
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a pause wait for locks as the sessions do: where each step stops, a tenth of a second is over at once."""
+    monkeypatch.setattr("routing.services.offers.SOON", timedelta(minutes=1))
 
 
 class World:

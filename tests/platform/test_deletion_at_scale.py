@@ -10,6 +10,7 @@ from django.test import Client
 
 from benchmarks.stored import fill
 from routing.models import Contact, Lead, Pipeline
+from tests.effort import NIGHTLY
 from tests.factories import (
     make_account,
     make_company,
@@ -25,7 +26,13 @@ from tests.factories import (
 )
 from tests.platform.test_lists_at_scale import _busy, _slowness
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.thorough,
+    pytest.mark.skipif(not NIGHTLY, reason="a million leads: by night"),
+    pytest.mark.timeout(1_800),
+    pytest.mark.django_db(transaction=True),
+]
 
 LEADS = int(os.environ.get("LEADROUTER_LEADS", "1000000"))
 MOST_SECONDS, MOST_BYTES = 0.3, 400_000
