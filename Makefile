@@ -10,7 +10,7 @@
 #   make soak    a steady load for MINUTES=30
 #   make machines  fresh machines: empty clones of what is committed that come up, route a lead, stop and test themselves;
 #                ARGS=--few for those that differ most, ARGS=--list for their names
-#   make nightly what takes too long for each change: test-nightly, and all machines
+#   make nightly what takes too long for each change: test-nightly, browser tests by another Python, and all machines
 #   make messages  catalogues of translations in step with the texts, and compiled
 
 PYTHON ?= python3
@@ -24,7 +24,7 @@ CODE := accounts routing reports leadrouter tests benchmarks manage.py
 # Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
 PURE := $(wildcard accounts/schedules.py accounts/holidays.py accounts/people.py routing/engine routing/policy routing/intake accounts/periods.py reports/rings.py reports/drawing.py reports/pictures.py reports/charts.py reports/fairness.py reports/responses.py reports/statistics.py)
 
-.PHONY: audit run test test-slow test-browser test-rest chaos chaos-short soak machines nightly test-nightly check bench shell clean lock .venv dev browser messages
+.PHONY: audit run test test-slow test-browser test-rest chaos chaos-short soak machines nightly test-nightly test-browser-other check bench shell clean lock .venv dev browser messages
 
 run: $(BIN)/.runs
 	@exec $(PY) -m leadrouter.devserver
@@ -65,7 +65,13 @@ soak: $(BIN)/.tests
 machines: $(BIN)/.tests
 	@$(PY) -m tests.machines $(ARGS)
 
-nightly: test-nightly machines
+# What the browser tests look at is the theme's as well, of which the other Python has another version.
+test-browser-other: $(BIN)/.tests
+	@other=$$($(PY) -m tests.machines.pythons other); \
+		if [ -z "$$other" ]; then echo "There is only one Python here: the browser tests by another one are left out."; \
+		else $(MAKE) --no-print-directory browser test-browser VENV=.venv-other PYTHON="$$other"; fi
+
+nightly: test-nightly test-browser-other machines
 
 check: $(BIN)/.tests
 	$(BIN)/ruff check $(wildcard $(CODE))

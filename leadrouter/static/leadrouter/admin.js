@@ -1,4 +1,5 @@
-// Names for the controls that select2 puts in the place of ours: it does not take them over by itself.
+// Names for the controls that select2 puts in the place of ours, since it does not take them over by itself, and for the cells
+// of rows that a phone shows as cards; and letters that are typed into a list of choices are no shortcuts.
 "use strict";
 (() => {
   const nameOf = (select) =>
@@ -18,8 +19,27 @@
 
   const labelAll = () => document.querySelectorAll("select.select2-hidden-accessible").forEach(label);
 
+  // The theme hides the heading of a table on a phone; in its newer version its cells do not have it, either.
+  function labelCells() {
+    for (const heading of document.querySelectorAll(".formset-wrapper thead th")) {
+      const name = [...heading.classList].find((name) => name.startsWith("column-"));
+      if (!name) continue;
+      const cells = heading.closest("table").querySelectorAll(`td.field-${CSS.escape(name.slice("column-".length))}`);
+      const text = heading.querySelector("span span")?.textContent.replace(/\s*\*\s*$/, "").trim();
+      for (const cell of cells) if (text && !cell.dataset.label) cell.dataset.label = text;
+    }
+  }
+
+  // The newer theme takes "c" for "create", "f" for "filter" and "[" for the sidebar wherever no text is being typed: it forgets
+  // that a letter chooses in a list. What reaches the document is done with; the theme listens at the window.
+  document.addEventListener("keydown", (event) => {
+    const letter = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (letter && event.target.closest?.("select, [role=combobox], [role=listbox]")) event.stopPropagation();
+  });
+
   document.addEventListener("DOMContentLoaded", () => {
     labelAll();
+    labelCells();
     new MutationObserver(labelAll).observe(document.body, { childList: true, subtree: true });
   });
 })();
