@@ -19,6 +19,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -98,7 +99,11 @@ class SignIn(RoleRedirect, LoginView):
             answer = super().form_valid(form)
             presence.note_sign_in(self.request)
             return answer
-        self.request.session["password_given"] = {"user": user.pk, "at": int(time.time()), "password": user.password}
+        self.request.session["password_given"] = {
+            "user": user.pk,
+            "at": int(time.time()),
+            "session_hash": user.get_session_auth_hash(),
+        }
         return redirect(f"{reverse('sign-in-code')}?{urlencode({'next': self.get_redirect_url()})}")
 
 
@@ -157,11 +162,15 @@ class SignInCode(RoleRedirect, FormView):
 
 
 def password_given_by(request: HttpRequest) -> User | None:
-    """Return who gave their password a moment ago, and whose password it still is."""
+    """Return the user who gave the password a moment ago, unless the password was changed or the sessions ended since."""
     given = request.session.get("password_given") or {}
     if not 0 <= time.time() - given.get("at", 0) <= CODE_SECONDS:
         return None
-    return User.objects.filter(pk=given["user"], password=given["password"], is_active=True).first()
+    user = User.objects.filter(pk=given["user"], is_active=True).first()
+    if user is None:
+        return None
+    valid = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return user if any(constant_time_compare(given["session_hash"], each) for each in valid) else None
 
 
 def factors_of(user: User) -> dict[str, bool]:

@@ -302,6 +302,34 @@ def test_the_page_of_the_code_is_for_who_gave_their_password(client):
     assert client.get("/sign-in/code/").url == "/"
 
 
+def test_between_password_and_code_the_session_does_not_hold_the_password_hash(client):
+    sue = with_password(make_supervisor())
+    turn_on(signed_in_client(sue), sue)
+    client.post("/", {"username": sue.email, "password": PASSWORD})
+    sue.refresh_from_db()
+    assert client.get("/sign-in/code/").status_code == 200
+    assert sue.password not in str(dict(client.session))
+
+
+def test_signing_out_everywhere_ends_a_sign_in_that_awaits_its_code(client):
+    sue = with_password(make_supervisor())
+    turn_on(signed_in_client(sue), sue)
+    client.post("/", {"username": sue.email, "password": PASSWORD})
+    second_factor.end_sessions(sue, at=MONDAY, by=sue)
+    assert client.get("/sign-in/code/").url == "/"
+
+
+def test_a_sign_in_that_awaits_its_code_survives_a_new_secret_key_while_the_old_one_counts(client, settings):
+    sue = with_password(make_supervisor())
+    turn_on(signed_in_client(sue), sue)
+    client.post("/", {"username": sue.email, "password": PASSWORD})
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a-new-secret-key-of-more-than-thirty-two-signs"
+    assert client.get("/sign-in/code/").status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.get("/sign-in/code/").url == "/"
+
+
 @pytest.mark.parametrize("next_", ["https://evil.example/", "//evil.example"])
 def test_after_the_code_nobody_is_sent_elsewhere(client, next_):
     sue = with_password(make_supervisor())
