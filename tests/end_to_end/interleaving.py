@@ -22,6 +22,13 @@ LOCKS = ("FOR NO KEY UPDATE", "leadrouter_lock_ledger")
 FINISH_SECONDS = 60
 
 
+def is_blocked(pid: int) -> bool:
+    """Return whether this server process waits for a lock that another one holds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [pid])
+        return bool(cursor.fetchone()[0])
+
+
 class Session:
     """One connection that does one work after another, each step when it is told to."""
 
@@ -89,13 +96,8 @@ class Session:
         self._rests.clear()
         self._go.release()
         while not self._rests.wait(0.004):
-            if self._is_blocked():
+            if is_blocked(self.pid):
                 return
-
-    def _is_blocked(self) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [self.pid])
-            return bool(cursor.fetchone()[0])
 
     def run_free(self) -> None:
         self._free = True
