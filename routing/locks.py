@@ -14,6 +14,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, Error, transaction
+from django.utils.translation import gettext
 
 from .exceptions import Busy
 from .models import Lead
@@ -23,7 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ATTEMPTS = 6
-DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN = "40P01", "40001", "23505", "LR001"
+DEADLOCK, SERIALIZATION, UNIQUE, FOREIGN_KEY, LIMIT_TAKEN = "40P01", "40001", "23505", "23503", "LR001"
 LOCK_TIMEOUT, CANCELED = "55P03", "57014"  # the latter by `statement_timeout`: a long queue is many short waits
 # A limit that another registry filled meanwhile, a lead or contact that another request made meanwhile: look again.
 RETRIED = {DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN}
@@ -48,31 +49,40 @@ class Moved(Exception):
     """What was read before the lock is no longer so. Nothing was written."""
 
 
-def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
-    """Run the service in one durable transaction; again, whole, where another transaction was in the way.
+def retry(work: Callable[[], T], *, codes: Collection[str] = RETRIED) -> T:
+    """Run the work; again, whole, if another transaction was in the way: up to six times.
 
+    work: one transaction, or reads. codes: SQLSTATEs after which another attempt may succeed.
     Raises Busy when it was in the way too often, or for longer than `lock_timeout` or `statement_timeout`.
     """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return work()
+        except Moved:
+            if attempt == ATTEMPTS:
+                raise Busy(gettext("The configuration keeps changing. Try again.")) from None
+        except DatabaseError as error:
+            code = sqlstate(error)
+            if code in (LOCK_TIMEOUT, CANCELED):
+                raise Busy(gettext("Others are using the same records. Try again.")) from error
+            if code not in codes or attempt == ATTEMPTS:
+                raise
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))
+    raise AssertionError("unreachable")
+
+
+def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
+    """Run the service in one durable transaction, and retry it. Raises Busy."""
 
     @wraps(service)
-    def again(*args: P.args, **kwargs: P.kwargs) -> T:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with transaction.atomic(durable=True):
-                    return service(*args, **kwargs)
-            except Moved:
-                if attempt == ATTEMPTS:
-                    raise Busy("The configuration keeps changing. Try again.") from None
-            except DatabaseError as error:
-                code = sqlstate(error)
-                if code in (LOCK_TIMEOUT, CANCELED):
-                    raise Busy("Others are using the same records. Try again.") from error
-                if code not in RETRIED or attempt == ATTEMPTS:
-                    raise
-                time.sleep(random.uniform(0, 0.01 * 2**attempt))
-        raise AssertionError("unreachable")
+    def retried(*args: P.args, **kwargs: P.kwargs) -> T:
+        def work() -> T:
+            with transaction.atomic(durable=True):
+                return service(*args, **kwargs)
 
-    return again
+        return retry(work)
+
+    return retried
 
 
 def wait_no_longer_than(patience: timedelta) -> None:

@@ -22,8 +22,10 @@ from leadrouter.admin_theme import AutocompleteFilter, ReadOnlyAdmin, TabularInl
 from .. import roster, sentences, soundness, trial
 from ..desk import told_of
 from ..engine.values import LEAD
+from ..exceptions import Busy
 from ..forms import MemberForm, MemberFormSet, TrialForm, TriggerForm
 from ..histories import EXPLAINED
+from ..locks import retry
 from ..models import Adjustment, Decision, Ledger, Member, Pipeline, Registry, Stage, Trigger
 from . import file
 from .facts import shown
@@ -304,7 +306,10 @@ class TriggerAdmin(CarefulAdmin):
         context = self.admin_site.each_context(request) | told(trigger)
         context |= {"title": _("Try %s") % trigger, "form": form, "opts": self.opts, "original": trigger}
         if form.is_bound and form.is_valid():
-            context |= tried(trigger, form.cleaned_data)
+            try:
+                context |= retry(lambda: tried(trigger, form.cleaned_data))
+            except Busy as error:
+                form.add_error(None, error.detail)
         return TemplateResponse(request, "routing/trial_page.html", context)
 
     @display(description=_("what it does"))
@@ -345,7 +350,10 @@ def told(trigger: Trigger) -> dict[str, Any]:
 
 
 def tried(trigger: Trigger, sample: dict[str, Any]) -> dict[str, Any]:
-    """Return what the trigger would do with the sample, and which other trigger would come before it."""
+    """Return what the trigger would do with the sample, and which other trigger would come before it.
+
+    Raises Moved when the configuration changes meanwhile.
+    """
     current = roster.current()
     rule, at = current.rules[trigger.pk], sample["at"] or clock.now()
     facts = trial.facts_of(sample)

@@ -97,8 +97,13 @@ def configuration_file(request: HttpRequest, *, context: dict[str, Any]) -> Http
 def download(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("routing.view_trigger"):
         raise PermissionDenied
+    try:
+        text = export_configuration()
+    except Busy as error:
+        messages.error(request, error.detail)
+        return redirect("admin:configuration")
     headers = {"Content-Disposition": 'attachment; filename="leadrouter.yaml"'}
-    return HttpResponse(export_configuration(), content_type="application/yaml; charset=utf-8", headers=headers)
+    return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers=headers)
 
 
 def _page(request: HttpRequest, context: dict[str, Any], form: FileForm, **more: Any) -> HttpResponse:

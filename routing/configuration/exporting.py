@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import ConfigurationVersion
+from routing.locks import Moved, retry
 
 from . import text
 from .rows import document, read_stored
 from .versions import stored_at
-
-ATTEMPTS = 5
 
 
 def export_configuration(*, version: int | None = None) -> str:
@@ -22,13 +21,16 @@ def export_configuration(*, version: int | None = None) -> str:
 
 
 def configuration_document() -> dict[str, Any]:
-    """Return the configuration as the plain document that the file is."""
-    for _ in range(ATTEMPTS):
-        # Several queries make one picture when no change of configuration became visible between them.
-        version = _version()
-        found = document(read_stored())
-        if _version() == version:
-            break
+    """Return the configuration as the plain document that the file is. Raises Busy."""
+    return retry(_document)
+
+
+def _document() -> dict[str, Any]:
+    """Return what several queries read, if no change of configuration became visible between them."""
+    version = _version()
+    found = document(read_stored())
+    if _version() != version:
+        raise Moved
     return found
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import OperationalError, transaction
+from django.utils.translation import gettext
 
 from accounts.models import Account, ConfigurationVersion, Manager, User, WorkSchedule
 from routing.exceptions import Busy
-from routing.locks import DEADLOCK, LOCK_TIMEOUT, UNIQUE, sqlstate
+from routing.locks import DEADLOCK, FOREIGN_KEY, LOCK_TIMEOUT, UNIQUE, retry, sqlstate
 from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
 
 from . import rows as items_of
@@ -28,8 +30,7 @@ from .shapes import SECTIONS, Given, Named, read_document
 from .writing import Plan, write_plan
 
 # Somebody saved the same row in the admin, or a lead came for what was being removed: look again, and do it whole.
-OVERTAKEN = {DEADLOCK, UNIQUE, "23503"}
-ATTEMPTS = 3
+OVERTAKEN = {DEADLOCK, UNIQUE, FOREIGN_KEY}
 
 # What the file gives of these is laid over what is stored of them, key by key; every other value is one whole.
 LAID_OVER = ("channels", "cycle", "limit", "responsible_check", "acceptance", "registry")
@@ -46,16 +47,7 @@ def import_configuration(
     Raises BadConfiguration, with every fault, and Busy; nothing was written then.
     """
     document = source if isinstance(source, Mapping) else text.read(source)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return _import(document, dry_run=dry_run, prune=prune)
-        except DatabaseError as error:
-            code = sqlstate(error)
-            if code == LOCK_TIMEOUT:
-                raise Busy("Somebody else is changing the configuration. Try again.") from error
-            if code not in OVERTAKEN or attempt == ATTEMPTS or connection.in_atomic_block:
-                raise
-    raise AssertionError("unreachable")
+    return retry(partial(_import, document, dry_run=dry_run, prune=prune), codes=OVERTAKEN)
 
 
 @transaction.atomic
@@ -85,12 +77,17 @@ def _import(document: object, *, dry_run: bool, prune: bool) -> Report:
 
 
 def lock_configuration() -> None:
-    """Wait for whoever is changing the configuration, and let others wait.
+    """Wait for whoever is changing the configuration, and let others wait. Raises Busy.
 
     Every change of configuration writes this row (a database trigger does), so whoever holds it is alone.
     """
-    ConfigurationVersion.objects.bulk_create([ConfigurationVersion(pk=1, version=0)], ignore_conflicts=True)
-    ConfigurationVersion.objects.select_for_update().get(pk=1)
+    try:
+        ConfigurationVersion.objects.bulk_create([ConfigurationVersion(pk=1, version=0)], ignore_conflicts=True)
+        ConfigurationVersion.objects.select_for_update().get(pk=1)
+    except OperationalError as error:
+        if sqlstate(error) != LOCK_TIMEOUT:
+            raise
+        raise Busy(gettext("Somebody else is changing the configuration. Try again.")) from error
 
 
 # How much may change at once, so that none who waits for it waits long: a trigger takes as long as ten sources

@@ -19,8 +19,8 @@ from accounts.models import User
 from routing import engine
 from routing.candidates import gather_candidates
 from routing.engine import Case, Finally, Reason, Verdict
-from routing.exceptions import Busy, Conflict, NotFound
-from routing.locks import Moved, in_transaction, lock_leads
+from routing.exceptions import Conflict, NotFound
+from routing.locks import in_transaction, lock_leads, retry
 from routing.models import Company, Contact, Decision, HandedLead, HandOver, Lead, LeadEvent, Offer, Task
 from routing.roster import Roster, Rule, current
 
@@ -28,7 +28,6 @@ from .assignment import record, take_back_turns
 from .distribution import cases_of, distribute
 
 AT_ONCE = 200  # leads in one transaction
-ATTEMPTS = 5
 
 NO_TRIGGER = "no_trigger"
 
@@ -46,12 +45,7 @@ def preview_hand_over(
     manager_id: int, *, at: datetime, to: int | None = None, stages: Collection[int] = ()
 ) -> list[Line]:
     """Return who would get which lead now. Nothing is written or locked. Raises Conflict, Busy."""
-    for _ in range(ATTEMPTS):
-        try:
-            return _preview(manager_id, current(), at=at, to=to, stages=stages)
-        except Moved:  # the configuration changed in between: look again
-            continue
-    raise Busy(gettext("The configuration keeps changing. Try again."))
+    return retry(lambda: _preview(manager_id, current(), at=at, to=to, stages=stages))
 
 
 def hand_over(

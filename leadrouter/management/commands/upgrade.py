@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
-LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
+from routing.locks import DEADLOCK, LOCK_TIMEOUT, sqlstate
 
 
 class Command(BaseCommand):
@@ -27,7 +27,7 @@ class Command(BaseCommand):
                 call_command("migrate", interactive=False, verbosity=options["verbosity"])
                 break
             except OperationalError as error:
-                if getattr(error.__cause__, "pgcode", None) not in (LOCK_NOT_AVAILABLE, DEADLOCK):
+                if sqlstate(error) not in (LOCK_TIMEOUT, DEADLOCK):
                     raise
                 if attempt == options["tries"]:
                     raise CommandError(

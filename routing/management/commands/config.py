@@ -46,7 +46,7 @@ class Command(BaseCommand):
     def export(self, name: str, *, version: int | None) -> None:
         try:
             text = export_configuration(version=version)
-        except VersionUnknown as error:
+        except (VersionUnknown, Busy) as error:
             raise CommandError(error.detail) from None
         if name == "-":
             self.stdout.write(text, ending="")
