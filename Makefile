@@ -22,32 +22,32 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 CODE := accounts routing reports leadrouter tests benchmarks manage.py
 # Rooms of arithmetic, held to the strictest types; those that are not there yet are left out.
-PURE := $(wildcard accounts/schedules.py accounts/holidays.py accounts/people.py routing/engine routing/policy routing/intake accounts/periods.py reports/rings.py reports/drawing.py reports/pictures.py reports/charts.py reports/fairness.py reports/responses.py reports/statistics.py)
+PURE := $(wildcard accounts/time/schedules.py accounts/time/holidays.py accounts/time/timetables.py routing/engine routing/policy routing/intake accounts/time/periods.py reports/rings.py reports/drawing.py reports/pictures.py reports/charts.py reports/fairness.py reports/responses.py reports/statistics.py)
 
 .PHONY: audit run test test-slow test-browser test-rest chaos chaos-short soak machines nightly test-nightly test-browser-other check bench shell clean lock .venv dev browser messages
 
 run: $(BIN)/.runs
-	@exec $(PY) -m leadrouter.devserver
+	@exec $(PY) -m leadrouter.development
 
 # The environment, with what the tests need.
 .venv dev: $(BIN)/.tests
 
 test: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser and not chaos" $(ARGS)
+	@$(PY) -m leadrouter.development up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser and not chaos" $(ARGS)
 
 test-slow: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not browser and not chaos" $(ARGS)
+	@$(PY) -m leadrouter.development up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not browser and not chaos" $(ARGS)
 
 test-browser: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m browser $(ARGS)
+	@$(PY) -m leadrouter.development up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m browser $(ARGS)
 
 # What `make test` leaves out, in one go.
 test-rest: $(BIN)/.tests
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or browser or chaos" $(ARGS)
+	@$(PY) -m leadrouter.development up -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or browser or chaos" $(ARGS)
 
 # The tests that try more than by day: tests/effort.py.
 test-nightly: $(BIN)/.tests
-	@env LEADROUTER_NIGHTLY=1 $(PY) -m leadrouter.devserver up -- \
+	@env LEADROUTER_NIGHTLY=1 $(PY) -m leadrouter.development up -- \
 		$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "(thorough or hypothesis) and not browser" $(ARGS)
 
 # Faults of every kind in a real installation: a short run beside one fault after the other, in some minutes; a long run in
@@ -86,10 +86,10 @@ check: $(BIN)/.tests
 	$(BIN)/bandit -q -ll -c pyproject.toml -r $(wildcard accounts routing reports leadrouter)
 
 bench: $(BIN)/.runs
-	@$(PY) -m leadrouter.devserver up -- $(PY) -m benchmarks $(ARGS)
+	@$(PY) -m leadrouter.development up -- $(PY) -m benchmarks $(ARGS)
 
 messages: $(BIN)/.tests
-	@env DJANGO_SETTINGS_MODULE=leadrouter.settings $(PY) -m leadrouter.catalogues
+	@env DJANGO_SETTINGS_MODULE=leadrouter.settings $(PY) -m leadrouter.development.catalogues
 
 shell: $(BIN)/.runs
 	@$(PY) manage.py shell
@@ -97,7 +97,7 @@ shell: $(BIN)/.runs
 # Everything made here but the private database, which is in var/; also the copy of PostgreSQL's programs that root has
 # in a shared folder.
 clean:
-	@"$(firstword $(wildcard $(PY)) $(PYTHON))" -I leadrouter/private_services.py clean
+	@"$(firstword $(wildcard $(PY)) $(PYTHON))" -I leadrouter/development/private_services.py clean
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path "./var/*" -prune -exec rm -rf {} +
 

@@ -22,7 +22,7 @@ from django.utils.translation import ngettext, pgettext_lazy
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from leadrouter.admin_theme import (
+from accounts.admin_theme import (
     AdminPasswordChangeForm,
     AutocompleteFilter,
     ReadOnlyAdmin,
@@ -32,11 +32,6 @@ from leadrouter.admin_theme import (
     display,
 )
 
-from . import clock, second_factor
-from .calendars import Plan
-from .careful_admin import CarefulAdmin
-from .changes import columns_of, things_of, told
-from .configuration_tables import recorded_models
 from .forms import (
     AccountForm,
     ManagerAddForm,
@@ -46,7 +41,9 @@ from .forms import (
     UserForm,
     WorkScheduleForm,
 )
-from .invitations import invitation_path
+from .history.changes import columns_of, things_of, told
+from .history.configuration_tables import recorded_models
+from .history.conflict_aware_admin import ConflictAwareAdmin
 from .models import (
     Account,
     AuditEntry,
@@ -60,13 +57,17 @@ from .models import (
     WorkSchedule,
     kind_of,
 )
-from .names import refuse_unseen_signs
-from .presence import asked_for
-from .present_admin import PresentAdmin, present_action
-from .roles import may_edit_roles, may_edit_user
-from .schedule_admin import Copied, SixWeeks, copy_of, plans_of_manager, plans_of_schedule, presets, today
-from .schedules import DayException
+from .people.invitations import invitation_path
+from .people.names import refuse_unseen_signs
+from .people.roles import may_edit_roles, may_edit_user
+from .security import second_factor
+from .security.presence import asked_for
+from .security.presence_admin import PresentAdmin, present_action
 from .services import note_new_email, note_new_password, resume_manager
+from .time import clock
+from .time.calendars import Plan
+from .time.schedule_admin import Copied, SixWeeks, copy_of, plans_of_manager, plans_of_schedule, presets, today
+from .time.schedules import DayException
 
 
 def invite(request: HttpRequest, user: User) -> None:
@@ -100,7 +101,7 @@ class GroupAdmin(PresentAdmin, DjangoGroupAdmin):
 
 
 @admin.register(User)
-class UserAdmin(PresentAdmin, CarefulAdmin, DjangoUserAdmin):
+class UserAdmin(PresentAdmin, ConflictAwareAdmin, DjangoUserAdmin):
     form = UserForm
     add_form = UserAddForm
     add_form_template = None
@@ -217,7 +218,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Account)
-class AccountAdmin(CarefulAdmin):
+class AccountAdmin(ConflictAwareAdmin):
     form = AccountForm
     fieldsets = (
         (None, {"fields": ("name", "time_zone", "country", "unqualified", "online_minutes", "pause_reasons")}),
@@ -321,7 +322,7 @@ class ExceptionInline(TabularInline):
 
 
 @admin.register(WorkSchedule)
-class WorkScheduleAdmin(SixWeeks, Copied, CarefulAdmin):
+class WorkScheduleAdmin(SixWeeks, Copied, ConflictAwareAdmin):
     form = WorkScheduleForm
     change_form_template = "accounts/schedule_page.html"
     list_display = ("title", "code", "kind", "managers_counted", "holiday_country")
@@ -372,7 +373,7 @@ class WorkScheduleAdmin(SixWeeks, Copied, CarefulAdmin):
 
 
 @admin.register(ScheduleException)
-class ScheduleExceptionAdmin(CarefulAdmin):
+class ScheduleExceptionAdmin(ConflictAwareAdmin):
     form = ScheduleExceptionForm
     list_display = ("whose", "first_day", "last_day", "kind", "hours")
     list_filter = ("kind", ("first_day", admin.DateFieldListFilter))
@@ -394,7 +395,7 @@ class ScheduleExceptionAdmin(CarefulAdmin):
 
 
 @admin.register(Manager)
-class ManagerAdmin(SixWeeks, CarefulAdmin):
+class ManagerAdmin(SixWeeks, ConflictAwareAdmin):
     form = ManagerForm
     change_form_template = "accounts/manager_page.html"
     list_display: tuple[Any, ...] = ("name", "email", "active", "schedule", "is_paused", "last_seen_at")

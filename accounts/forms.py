@@ -13,11 +13,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from leadrouter import admin_theme
+from accounts import admin_theme
 
-from . import schedules
 from .models import Account, Manager, Pause, ScheduleException, User, WorkSchedule
-from .names import refuse_unseen_signs
+from .people.names import refuse_unseen_signs
+from .time import schedules
 
 DAY_OFF = "off"
 

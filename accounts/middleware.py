@@ -16,9 +16,10 @@ from django.db import DatabaseError, DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.urls import reverse
 
-from . import clock, second_factor
 from .models import Manager, User
+from .security import second_factor
 from .services import SEEN_EVERY, mark_online
+from .time import clock
 
 logger = logging.getLogger(__name__)
 

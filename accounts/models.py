@@ -21,9 +21,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from . import holidays, schedules
-from .configuration_tables import Recorded, Versioned, configuration_table
-from .names import LoginField, NameField, refuse_unseen_signs
+from .history.configuration_tables import Recorded, Versioned, configuration_table
+from .people.names import LoginField, NameField, refuse_unseen_signs
+from .time import holidays, schedules
 
 code_validator = RegexValidator(
     r"\A[a-z0-9][a-z0-9._-]{0,62}\Z",

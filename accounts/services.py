@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Least
 
-from . import letters, second_factor
 from .models import Manager, Pause, User
+from .security import letters, second_factor
 
 SEEN_EVERY = timedelta(seconds=30)  # an activity is written down no oftener
 

@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from . import clock, letters
+from .security import letters
+from .time import clock
 
 
 @shared_task(name="accounts.tasks.send_letters")

@@ -2,7 +2,9 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from . import feeds, preferences, views
+from . import views
+from .people import preferences
+from .time import feeds
 
 urlpatterns = [
     path("calendar/<str:token>.ics", feeds.calendar, name="calendar"),

@@ -32,14 +32,15 @@ from django.views.generic import FormView
 from django_otp import login as mark_verified
 from django_otp.qr import write_qrcode_image
 
-from . import clock, passkeys, presence, second_factor
-from .addresses import client_address
 from .forms import CodeForm, PasskeyForm, PasswordForm, SignInForm
-from .invitations import invited_user
-from .limits import limits
 from .models import Account, Manager, User
-from .presence import present_only
+from .people.invitations import invited_user
+from .security import passkeys, presence, second_factor
+from .security.addresses import client_address
+from .security.limits import limits
+from .security.presence import present_only
 from .services import note_new_password
+from .time import clock
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 CODE_SECONDS = 300  # between the password and the second factor

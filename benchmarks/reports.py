@@ -10,8 +10,8 @@ from typing import Any
 from django.db import connection
 from django.test import Client
 
-from accounts import clock
 from accounts.models import Account, Manager, User
+from accounts.time import clock
 from reports import catalogue
 from routing.models import Lineup, Member, Pipeline, Registry, Source, Stage, Trigger
 

@@ -24,8 +24,8 @@ django.setup()
 from django.db import connection  # noqa: E402  Django comes first
 from django.db.models import F  # noqa: E402
 
-from accounts import clock  # noqa: E402
 from accounts.models import Manager, User  # noqa: E402
+from accounts.time import clock  # noqa: E402
 from routing.models import Member, Offer, Pipeline, Stage, Trigger  # noqa: E402
 from routing.services.intake import take_lead, take_leads  # noqa: E402
 from routing.services.sweep import sweep  # noqa: E402

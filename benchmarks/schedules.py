@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from time import perf_counter
 
-from accounts.schedules import WEEKDAYS, Chart, DayException, Duty, Shift, parse_cycle, parse_weekly
+from accounts.time.schedules import WEEKDAYS, Chart, DayException, Duty, Shift, parse_cycle, parse_weekly
 
 AT = datetime(2026, 3, 3, 10, 30, tzinfo=UTC)
 ZONES = ("Europe/Madrid", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Santiago")

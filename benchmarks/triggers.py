@@ -1,6 +1,6 @@
 """What it costs that leads of one request come by several triggers: alternating between two ÷ all by one.
 
-    python -m leadrouter.devserver up -- python -m benchmarks.triggers [--rounds N] [--leads N] [--triggers N]
+    python -m leadrouter.development up -- python -m benchmarks.triggers [--rounds N] [--leads N] [--triggers N]
 
 In one process without a server, by turns in one run; processor time of this process and of its PostgreSQL session, so that
 a busy machine changes little. Prints milliseconds a lead and the ratio, and ends with 1 when the ratio is above 1.2.
@@ -76,7 +76,7 @@ def prepare(triggers: int) -> tuple[int, list[str]]:
 
 def take(leads: int, stages: list[str], source: int) -> float:
     """Take leads whose stages go round; return the seconds of processor that it took."""
-    from accounts import clock
+    from accounts.time import clock
     from routing.services.intake import take_leads
 
     take.sent = getattr(take, "sent", 0) + leads  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from django.core.checks import Tags, register
 
 
 class AdminConfig(admin.AdminConfig):
-    default_site = "leadrouter.admin_site.AdminSite"
+    default_site = "reports.admin_site.AdminSite"
     default = False
 
 

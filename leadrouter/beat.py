@@ -13,7 +13,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, connection
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from accounts import clock
+from accounts.time import clock
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Min
 
-from accounts import clock, schedules
 from accounts.models import Account, Letter, Manager, User
+from accounts.time import clock, schedules
 from routing import audit
 from routing.models import Lead, Offer, RefusedIntake, Trigger, waiting_since
 

@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from accounts import clock
+from accounts.time import clock
 from routing import audit
 from routing.models import Decision, Heartbeat, Lead, Load, Offer, RefusedIntake, Setback, waiting_since
 

@@ -10,7 +10,7 @@ import structlog
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
-from . import private_services
+from .development import private_services
 from .request_log import without_addresses, without_people
 
 zoneinfo.reset_tzpath(to=())  # the pinned tzdata package, not whatever the machine has
@@ -39,7 +39,7 @@ INSTALLED_APPS = [
     "accounts",
     "routing",
     "reports",
-    "unfold.apps.BasicAppConfig",  # the look of the admin; all that knows it is leadrouter/admin_theme.py
+    "unfold.apps.BasicAppConfig",  # the look of the admin; all that knows it is accounts/admin_theme.py
     "unfold.contrib.filters",
     "leadrouter.apps.AdminConfig",
     "django.contrib.auth",
@@ -75,8 +75,8 @@ MIDDLEWARE = [
     "accounts.middleware.SessionLimits",
     "django_otp.middleware.OTPMiddleware",
     "accounts.middleware.SecondFactor",
-    "accounts.preferences.OwnLanguageAndTime",
-    "accounts.changes.SignChanges",
+    "accounts.people.preferences.OwnLanguageAndTime",
+    "accounts.history.changes.SignChanges",
     "accounts.middleware.Online",
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -98,7 +98,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "accounts.roles.navigation",
+                "accounts.people.roles.navigation",
             ],
         },
     },
@@ -110,7 +110,7 @@ DATABASES = {
     "default": env.db_url_config(private_services.database_url() if PRIVATE else env.str("DATABASE_URL").strip())
 }
 # Django's own in fewer round trips; the private one also starts its server when first connected to.
-DATABASES["default"]["ENGINE"] = "leadrouter.private_postgresql" if PRIVATE else "leadrouter.postgresql"
+DATABASES["default"]["ENGINE"] = "leadrouter.development.private_postgresql" if PRIVATE else "leadrouter.postgresql"
 # Milliseconds. A stuck transaction must not hold a registry; a long report must not hold a connection for ever.
 LOCK_TIMEOUT = env.int("DATABASE_LOCK_TIMEOUT", default=2_000)
 STATEMENT_TIMEOUT = env.int("DATABASE_STATEMENT_TIMEOUT", default=10_000)
@@ -176,19 +176,20 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who goes on trying is not shut out for longer
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
-AXES_CLIENT_IP_CALLABLE = "accounts.addresses.client_address"
+AXES_CLIENT_IP_CALLABLE = "accounts.security.addresses.client_address"
 AXES_USERNAME_FORM_FIELD = "username"  # under which a guard finds who tries, wherever a password is asked for
-AXES_USERNAME_CALLABLE = "accounts.addresses.sign_in_name"
+AXES_USERNAME_CALLABLE = "accounts.security.addresses.sign_in_name"
 AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
-AXES_CLIENT_STR_CALLABLE = "accounts.addresses.nobody"  # what the log says of who tried: nothing
+AXES_CLIENT_STR_CALLABLE = "accounts.security.addresses.nobody"  # what the log says of who tried: nothing
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins that went well are no business of a guard
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "passkey", "next"]  # what it does not write down
 OTP_TOTP_ISSUER = "Leadrouter"
 OTP_WEBAUTHN_RP_NAME = "Leadrouter"
-OTP_WEBAUTHN_RP_ID_CALLABLE = "accounts.passkeys.domain"
+OTP_WEBAUTHN_RP_ID_CALLABLE = "accounts.security.passkeys.domain"
 OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False  # a passkey is a second factor
-SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E030"]  # no list of origins: it is that of the request (accounts/passkeys.py)
+# No list of origins: it is that of the request (accounts/security/passkeys.py).
+SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E030"]
 
 # --- HTTPS: one switch, because half of it is worse than none -------------------------------------------------------
 
@@ -258,7 +259,7 @@ UNFOLD = {
     "LANGUAGES": {"action": "/language/"},
     "STYLES": [lambda request: static("leadrouter/admin.css")],
     "SCRIPTS": [lambda request: static("leadrouter/admin.js")],
-    "SIDEBAR": {"navigation": "leadrouter.navigation.sidebar", "show_search": True, "command_search": True},
+    "SIDEBAR": {"navigation": "reports.navigation.sidebar", "show_search": True, "command_search": True},
 }
 
 # --- The API --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.instants import written
+from accounts.time.instants import written
 from routing.api.authentication import caller_of
 from routing.api.filters import refuse_unknown
 from routing.api.pagination import refused

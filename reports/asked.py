@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
-from accounts import periods
 from accounts.models import Manager
+from accounts.time import periods
 from routing.models import Registry, Source, Trigger
 
 from .forms import KNOWN_DAYS, DayInput
@@ -29,7 +29,7 @@ CLOCKS = [("wall", pgettext_lazy("clock", "wall clock")), ("working", pgettext_l
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Question:
     """A question that can be answered."""
 
     at: datetime.datetime  # now
@@ -96,13 +96,13 @@ class AskedForm(forms.Form):
             raise ValidationError({"last": _("At most %(days)d days at once.") % {"days": MOST_DAYS}})
         return cleaned
 
-    def asked(self, *, at: datetime.datetime, zone: ZoneInfo) -> Asked:
+    def asked(self, *, at: datetime.datetime, zone: ZoneInfo) -> Question:
         """Return the question of a valid form."""
         facts = {
             name: getattr(value, "pk", value)
             for name, value in self.cleaned_data.items()
             if name not in ("first", "last") and value is not None
         }
-        return Asked(
+        return Question(
             at=at, zone=zone, first_day=self.cleaned_data["first"], last_day=self.cleaned_data["last"], **facts
         )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from .asked import Asked
+from .asked import Question
 from .pages import conversion, fairness, redistribution, response, waiting, workload
-from .tables import Shown
+from .tables import ReportContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Report:
 class Ranged(Report):
     """A report over a range of dates."""
 
-    shown: Callable[[Asked], Shown]
+    shown: Callable[[Question], ReportContent]
     filters: tuple[str, ...]  # fields of AskedForm
 
 

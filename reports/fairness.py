@@ -28,14 +28,14 @@ class Received(NamedTuple):
     leads: int
 
 
-class Seen(NamedTuple):
+class Balance(NamedTuple):
     """A balance at an instant."""
 
     at: datetime
     balance: int  # billionths of a lead
 
 
-class Added(NamedTuple):
+class Addition(NamedTuple):
     """What was deliberately added to a balance: a lead credited back, one given by hand."""
 
     registry: int
@@ -45,7 +45,7 @@ class Added(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class FairnessFigures:
     """The figures of one manager in one registry."""
 
     registry: int
@@ -64,24 +64,24 @@ class Standing:
 def standings(
     received: Iterable[Received],
     lineups: Mapping[int, Mapping[int, int]],
-    balances: Mapping[Place, Sequence[Seen]],
-    added: Iterable[Added],
+    balances: Mapping[Place, Sequence[Balance]],
+    added: Iterable[Addition],
     *,
     buckets: int,
-) -> Iterator[Standing]:
+) -> Iterator[FairnessFigures]:
     """Yield everybody's standing, by registry and manager.
 
     lineups: manager -> coefficient, by line-up. balances: as seen at the start and at the end of each bucket.
     """
     got, fair, totals, aimed = _counted(received, lineups, buckets)
-    extra: dict[Place, list[Added]] = defaultdict(list)
+    extra: dict[Place, list[Addition]] = defaultdict(list)
     for change in added:
         extra[change.registry, change.manager].append(change)
     for place in sorted({*got, *totals, *(place for place, seen in balances.items() if _moved(seen))}):
         owed = _credited(balances.get(place, ()), extra[place], buckets)
         due = [f + o + t for f, o, t in zip(fair[place], owed, totals[place], strict=True)]
         aims = place[0] in aimed
-        yield Standing(
+        yield FairnessFigures(
             registry=place[0],
             manager=place[1],
             received=sum(got[place]),
@@ -116,11 +116,11 @@ def _counted(
     return got, fair, due, aimed
 
 
-def _moved(seen: Sequence[Seen]) -> bool:
+def _moved(seen: Sequence[Balance]) -> bool:
     return any(one.balance != seen[0].balance for one in seen)
 
 
-def _credited(seen: Sequence[Seen], added: Sequence[Added], buckets: int) -> list[float]:
+def _credited(seen: Sequence[Balance], added: Sequence[Addition], buckets: int) -> list[float]:
     """Return by how much the balance grew in each bucket, but for what was deliberately added."""
     if not seen:
         return [0.0] * buckets

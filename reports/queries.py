@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.db.models import Count, Min, QuerySet
 
-from accounts import periods, schedules
 from accounts.models import Account
+from accounts.time import periods, schedules
 from routing import policy
 from routing.models import Adjustment, Decision, Lead, Ledger, Lineup, Load, Offer, Source, Stage, waiting_since
 
-from .fairness import Added, Place, Received, Seen
+from .fairness import Addition, Balance, Place, Received
 from .rings import Arc, arcs
 
 MOST_REASONS = 20
@@ -120,26 +120,26 @@ def received(bounds: Sequence[datetime], *, registry: int | None) -> list[Receiv
     return [Received._make(row) for row in rows(RECEIVED, parameters)]
 
 
-def balances(bounds: Sequence[datetime], *, registry: int | None, at: datetime) -> dict[Place, list[Seen]]:
+def balances(bounds: Sequence[datetime], *, registry: int | None, at: datetime) -> dict[Place, list[Balance]]:
     """Return everybody's balance at each of the bounds; after the last decision, today's balance."""
     ledgers = Ledger.objects.all() if registry is None else Ledger.objects.filter(pk=registry)
     seen = {
-        (ledger.pk, manager): [Seen(at, balance)] * len(bounds)
+        (ledger.pk, manager): [Balance(at, balance)] * len(bounds)
         for ledger in ledgers
         for manager, balance in zip(ledger.managers, ledger.balances, strict=True)
     }
     for registry_, manager, number, instant, balance in rows(BALANCES, {"bounds": list(bounds), "registry": registry}):
         if (registry_, manager) in seen:
-            seen[registry_, manager][number - 1] = Seen(instant, balance)
+            seen[registry_, manager][number - 1] = Balance(instant, balance)
     return seen
 
 
-def added(since: datetime, *, registry: int | None) -> list[Added]:
+def added(since: datetime, *, registry: int | None) -> list[Addition]:
     """Return what was deliberately added to balances since the instant."""
     changes = Adjustment.objects.filter(at__gte=since)
     if registry is not None:
         changes = changes.filter(registry=registry)
-    return [Added._make(row) for row in changes.values_list("registry", "manager", "at", "amount")]
+    return [Addition._make(row) for row in changes.values_list("registry", "manager", "at", "amount")]
 
 
 def lineups(ids: set[int]) -> dict[int, dict[int, int]]:

@@ -85,7 +85,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ReportContent:
     """The content of a report's page."""
 
     tables: Sequence[Table]

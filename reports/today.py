@@ -13,14 +13,14 @@ from django.db import connection
 from django.db.models import Count, Q
 from django.utils.translation import gettext, ngettext, pgettext
 
-from accounts import periods
-from accounts.availability import pauses_at
 from accounts.templatetags.moments import here
-from routing.board import Board, board_of
-from routing.histories import name_of
+from accounts.time import periods
+from accounts.time.availability import pauses_at
+from routing.configuration_warnings import Stretch, faults, stand_in_of, uncovered
 from routing.models import ApiKey, Heartbeat, Lead, Offer, RefusedIntake, Setback, waiting_since
 from routing.roster import Roster
-from routing.soundness import Stretch, faults, stand_in_of, uncovered
+from routing.screens.board import Board, board_of
+from routing.timelines import name_of
 
 HOUR = timedelta(hours=1)
 SOON = timedelta(days=7)

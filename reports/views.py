@@ -17,8 +17,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts import clock, schedules
 from accounts.models import Account
+from accounts.time import clock, schedules
 from routing.spreadsheets.writing import csv_lines
 
 from . import catalogue, queries
@@ -26,7 +26,7 @@ from .asked import AskedForm
 from .forms import FIRST_DAY, LAST_DAY, PERIODS, PeriodForm
 from .legend import Ring, ring_of
 from .png import png
-from .tables import Shown
+from .tables import ReportContent
 
 QUERY_CANCELED = "57014"  # PostgreSQL's word for a statement that ran into its time limit
 View = Callable[[HttpRequest], HttpResponse]
@@ -123,7 +123,12 @@ def ranged_page(report: catalogue.Ranged) -> View:
 
 
 def _page(
-    request: HttpRequest, report: catalogue.Ranged, form: AskedForm, shown: Shown | None, zone: ZoneInfo, status: int
+    request: HttpRequest,
+    report: catalogue.Ranged,
+    form: AskedForm,
+    shown: ReportContent | None,
+    zone: ZoneInfo,
+    status: int,
 ) -> HttpResponse:
     context = {
         "report": report,
@@ -138,7 +143,7 @@ def _page(
     return render(request, "reports/report.html", context, status=status)
 
 
-def _shown(report: catalogue.Ranged, form: AskedForm, at: datetime, zone: ZoneInfo) -> tuple[Shown | None, int]:
+def _shown(report: catalogue.Ranged, form: AskedForm, at: datetime, zone: ZoneInfo) -> tuple[ReportContent | None, int]:
     """Return what the page shows, and its status; who asks too much is told to ask less."""
     if not form.is_valid():
         return None, 400

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from django.db import connection
 from django.db.models import Sum
 
-from .documents import decided_again, refusals
 from .models import Adjustment, Decision, Ledger
+from .representations import decided_again, refusals
 
 # Each finds rows that must not be. Their sentences are those of the promises.
 IMPOSSIBLE = {

@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from accounts import periods
-from accounts.availability import pauses_at
 from accounts.models import Manager
+from accounts.time import periods
+from accounts.time.availability import pauses_at
 
 from . import engine
 from .engine import Candidate, Presence, Team
-from .locks import LOCK_LEDGER, LOCK_LEDGERS, Moved
+from .locks import LOCK_LEDGER, LOCK_LEDGERS, ConfigurationChanged
 from .models import Ledger, Load
 from .policy import Roster, Rule
-from .statements import Statement, array, numbers, run
+from .prepared_statements import Statement, array, numbers, run
 
 # The order by which one waiting lead is looked for is that of its index: EXISTS would scan the table instead.
 GATHER = """
@@ -105,7 +105,7 @@ def gather_candidates(
     """Return the triggers' members, with their registries' ledgers locked until the transaction ends, in one round trip.
 
     ahead: what is to be run before the lock, with its parameters.
-    Raises Moved when the configuration is no longer that of the roster.
+    Raises ConfigurationChanged when the configuration is no longer that of the roster.
     """
     common = {"at": at, "seen_since": at - timedelta(minutes=roster.account.online_minutes), **(parameters or {})}
     # The statement that reads begins when the lock is granted, so it sees all that the lock's last holder committed.
@@ -140,13 +140,13 @@ def gather_candidates(
 
 
 def _read(rows: Sequence[tuple[Any, ...]], rules: Mapping[int, Rule], roster: Roster, *, at: datetime) -> Gathered:
-    """Read what the statement found of each trigger. Raises Moved."""
+    """Read what the statement found of each trigger. Raises ConfigurationChanged."""
     ledgers: dict[int, engine.Ledger] = {}
     teams: dict[int, Team] = {}
     waited_for: list[int] = []
     for trigger, turn, reset_at, version, *arrays, others_wait, online, paused, _ in rows:
         if (version or 0) != roster.version:
-            raise Moved
+            raise ConfigurationChanged
         rule = rules[trigger]
         *columns, holders, held = numbers(*(text or "{}" for text in arrays))
         if rule.registry not in ledgers:

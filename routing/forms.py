@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from rest_framework import exceptions as rest
 
-from accounts import clock
+from accounts import admin_theme
 from accounts.forms import WrittenField, clean_country
 from accounts.models import Manager
-from leadrouter import admin_theme
+from accounts.time import clock
 
 from .api.parsers import BadBody, parse_body
 from .api.serializers import read_lead

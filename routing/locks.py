@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 
 from .exceptions import Busy
 from .models import Lead
-from .statements import Statement, run
+from .prepared_statements import Statement, run
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,7 +45,7 @@ LOCK_MANAGERS = Statement(
 )
 
 
-class Moved(Exception):
+class ConfigurationChanged(Exception):
     """What was read before the lock is no longer so. Nothing was written."""
 
 
@@ -58,7 +58,7 @@ def retry(work: Callable[[], T], *, codes: Collection[str] = RETRIED) -> T:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return work()
-        except Moved:
+        except ConfigurationChanged:
             if attempt == ATTEMPTS:
                 raise Busy(gettext("The configuration keeps changing. Try again.")) from None
         except DatabaseError as error:

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from accounts import clock
+from accounts.time import clock
 
 from .exceptions import Busy
 from .personal_data.retention import prune as prune_now

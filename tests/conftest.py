@@ -19,7 +19,7 @@ from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
-from leadrouter import private_services
+from leadrouter.development import private_services
 from tests.effort import by_night
 from tests.template_database import NoTemplate, template
 

@@ -11,7 +11,6 @@ from typing import Any
 from django.contrib.auth.models import Group
 
 from accounts.models import Account, Manager, ScheduleException, User, WorkSchedule
-from routing.documents import stored
 from routing.models import (
     Company,
     Contact,
@@ -27,6 +26,7 @@ from routing.models import (
     Task,
     Trigger,
 )
+from routing.representations import stored
 from routing.services.intake import take_lead, take_leads
 
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

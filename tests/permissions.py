@@ -17,8 +17,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts import clock
 from accounts.models import Manager, User
+from accounts.time import clock
 from routing.models import HandOver
 
 from .routing.api.world import LEAD, World, make_world

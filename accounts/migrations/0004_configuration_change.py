@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 # record_change(label of the model, columns to leave out, owner …): one row for each row that is changed, with the values
 # that differ. An owner is `column=label`: the thing on whose page the change is looked for. The door may have said who
-# acts, and by what way (accounts/changes.py).
+# acts, and by what way (accounts/history/changes.py).
 RECORD = """
 CREATE FUNCTION leadrouter_record_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

@@ -20,7 +20,7 @@ DROP FUNCTION leadrouter_append_only();
 """
 
 # audit(action, columns to note …): one entry a row, whoever changed it: the admin, a command, SQL by hand. A password
-# is named, never shown. The door may have said who acts (accounts/changes.py).
+# is named, never shown. The door may have said who acts (accounts/history/changes.py).
 AUDIT = """
 CREATE FUNCTION leadrouter_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

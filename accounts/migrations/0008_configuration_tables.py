@@ -4,7 +4,7 @@ from importlib import import_module
 
 from django.db import migrations, models
 
-import accounts.configuration_tables
+import accounts.history.configuration_tables
 
 versioned = import_module("accounts.migrations.0002_configuration_version")
 recorded = import_module("accounts.migrations.0004_configuration_change")
@@ -69,22 +69,22 @@ class Migration(migrations.Migration):
         migrations.RunSQL(RECORD, migrations.RunSQL.noop),
         migrations.AddConstraint(
             model_name="account",
-            constraint=accounts.configuration_tables.Versioned(name="accounts_account_versioned"),
+            constraint=accounts.history.configuration_tables.Versioned(name="accounts_account_versioned"),
         ),
         migrations.AddConstraint(
             model_name="account",
-            constraint=accounts.configuration_tables.Recorded(name="accounts_account_recorded"),
+            constraint=accounts.history.configuration_tables.Recorded(name="accounts_account_recorded"),
         ),
         migrations.AddConstraint(
             model_name="manager",
-            constraint=accounts.configuration_tables.Versioned(
+            constraint=accounts.history.configuration_tables.Versioned(
                 columns=("user", "active", "schedule", "offset", "time_zone", "skills"),
                 name="accounts_manager_versioned",
             ),
         ),
         migrations.AddConstraint(
             model_name="manager",
-            constraint=accounts.configuration_tables.Recorded(
+            constraint=accounts.history.configuration_tables.Recorded(
                 columns=("user", "active", "schedule", "offset", "time_zone", "skills"),
                 name="accounts_manager_recorded",
                 omitted=("last_seen_at",),
@@ -92,23 +92,23 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="scheduleexception",
-            constraint=accounts.configuration_tables.Versioned(name="accounts_scheduleexception_versioned"),
+            constraint=accounts.history.configuration_tables.Versioned(name="accounts_scheduleexception_versioned"),
         ),
         migrations.AddConstraint(
             model_name="scheduleexception",
-            constraint=accounts.configuration_tables.Recorded(
+            constraint=accounts.history.configuration_tables.Recorded(
                 name="accounts_scheduleexception_recorded", owners=("manager", "schedule")
             ),
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=accounts.configuration_tables.Versioned(
+            constraint=accounts.history.configuration_tables.Versioned(
                 columns=("email", "name"), name="accounts_user_versioned"
             ),
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=accounts.configuration_tables.Recorded(
+            constraint=accounts.history.configuration_tables.Recorded(
                 columns=("email", "name", "is_active", "is_staff", "is_superuser"),
                 name="accounts_user_recorded",
                 omitted=("password", "last_login", "language", "date_joined", "sessions_ended"),
@@ -116,10 +116,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="workschedule",
-            constraint=accounts.configuration_tables.Versioned(name="accounts_workschedule_versioned"),
+            constraint=accounts.history.configuration_tables.Versioned(name="accounts_workschedule_versioned"),
         ),
         migrations.AddConstraint(
             model_name="workschedule",
-            constraint=accounts.configuration_tables.Recorded(name="accounts_workschedule_recorded"),
+            constraint=accounts.history.configuration_tables.Recorded(name="accounts_workschedule_recorded"),
         ),
     ]

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from accounts.preferences import zone_beside, zones_read_in
+from accounts.people.preferences import zone_beside, zones_read_in
 
 register = template.Library()
 

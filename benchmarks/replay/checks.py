@@ -17,8 +17,8 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from routing.audit import violations as broken_promises
-from routing.documents import Document, decision_documents
 from routing.models import Decision, Lead, Offer, Registry
+from routing.representations import Document, decision_documents
 
 from .duty import Duty
 from .plan import Replay

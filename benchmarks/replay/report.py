@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count
 
-from accounts import clock
+from accounts.time import clock
 from routing.models import Lead, Offer
 from routing.roster import current
 

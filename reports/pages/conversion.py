@@ -9,25 +9,25 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from reports import charts, names, queries
-from reports.asked import Asked
+from reports.asked import Question
 from reports.charts import Bar
 from reports.drawing import Drawing
 from reports.queries import Outcome
 from reports.statistics import share
-from reports.tables import Column, Shown, Table, number, percent
+from reports.tables import Column, ReportContent, Table, number, percent
 
 FILTERS = ("source", "manager")
 MOST_BARS = 20
 
 
-def shown(asked: Asked) -> Shown:
+def shown(asked: Question) -> ReportContent:
     found = queries.outcomes(start=asked.start, end=asked.end, source=asked.source, responsible=asked.manager)
     sources, managers = names.sources(), names.managers()
     by_source = _counted(found, lambda row: sources[row.source])
     by_manager = _counted(found, lambda row: managers[row.manager] if row.manager else _("nobody"))
     whole = _counted(found, lambda row: "")[""]
     won = share(whole["won"], whole["won"] + whole["lost"])
-    return Shown(
+    return ReportContent(
         facts=[
             (_("Leads that arrived"), number(whole.total())),
             (_("Won"), number(whole["won"])),

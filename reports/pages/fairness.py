@@ -9,20 +9,20 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from accounts import periods
+from accounts.time import periods
 from reports import charts, names, queries
-from reports.asked import Asked
+from reports.asked import Question
 from reports.charts import HUES, Axis, Bar, Series
 from reports.drawing import Drawing
-from reports.fairness import Standing, standings
-from reports.tables import Column, Shown, Table, number, signed
+from reports.fairness import FairnessFigures, standings
+from reports.tables import Column, ReportContent, Table, number, signed
 
 FILTERS = ("registry", "manager")
 MOST_BARS = 20
 MOST_DAYS, MOST_WEEKS = 31, 27  # points of the lines; a longer range goes by weeks, then by months
 
 
-def shown(asked: Asked) -> Shown:
+def shown(asked: Question) -> ReportContent:
     days = _days(asked)
     bounds = [periods.midnight(day, asked.zone) for day in days]
     found = [s for s in _standings(asked, bounds) if asked.manager in (None, s.manager)]
@@ -30,7 +30,7 @@ def shown(asked: Asked) -> Shown:
     managers, registries = names.managers(), names.registries()
     worst = max((abs(s.worst) for s in found if s.due is not None), default=None)
     called = {(s.registry, s.manager): f"{managers[s.manager]} · {registries[s.registry]}" for s in found}
-    return Shown(
+    return ReportContent(
         facts=[
             (_("Leads counted"), number(sum(s.received for s in found))),
             (_("Largest distance, leads"), pgettext("report", "no data") if worst is None else number(worst, 2)),
@@ -40,7 +40,7 @@ def shown(asked: Asked) -> Shown:
     )
 
 
-def _standings(asked: Asked, bounds: Sequence[datetime.datetime]) -> list[Standing]:
+def _standings(asked: Question, bounds: Sequence[datetime.datetime]) -> list[FairnessFigures]:
     received = queries.received(bounds, registry=asked.registry)
     return list(
         standings(
@@ -53,7 +53,7 @@ def _standings(asked: Asked, bounds: Sequence[datetime.datetime]) -> list[Standi
     )
 
 
-def _days(asked: Asked) -> list[datetime.date]:
+def _days(asked: Question) -> list[datetime.date]:
     """Return the first days of the buckets of the range, and the day after it."""
     end = asked.last_day + datetime.timedelta(days=1)
     length = (end - asked.first_day).days
@@ -64,7 +64,7 @@ def _days(asked: Asked) -> list[datetime.date]:
     return [*days, end]
 
 
-def _table(found: Sequence[Standing], managers: dict[int, str], registries: dict[int, str]) -> Table:
+def _table(found: Sequence[FairnessFigures], managers: dict[int, str], registries: dict[int, str]) -> Table:
     return Table(
         code="managers",
         caption=_("Received and due"),
@@ -92,7 +92,9 @@ def _table(found: Sequence[Standing], managers: dict[int, str], registries: dict
     )
 
 
-def _over_time(found: Sequence[Standing], called: dict[tuple[int, int], str], days: Sequence[datetime.date]) -> Table:
+def _over_time(
+    found: Sequence[FairnessFigures], called: dict[tuple[int, int], str], days: Sequence[datetime.date]
+) -> Table:
     aimed = [s for s in found if s.due is not None]
     ends = [day - datetime.timedelta(days=1) for day in days[1:]]
     return Table(
@@ -106,7 +108,7 @@ def _over_time(found: Sequence[Standing], called: dict[tuple[int, int], str], da
     )
 
 
-def _bars(found: Sequence[Standing], called: dict[tuple[int, int], str]) -> Drawing:
+def _bars(found: Sequence[FairnessFigures], called: dict[tuple[int, int], str]) -> Drawing:
     bars = [
         Bar(
             name=called[s.registry, s.manager],
@@ -120,7 +122,7 @@ def _bars(found: Sequence[Standing], called: dict[tuple[int, int], str]) -> Draw
 
 
 def _lines(
-    found: Sequence[Standing], called: dict[tuple[int, int], str], days: Sequence[datetime.date]
+    found: Sequence[FairnessFigures], called: dict[tuple[int, int], str], days: Sequence[datetime.date]
 ) -> list[Drawing]:
     """Return the distances over time of those who were furthest away."""
     furthest = sorted((s for s in found if s.due is not None), key=lambda s: -abs(s.worst))[: len(HUES)]

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from reports import charts, names, queries
-from reports.asked import Asked
+from reports.asked import Question
 from reports.charts import Bar, Key
 from reports.drawing import Drawing
 from reports.queries import Offers
-from reports.tables import Column, Shown, Table, number, percent
+from reports.tables import Column, ReportContent, Table, number, percent
 
 FILTERS = ("manager", "trigger")
 MOST_BARS = 20
@@ -21,7 +21,7 @@ COLORS = {"accepted": "green", "declined": "red", "timed_out": "yellow", "withdr
 LET_GO = ("declined", "timed_out", "withdrawn")
 
 
-def shown(asked: Asked) -> Shown:
+def shown(asked: Question) -> ReportContent:
     start, end, narrowed = asked.start, asked.end, {"manager": asked.manager, "trigger": asked.trigger}
     found = queries.offers(start=start, end=end, **narrowed)
     managers, triggers = names.managers(), names.triggers()
@@ -29,7 +29,7 @@ def shown(asked: Asked) -> Shown:
     whole = _counted(found, lambda row: "").get("", Counter())
     reasons = _reasons(queries.decline_reasons(start=start, end=end, **narrowed))
     times = queries.offers_a_lead(start=start, end=end, **narrowed)
-    return Shown(
+    return ReportContent(
         facts=[
             (_("Leads offered"), number(sum(times.values()))),
             (_("Offers"), number(whole.total())),

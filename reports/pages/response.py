@@ -10,12 +10,12 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from accounts import periods
+from accounts.time import periods
 from reports import charts, names, queries
-from reports.asked import MEASURES, Asked
+from reports.asked import MEASURES, Question
 from reports.charts import Axis
 from reports.drawing import Drawing
-from reports.tables import Column, Shown, Table, duration, percent
+from reports.tables import Column, ReportContent, Table, duration, percent
 from routing.roster import current
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ WATCHED = timedelta(days=31)  # after the range in which leads arrived: so long 
 HOURS = Axis(names=[str(hour) for hour in range(24)], every=3)
 
 
-def shown(asked: Asked) -> Shown:
+def shown(asked: Question) -> ReportContent:
     from reports import responses  # NumPy takes a quarter of a second of a start: the first who asks here waits for it
 
     copied = queries.arrived(start=asked.start, end=asked.end, source=asked.source, manager=asked.manager)
@@ -41,7 +41,7 @@ def shown(asked: Asked) -> Shown:
     )
     whole = found.whole[asked.measure]
     steps = {str(name): found.whole[code] for code, name in MEASURES}
-    return Shown(
+    return ReportContent(
         facts=[
             (_("Leads that arrived"), str(found.arrived)),
             (pgettext("figure", "Median"), _said(whole.median)),

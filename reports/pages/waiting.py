@@ -6,10 +6,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from reports import charts, names, queries
-from reports.asked import Asked
+from reports.asked import Question
 from reports.charts import Bar
 from reports.drawing import Drawing
-from reports.tables import Column, Shown, Table, ago, duration, number
+from reports.tables import Column, ReportContent, Table, ago, duration, number
 
 FILTERS = ("source", "trigger")
 REASONS = {
@@ -27,14 +27,14 @@ REASONS = {
 }
 
 
-def shown(asked: Asked) -> Shown:
+def shown(asked: Question) -> ReportContent:
     start, end, narrowed = asked.start, asked.end, {"source": asked.source, "trigger": asked.trigger}
     found = queries.waiting(start=start, end=end, **narrowed)
     reasons = queries.waiting_reasons(start=start, end=end, **narrowed) if found else []
     triggers = names.triggers()
     oldest = min((row.oldest for row in found), default=None)
     said = [(str(REASONS.get(reason, reason)), leads, times) for reason, leads, times in reasons]
-    return Shown(
+    return ReportContent(
         facts=[
             (_("Leads waiting now"), number(sum(row.leads for row in found))),
             (_("Longest wait"), duration(ago(oldest, asked.at)) if oldest else pgettext("report", "no data")),

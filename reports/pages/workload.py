@@ -9,17 +9,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from reports import charts, names, queries
-from reports.asked import Asked
+from reports.asked import Question
 from reports.charts import Bar
 from reports.drawing import Drawing
-from reports.tables import Column, Shown, Table, number
+from reports.tables import Column, ReportContent, Table, number
 from routing.roster import current
 
 FILTERS = ("manager", "trigger")
 MOST_BARS = 20
 
 
-class Place(NamedTuple):
+class Workload(NamedTuple):
     """A manager in a trigger: a member, or somebody besides whom it gave leads in the range."""
 
     manager: int
@@ -34,11 +34,11 @@ class Place(NamedTuple):
         return None if self.limit is None else self.held / self.limit if self.limit else 1.0
 
 
-def shown(asked: Asked) -> Shown:
+def shown(asked: Question) -> ReportContent:
     places = sorted(_places(asked), key=lambda place: (-(place.used or 0), -place.held, place.manager))
     limited = [place for place in places if place.limit is not None]
     called, parts = names.managers(), _parts()
-    return Shown(
+    return ReportContent(
         facts=[
             (_("Held now under a limit"), number(sum(place.held for place in limited))),
             (_("Room left under the limits"), number(sum(max((p.limit or 0) - p.held, 0) for p in limited))),
@@ -72,7 +72,7 @@ def _parts() -> dict[str, str]:
     }
 
 
-def _places(asked: Asked) -> Iterator[Place]:
+def _places(asked: Question) -> Iterator[Workload]:
     """Yield the members of the triggers, as the engine sees them at this moment, and who got leads without being one."""
     held, given = queries.loads(), queries.assigned(start=asked.start, end=asked.end)
     for rule in current().rules.values():
@@ -83,10 +83,10 @@ def _places(asked: Asked) -> Iterator[Place]:
             if asked.manager in (None, manager):
                 part = "member" if manager in limits else "duty" if manager == rule.duty else "other"
                 holds = sum(leads for stage, leads in held.get(manager, {}).items() if stage in stages)
-                yield Place(manager, rule.code, part, holds, limits.get(manager), got.get(manager, 0))
+                yield Workload(manager, rule.code, part, holds, limits.get(manager), got.get(manager, 0))
 
 
-def _chart(places: list[Place], called: dict[int, str]) -> Drawing:
+def _chart(places: list[Workload], called: dict[int, str]) -> Drawing:
     bars = [
         Bar(
             name=f"{called[place.manager]} · {place.trigger}",

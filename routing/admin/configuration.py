@@ -14,21 +14,23 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import clock
-from accounts.careful_admin import CarefulAdmin
+from accounts.admin_theme import AutocompleteFilter, ReadOnlyAdmin, TabularInline, action, display
+from accounts.history.conflict_aware_admin import ConflictAwareAdmin
 from accounts.models import Manager
-from leadrouter.admin_theme import AutocompleteFilter, ReadOnlyAdmin, TabularInline, action, display
+from accounts.time import clock
 
-from .. import roster, sentences, soundness, trial
-from ..desk import told_of
+from .. import configuration_warnings, roster
 from ..engine.values import LEAD
 from ..exceptions import Busy
 from ..forms import MemberForm, MemberFormSet, TrialForm, TriggerForm
-from ..histories import EXPLAINED
 from ..locks import retry
 from ..models import Adjustment, Decision, Ledger, Member, Pipeline, Registry, Stage, Trigger
+from ..screens import dry_run
+from ..screens.desk import told_of
+from ..timelines import EXPLAINED
+from ..wording import sentences
 from . import file
-from .facts import shown
+from .records import shown
 
 LATEST = 20  # decisions on a registry's page
 
@@ -48,7 +50,7 @@ class StageInline(TabularInline):
 
 
 @admin.register(Pipeline)
-class PipelineAdmin(CarefulAdmin):
+class PipelineAdmin(ConflictAwareAdmin):
     list_display = ("title", "code", "position", "stages_counted")
     search_fields = ("code__startswith", "title__istartswith")
     fields = ("title", "code", "position")
@@ -65,7 +67,7 @@ class PipelineAdmin(CarefulAdmin):
 
 
 @admin.register(Stage)
-class StageAdmin(CarefulAdmin):
+class StageAdmin(ConflictAwareAdmin):
     list_display = ("__str__", "title", "kind", "position")
     list_filter = ("pipeline", "kind")
     list_select_related = ("pipeline",)
@@ -129,7 +131,7 @@ def standings(registry: Registry) -> dict[str, Any]:
 
 
 @admin.register(Registry)
-class RegistryAdmin(StandingsMixin, CarefulAdmin):
+class RegistryAdmin(StandingsMixin, ConflictAwareAdmin):
     list_display = ("title_or_code", "code", "accounting", "reset", "triggers_counted", "turn")
     list_filter = ("accounting",)
     search_fields = ("code__startswith", "title__istartswith")
@@ -204,7 +206,7 @@ class MemberInline(TabularInline):
 
 
 @admin.register(Trigger)
-class TriggerAdmin(CarefulAdmin):
+class TriggerAdmin(ConflictAwareAdmin):
     form = TriggerForm
     list_display = ("code", "stage", "does", "wrong", "registry_used", "priority")
     list_filter = ("stage__pipeline", "method", ("registry", AutocompleteFilter))
@@ -272,7 +274,7 @@ class TriggerAdmin(CarefulAdmin):
         for trigger in changes.result_list:
             rule = current.rules.get(trigger.pk)
             trigger.told = sentences.headline(_words(rule, current, stages)) if rule else ""
-            trigger.faults = soundness.faults_of(rule, current, at=at) if rule else []
+            trigger.faults = configuration_warnings.faults_of(rule, current, at=at) if rule else []
         return changes
 
     def get_urls(self) -> Any:
@@ -329,7 +331,7 @@ def _stages() -> dict[int, Stage]:
     return {stage.pk: stage for stage in Stage.objects.select_related("pipeline")}
 
 
-def _words(rule: roster.Rule, current: roster.Roster, stages: dict[int, Stage]) -> sentences.Told:
+def _words(rule: roster.Rule, current: roster.Roster, stages: dict[int, Stage]) -> sentences.TriggerFacts:
     """Return the rule as sentences tell it; here its stage is named with its pipeline."""
     stage = stages[rule.stage]
     return replace(told_of(rule, current, stages), stage=f"{stage.pipeline.title}: {stage.title or stage.code}")
@@ -345,22 +347,22 @@ def told(trigger: Trigger) -> dict[str, Any]:
     return {
         "headline": sentences.headline(words),
         "details": sentences.details(words),
-        "faults": soundness.faults_of(rule, current, at=clock.now()),
+        "faults": configuration_warnings.faults_of(rule, current, at=clock.now()),
     }
 
 
 def tried(trigger: Trigger, sample: dict[str, Any]) -> dict[str, Any]:
     """Return what the trigger would do with the sample, and which other trigger would come before it.
 
-    Raises Moved when the configuration changes meanwhile.
+    Raises ConfigurationChanged when the configuration changes meanwhile.
     """
     current = roster.current()
     rule, at = current.rules[trigger.pk], sample["at"] or clock.now()
-    facts = trial.facts_of(sample)
+    facts = dry_run.facts_of(sample)
     runs = (current.rule_for(trigger.stage_id, event, facts) for event in rule.on)
     first = {found.code for found in runs if found}
     return {
-        "outcome": trial.try_on(rule, current, sample, at=at),
+        "outcome": dry_run.try_on(rule, current, sample, at=at),
         "other": ", ".join(sorted(first - {trigger.code})),
     }
 

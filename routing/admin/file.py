@@ -15,8 +15,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from accounts.changes import signed
-from leadrouter import admin_theme
+from accounts import admin_theme
+from accounts.history.changes import signed
 
 from ..configuration import MAX_BYTES, BadConfiguration, Report, export_configuration, import_configuration
 from ..exceptions import Busy

@@ -16,18 +16,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from accounts import clock
+from accounts.admin_theme import AutocompleteFilter
 from accounts.models import Manager, User
-from leadrouter.admin_theme import AutocompleteFilter
+from accounts.time import clock
 
 from ..engine import Reason
 from ..exceptions import Refused
-from ..explanations import in_brief
 from ..forms import HandOverForm
 from ..models import HandedLead, HandOver
 from ..roster import Roster, current
-from ..services.hand_over import Line, finish_hand_over, hand_over, preview_hand_over, undo_hand_over
-from .facts import BigReadOnlyAdmin
+from ..services.hand_over import HandOverLine, finish_hand_over, hand_over, preview_hand_over, undo_hand_over
+from ..wording.explanations import in_brief
+from .records import BigReadOnlyAdmin
 
 MOST_SHOWN = 500
 
@@ -61,7 +61,7 @@ class HandOverAdmin(BigReadOnlyAdmin):
         by = _who_may(request)
         manager = get_object_or_404(Manager.objects.select_related("user"), pk=manager_id)
         form = HandOverForm(request.POST or None, manager=manager)
-        lines: list[Line] | None = None
+        lines: list[HandOverLine] | None = None
         if request.method == "POST" and form.is_valid():
             try:
                 if "confirmed" in request.POST:
@@ -139,7 +139,7 @@ def _shown(batch: HandOver | None, request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _previewed(lines: list[Line], roster: Roster) -> dict[str, Any]:
+def _previewed(lines: list[HandOverLine], roster: Roster) -> dict[str, Any]:
     names = {person.id: person.name or person.email for person in roster.people.values()}
     counts = Counter(names[line.to] for line in lines if line.to)
     shown = [

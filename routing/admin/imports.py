@@ -17,9 +17,9 @@ from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts import clock
+from accounts.admin_theme import CheckboxInput, FileInput, ReadOnlyAdmin, Select, display
 from accounts.models import User
-from leadrouter.admin_theme import CheckboxInput, FileInput, ReadOnlyAdmin, Select, display
+from accounts.time import clock
 
 from ..exceptions import Refused
 from ..models import ImportRow, LeadExport, LeadImport, Source, Stage

@@ -17,12 +17,13 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
 
-from accounts import clock, letters
-from accounts.careful_admin import CarefulAdmin
+from accounts.admin_theme import ModelAdmin, UncountedPaginator, action, display
+from accounts.history.conflict_aware_admin import ConflictAwareAdmin
 from accounts.models import Account
-from accounts.presence import asked_for
-from accounts.roles import editable_users, may_edit_user
-from leadrouter.admin_theme import ModelAdmin, UncountedPaginator, action, display
+from accounts.people.roles import editable_users, may_edit_user
+from accounts.security import letters
+from accounts.security.presence import asked_for
+from accounts.time import clock
 
 from ..exceptions import Refused
 from ..forms import ApiKeyForm, SourceForm, TakeAgainForm
@@ -31,7 +32,7 @@ from ..services.intake import take_lead
 
 
 @admin.register(Source)
-class SourceAdmin(CarefulAdmin):
+class SourceAdmin(ConflictAwareAdmin):
     form = SourceForm
     list_display = ("title", "code", "channel", "active", "country")
     list_filter = ("channel", "active")
@@ -42,7 +43,7 @@ class SourceAdmin(CarefulAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(CarefulAdmin):
+class ApiKeyAdmin(ConflictAwareAdmin):
     """A key is seen once, by whoever makes it; afterwards there is only its beginning to know it by."""
 
     form = ApiKeyForm

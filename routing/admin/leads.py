@@ -24,9 +24,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_POST
 
-from accounts import clock
+from accounts.admin_theme import AutocompleteFilter, DaysFilter, ModelAdmin, UncountedPaginator, action, display
 from accounts.models import Account, User
-from leadrouter.admin_theme import AutocompleteFilter, DaysFilter, ModelAdmin, UncountedPaginator, action, display
+from accounts.time import clock
 
 from ..exceptions import Refused
 from ..forms import (
@@ -38,13 +38,13 @@ from ..forms import (
     QualifyForm,
     ReassignForm,
 )
-from ..histories import EXPLAINED, Explained, timeline, why_not
 from ..models import Decision, Lead, Stage, UnqualifiedLead
 from ..roster import current
 from ..services.assignment import credit_back, reassign
 from ..services.stages import move_lead, qualify_lead
+from ..timelines import EXPLAINED, Explained, timeline, why_not
 from .exports import exported
-from .facts import shown
+from .records import shown
 from .search import people_found
 
 MOST_AT_ONCE = 500  # leads of one action: each is a transaction, and somebody waits

@@ -20,21 +20,21 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
-from accounts import agenda, calendars, clock, feeds, periods
 from accounts.admin import ManagerAdmin as AccountsManagerAdmin
+from accounts.admin_theme import AutocompleteFilter, CheckboxInput, Select, UncountedPaginator, display
 from accounts.models import Manager, ScheduleException
-from accounts.roles import may_edit_user
+from accounts.people.roles import may_edit_user
 from accounts.templatetags.moments import duration, in_words
-from leadrouter.admin_theme import AutocompleteFilter, CheckboxInput, Select, UncountedPaginator, display
+from accounts.time import agenda, calendars, clock, feeds, periods
 
 from ..api.duty import manager_documents
 from ..engine import LEAD
 from ..exceptions import Refused
-from ..histories import name_of
 from ..models import Trigger
 from ..roster import MemberFacts, Roster, current
 from ..services.off_boarding import Farewell, off_board, places_of
 from ..tasks import hurry
+from ..timelines import name_of
 
 MOST_BALANCES = 3
 
@@ -341,7 +341,7 @@ class FarewellForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class CalendarLine:
     """A line of the calendar."""
 
     name: str
@@ -400,7 +400,7 @@ def week_of(duties: Sequence[tuple[int, int | None]], roster: Roster, monday: da
     ]
     spans = list(zip(days, edges, edges[1:], strict=False))
     people = [
-        Person(
+        CalendarLine(
             name=roster.people[manager].name or roster.people[manager].email,
             address=reverse("admin:accounts_manager_change", args=[manager]),
             days=[

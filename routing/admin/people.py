@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import clock
+from accounts.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action
 from accounts.forms import PauseForm
 from accounts.models import Manager, Pause, User
 from accounts.services import pause_manager, resume_manager
-from leadrouter.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action
+from accounts.time import clock
 
 from ..forms import CompanyForm, ContactForm, ErasureForm
 from ..intake import identity

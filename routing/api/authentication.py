@@ -13,11 +13,11 @@ from django.utils.functional import SimpleLazyObject
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from accounts import second_factor
 from accounts.models import User
+from accounts.security import second_factor
 from accounts.services import mark_online
 from routing.models import ApiKey
-from routing.statements import Statement, run, run_first
+from routing.prepared_statements import Statement, run, run_first
 
 ALL_SCOPES = frozenset(ApiKey.Scope.values)
 SUPERVISING_GROUPS = ["Supervisors", "Administrators"]  # made by a migration of accounts

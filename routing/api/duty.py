@@ -9,10 +9,10 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from accounts.availability import Person, is_online, pauses_running
 from accounts.models import Manager
-from routing.documents import Document, instant
+from accounts.time.availability import ManagerFacts, is_online, pauses_running
 from routing.models import Ledger
+from routing.representations import Document, instant
 from routing.roster import Roster
 
 
@@ -49,7 +49,7 @@ def _activity(last_seen_at: datetime | None, minutes: int, *, now: datetime) -> 
 
 
 def _document(
-    person: Person, at: datetime, paused: bool, until: datetime | None, held: int, balances: dict[str, int]
+    person: ManagerFacts, at: datetime, paused: bool, until: datetime | None, held: int, balances: dict[str, int]
 ) -> Document:
     reason = person.unavailable(at, paused=paused)
     return {

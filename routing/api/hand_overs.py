@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from routing.documents import Document, instant
 from routing.models import HandOver
+from routing.representations import Document, instant
 from routing.roster import Roster
-from routing.services.hand_over import Line
+from routing.services.hand_over import HandOverLine
 
 from .pagination import refused
 
 
-def preview_document(manager_id: int, lines: Iterable[Line], asked: dict[str, Any], roster: Roster) -> Document:
+def preview_document(manager_id: int, lines: Iterable[HandOverLine], asked: dict[str, Any], roster: Roster) -> Document:
     """Return what a hand-over would do, in the shape of one that was done."""
     results = [_result(str(x.lead.pk), x.lead.name, x.lead.stage_id, x.to, x.why, None, roster) for x in lines]
     return {

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.limits import limits
+from accounts.security.limits import limits
 
 from .authentication import Caller
 

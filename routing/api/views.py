@@ -16,20 +16,28 @@ from structlog.contextvars import bind_contextvars
 
 from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
-from routing.documents import Document, decision_documents
 from routing.exceptions import InvalidLead, NotFound, OfferClosed
 from routing.models import Decision, HandOver, Lead, Offer
+from routing.representations import Document, decision_documents
 from routing.roster import Roster, current
 from routing.services.assignment import credit_back, reassign
 from routing.services.hand_over import hand_over, preview_hand_over, undo_hand_over
-from routing.services.intake import Once, Replayed, Taken, take_leads
+from routing.services.intake import IdempotencyKey, IntakeResult, Replayed, take_leads
 from routing.services.offers import accept_offer, decline_offer
 from routing.services.stages import move_lead
 from routing.tasks import give_back_soon, hurry
 
 from . import journal
 from . import schema as described
-from .answers import (
+from .authentication import ApiKeyAuthentication, Caller, SessionAuthentication, caller_of
+from .duty import manager_documents
+from .filters import PAGE, filtered, instant_parameter, refuse_unknown
+from .hand_overs import asked_of, hand_over_document, preview_document
+from .pagination import ByEmail, NewestFirst, OldestFirst, refused
+from .parsers import BadBody, BulkParser, LeadJSONParser, NotAList
+from .permissions import HasScope, refuse_managers, refuse_part_sight, visible_lead_id, visible_leads, visible_managers
+from .renderers import AlwaysJSON, JSONRenderer
+from .responses import (
     Form,
     bulk_lines,
     document_of,
@@ -41,14 +49,6 @@ from .answers import (
     result_of,
     written,
 )
-from .authentication import ApiKeyAuthentication, Caller, SessionAuthentication, caller_of
-from .duty import manager_documents
-from .filters import PAGE, filtered, instant_parameter, refuse_unknown
-from .hand_overs import asked_of, hand_over_document, preview_document
-from .pagination import ByEmail, NewestFirst, OldestFirst, refused
-from .parsers import BadBody, BulkParser, LeadJSONParser, NotAList
-from .permissions import HasScope, refuse_managers, refuse_part_sight, visible_lead_id, visible_leads, visible_managers
-from .renderers import AlwaysJSON, JSONRenderer
 from .serializers import CREDIT_BACK_IN, DECLINE_IN, HAND_OVER_IN, MOVE_IN, PAUSE_IN, REASSIGN_IN, read_lead
 from .throttling import KeyLimit
 
@@ -98,7 +98,9 @@ class IntakeView(ApiView):
             journal.keep_request(request, response.data)
         return response
 
-    def once(self, request: Request, render: Callable[[list[Taken | InvalidLead]], tuple[int, str]]) -> Once | None:
+    def once(
+        self, request: Request, render: Callable[[list[IntakeResult | InvalidLead]], tuple[int, str]]
+    ) -> IdempotencyKey | None:
         """Return what makes the request one request, None when it has no Idempotency-Key."""
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if key is None:
@@ -107,7 +109,7 @@ class IntakeView(ApiView):
             raise refused(
                 "Idempotency-Key", "invalid-idempotency-key", "1 to 255 visible ASCII characters are expected."
             )
-        return Once(
+        return IdempotencyKey(
             owner=caller_of(request).owner,
             route=self.route,
             key=key,
@@ -132,7 +134,7 @@ class LeadsView(IntakeView):
     def post(self, request: Request) -> HttpResponseBase:
         caller, roster = caller_of(request), self.roster(request)
 
-        def render(results: list[Taken | InvalidLead]) -> tuple[int, str]:
+        def render(results: list[IntakeResult | InvalidLead]) -> tuple[int, str]:
             return one_answer(results[0], form, caller, roster)
 
         once = self.once(request, render)
@@ -155,7 +157,7 @@ class BulkView(IntakeView):
         forms = [form for form in read if isinstance(form, dict)]
         lines: list[Document] = []
 
-        def render(results: list[Taken | InvalidLead]) -> tuple[int, str]:
+        def render(results: list[IntakeResult | InvalidLead]) -> tuple[int, str]:
             taken = iter(results)
             lines[:] = bulk_lines([next(taken) if isinstance(x, dict) else x for x in read], read, caller, roster)
             return 200, dumps({"results": lines})
@@ -373,9 +375,9 @@ class UndoView(ApiView):
 # What they share
 
 
-def counted(response: HttpResponse, results: Sequence[Taken | InvalidLead], *, refused: int = 0) -> HttpResponse:
+def counted(response: HttpResponse, results: Sequence[IntakeResult | InvalidLead], *, refused: int = 0) -> HttpResponse:
     """Say of the answer, for metrics and log, which leads it is about and how many were new, known or refused."""
-    taken = [result for result in results if isinstance(result, Taken)]
+    taken = [result for result in results if isinstance(result, IntakeResult)]
     created = sum(result.created for result in taken)
     outcomes = {"created": created, "known": len(taken) - created, "refused": refused + len(results) - len(taken)}
     response.intake = outcomes  # type: ignore[attr-defined]

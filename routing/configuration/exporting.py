@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import ConfigurationVersion
-from routing.locks import Moved, retry
+from routing.locks import ConfigurationChanged, retry
 
 from . import text
 from .rows import document, read_stored
@@ -30,7 +30,7 @@ def _document() -> dict[str, Any]:
     version = _version()
     found = document(read_stored())
     if _version() != version:
-        raise Moved
+        raise ConfigurationChanged
     return found
 
 

@@ -26,7 +26,7 @@ from .places import MOST_TOLD, BadConfiguration, Errors
 from .pruning import prune_unnamed
 from .report import ONE, Change, Report, differences, same
 from .rows import KINDS, Item, Stored, by_pipeline, read_stored
-from .shapes import SECTIONS, Given, Named, read_document
+from .shapes import SECTIONS, NamedObject, ParsedFile, read_document
 from .writing import Plan, write_plan
 
 # Somebody saved the same row in the admin, or a lead came for what was being removed: look again, and do it whole.
@@ -95,7 +95,7 @@ MOST_CHANGED = 10_000
 WEIGHTS = {"managers": 2, "pipelines": 2, "triggers": 10}  # of all else: 1; of exceptions two count as one
 
 
-def new_objects(given: Given, stored: Stored) -> dict[str, list[str]]:
+def new_objects(given: ParsedFile, stored: Stored) -> dict[str, list[str]]:
     return {kind: [key for key in given.named[kind] if key not in stored.items[kind]] for kind in KINDS}
 
 
@@ -106,7 +106,7 @@ def touched_objects(plan: Plan, stored: Stored) -> dict[str, list[str]]:
     }
 
 
-def refuse_too_much(touched: Mapping[str, list[str]], given: Given) -> None:
+def refuse_too_much(touched: Mapping[str, list[str]], given: ParsedFile) -> None:
     """Raise BadConfiguration when the file adds and changes more than fits in one import."""
     amount = 0
     for kind, keys in touched.items():
@@ -127,7 +127,7 @@ def refuse_too_much(touched: Mapping[str, list[str]], given: Given) -> None:
 # Laying the file over what is stored
 
 
-def lay_over(given: Given, stored: Stored, *, users: dict[str, User]) -> Plan:
+def lay_over(given: ParsedFile, stored: Stored, *, users: dict[str, User]) -> Plan:
     """Return every object that the file names as it will be. users: who will be managers and are users already."""
     plan = Plan()
     for kind in KINDS:
@@ -140,13 +140,13 @@ def lay_over(given: Given, stored: Stored, *, users: dict[str, User]) -> Plan:
     return plan
 
 
-def _users(given: Given, stored: Stored) -> dict[str, User]:
+def _users(given: ParsedFile, stored: Stored) -> dict[str, User]:
     """Return those who will be managers and are users already, by e-mail."""
     emails = [email for email in given.named["managers"] if email not in stored.rows["managers"]]
     return User.objects.in_bulk(emails, field_name="email")
 
 
-def default_item(kind: str, named: Named, users: Mapping[str, User]) -> Item:
+def default_item(kind: str, named: NamedObject, users: Mapping[str, User]) -> Item:
     """Return an object of the kind as it is when the file says nothing of it but its key."""
     makers: dict[str, Callable[[], Item]] = {
         "account": lambda: items_of.account_item(Account()),
@@ -198,7 +198,7 @@ SAID_AS_NULL = ({"leads": None, "stages": []}, *(check | {"of": []} for check in
 )))  # fmt: skip
 
 
-def _members(stored: list[Item], given: Mapping[str, Named]) -> list[Item]:
+def _members(stored: list[Item], given: Mapping[str, NamedObject]) -> list[Item]:
     known = {member["manager"]: member for member in stored}
     new = items_of.columns(Member(), ("coefficient", "limit")) | {"schedule": None}
     return [{"manager": email, **(known.get(email) or new), **named.fields} for email, named in given.items()]
@@ -230,7 +230,7 @@ def arranged(stored: list[str], named: Collection[str]) -> list[str]:
 # The report
 
 
-def _reported(plan: Plan, given: Given, stored: Stored, *, dry_run: bool) -> Report:
+def _reported(plan: Plan, given: ParsedFile, stored: Stored, *, dry_run: bool) -> Report:
     report = Report(dry_run=dry_run)
     orders = by_pipeline(dict.fromkeys(stored.items["stages"])), by_pipeline(dict.fromkeys(plan.order["stages"]))
     for kind in KINDS:

@@ -13,11 +13,11 @@ from . import rows as items_of
 from .places import Errors, Node, shown
 from .report import same
 from .rows import Item, Stored, by_pipeline
-from .shapes import Given, Named, note_faults
+from .shapes import NamedObject, ParsedFile, note_faults
 from .writing import Plan
 
 
-def judge(plan: Plan, given: Given, stored: Stored, errors: Errors, *, pruned: Collection[str]) -> None:
+def judge(plan: Plan, given: ParsedFile, stored: Stored, errors: Errors, *, pruned: Collection[str]) -> None:
     """Add to the errors whatever is wrong with the objects that the file names.
 
     pruned: the sections in which only what the file names will remain.
@@ -43,7 +43,7 @@ def judge(plan: Plan, given: Given, stored: Stored, errors: Errors, *, pruned: C
 class Known:
     """What may be referred to, and what is new or changed and so must please its model."""
 
-    def __init__(self, plan: Plan, given: Given, stored: Stored, pruned: Collection[str]) -> None:
+    def __init__(self, plan: Plan, given: ParsedFile, stored: Stored, pruned: Collection[str]) -> None:
         self.plan, self.stored = plan, stored
         self.keys: dict[str, set[str]] = {}
         for kind in ("schedules", "managers", "stages", "registries"):
@@ -75,18 +75,18 @@ class Known:
         place.note(message)
 
 
-def _pruned_stage(path: str, given: Given) -> bool:
+def _pruned_stage(path: str, given: ParsedFile) -> bool:
     pipeline = given.named["pipelines"].get(path.partition("/")[0])
     return path not in given.named["stages"] and (pipeline is None or pipeline.gives("stages"))
 
 
-def _judge_account(row: Any, item: Item, named: Named, stored: Stored) -> None:
+def _judge_account(row: Any, item: Item, named: NamedObject, stored: Stored) -> None:
     if not same(stored.items["account"][""], item):
         items_of.fill_account(row, item)
         note_faults(row, named.node, names={})
 
 
-def _judge_schedule(item: Item, named: Named, known: Known) -> None:
+def _judge_schedule(item: Item, named: NamedObject, known: Known) -> None:
     if not known.touched("schedules", named.key) or named.refused("weekly") or named.refused("cycle"):
         return
     if (item["weekly"] is None) == (item["cycle"] is None):
@@ -106,7 +106,7 @@ def _judge_schedule(item: Item, named: Named, known: Known) -> None:
     note_faults(row, named.node, names=names | {"holiday_subdivision": "holidays.subdivision"})
 
 
-def _judge_manager(item: Item, named: Named, known: Known) -> None:
+def _judge_manager(item: Item, named: NamedObject, known: Known) -> None:
     known.check("schedules", "schedule", item["schedule"], named.place_of("schedule"))
     if not known.touched("managers", named.key):
         return
@@ -117,25 +117,25 @@ def _judge_manager(item: Item, named: Named, known: Known) -> None:
     note_faults(row, named.node, names={}, exclude=["user", "schedule"])
 
 
-def _judge_source(item: Item, named: Named, known: Known) -> None:
+def _judge_source(item: Item, named: NamedObject, known: Known) -> None:
     if known.is_new("sources", named.key) and not named.gives("channel"):
         named.place_of("channel").note(f"missing; use {' or '.join(Source.Channel.values)}")
     elif known.touched("sources", named.key):
         note_faults(Source(code=named.key, **item), named.node, names={})
 
 
-def _judge_pipeline(item: Item, named: Named, known: Known) -> None:
+def _judge_pipeline(item: Item, named: NamedObject, known: Known) -> None:
     if known.touched("pipelines", named.key):
         note_faults(Pipeline(code=named.key, **item), named.node, names={})
 
 
-def _judge_stage(item: Item, named: Named, known: Known) -> None:
+def _judge_stage(item: Item, named: NamedObject, known: Known) -> None:
     if known.touched("stages", named.key):
         code = named.key.partition("/")[2]
         note_faults(Stage(code=code, **item), named.node, names={}, exclude=["pipeline"])
 
 
-def _judge_registry(item: Item, named: Named, known: Known) -> None:
+def _judge_registry(item: Item, named: NamedObject, known: Known) -> None:
     if known.touched("registries", named.key):
         note_faults(Registry(code=named.key, **item), named.node, names={}, exclude=["trigger"])
 
@@ -143,7 +143,7 @@ def _judge_registry(item: Item, named: Named, known: Known) -> None:
 # Triggers
 
 
-def _judge_trigger(item: Item, named: Named, known: Known) -> None:
+def _judge_trigger(item: Item, named: NamedObject, known: Known) -> None:
     place = named.place_of
     if item["stage"] is None and not named.gives("stage"):
         place("stage").note('missing; write it as "pipeline/stage"')
@@ -157,7 +157,7 @@ def _judge_trigger(item: Item, named: Named, known: Known) -> None:
         _judge_terms(item, named)
 
 
-def _judge_limit_stages(item: Item, named: Named, known: Known) -> None:
+def _judge_limit_stages(item: Item, named: NamedObject, known: Known) -> None:
     written = named.fields.get("limit") or {}
     place = named.place_of("limit")
     stages = place.at("stages")
@@ -167,9 +167,9 @@ def _judge_limit_stages(item: Item, named: Named, known: Known) -> None:
         known.check("stages", "stage", path, stages.at(numbers[path]) if path in numbers else stages)
 
 
-def _judge_members(item: Item, named: Named, known: Known) -> None:
+def _judge_members(item: Item, named: NamedObject, known: Known) -> None:
     old = {member["manager"]: member for member in known.stored.items["triggers"].get(named.key, {}).get("members", [])}
-    given: dict[str, Named] = named.fields.get("members") or {}
+    given: dict[str, NamedObject] = named.fields.get("members") or {}
     for member in item["members"]:
         email = member["manager"]
         place = given[email].node if email in given else named.place_of("members")
@@ -180,7 +180,7 @@ def _judge_members(item: Item, named: Named, known: Known) -> None:
             note_faults(row, place, names={}, exclude=["trigger", "manager", "schedule"])
 
 
-def _judge_terms(item: Item, named: Named) -> None:
+def _judge_terms(item: Item, named: NamedObject) -> None:
     """Judge what the trigger says of itself."""
     acceptance = item["acceptance"]
     if acceptance and acceptance["minutes"] is None:
@@ -203,7 +203,7 @@ def _judge_terms(item: Item, named: Named) -> None:
 # What concerns several objects
 
 
-def _judge_kinds_of_stages(plan: Plan, given: Given, known: Known) -> None:
+def _judge_kinds_of_stages(plan: Plan, given: ParsedFile, known: Known) -> None:
     """A pipeline has one unqualified stage at most, and an open one for the leads that name none."""
     stored = by_pipeline(known.stored.items["stages"])
     planned = by_pipeline(known.stored.items["stages"] | plan.items["stages"])
@@ -221,7 +221,7 @@ def _judge_kinds_of_stages(plan: Plan, given: Given, known: Known) -> None:
             pipeline.place_of("stages").note(message)
 
 
-def _judge_lent_codes(plan: Plan, given: Given, stored: Stored, pruned: Collection[str]) -> None:
+def _judge_lent_codes(plan: Plan, given: ParsedFile, stored: Stored, pruned: Collection[str]) -> None:
     """A trigger that counts in its own registry lends it its code; no other registry can have it."""
     registries = (set() if "registries" in pruned else set(stored.items["registries"])) | set(plan.items["registries"])
     triggers = ({} if "triggers" in pruned else stored.items["triggers"]) | plan.items["triggers"]

@@ -18,10 +18,10 @@ from routing.models import Adjustment, Decision, Lead, Ledger, Pipeline, Registr
 from .places import Errors
 from .report import ONE, Change, Report
 from .rows import Stored
-from .shapes import Given
+from .shapes import ParsedFile
 
 
-def prune_unnamed(given: Given, stored: Stored, report: Report, errors: Errors) -> None:
+def prune_unnamed(given: ParsedFile, stored: Stored, report: Report, errors: Errors) -> None:
     """Remove what the file does not name, after all that it names is written; add what cannot be to the errors."""
     # From what refers to what is referred to.
     if "triggers" in given.sections:
@@ -40,7 +40,7 @@ def prune_unnamed(given: Given, stored: Stored, report: Report, errors: Errors) 
     report.unnamed = [entry for entry in report.unnamed if entry not in gone]
 
 
-def _unnamed(kind: str, given: Given, stored: Stored) -> dict[str, Any]:
+def _unnamed(kind: str, given: ParsedFile, stored: Stored) -> dict[str, Any]:
     return {key: row for key, row in stored.rows[kind].items() if key not in given.named[kind]}
 
 
@@ -135,7 +135,7 @@ def _deactivate(model: type[Any], kind: str, rows: dict[str, Any], report: Repor
     report.changes += [Change("deactivate", ONE[kind], key, {"active": (True, False)}) for key in active]
 
 
-def _prune_stages(given: Given, stored: Stored, report: Report, errors: Errors) -> None:
+def _prune_stages(given: ParsedFile, stored: Stored, report: Report, errors: Errors) -> None:
     """Remove stages of pipelines that the file names with their stages, and whole pipelines that it does not name."""
     whole = {code for code, pipeline in given.named["pipelines"].items() if not pipeline.gives("stages")}
     rows = {path: row for path, row in _unnamed("stages", given, stored).items() if path.partition("/")[0] not in whole}
@@ -145,7 +145,7 @@ def _prune_stages(given: Given, stored: Stored, report: Report, errors: Errors) 
         _delete(Pipeline, "pipelines", _unnamed("pipelines", given, stored), report)
 
 
-def _refused_stages(rows: dict[str, Stage], given: Given, errors: Errors) -> Collection[str]:
+def _refused_stages(rows: dict[str, Stage], given: ParsedFile, errors: Errors) -> Collection[str]:
     ids = [row.pk for row in rows.values()]
     leads = dict(Lead.objects.filter(stage__in=ids).order_by().values_list("stage").annotate(Count("id")))
     triggers: dict[int, list[str]] = defaultdict(list)

@@ -16,9 +16,9 @@ from typing import Any
 import phonenumbers
 from django.core.exceptions import ValidationError
 
-from accounts import holidays, schedules
 from accounts.models import Account, ScheduleException
-from accounts.names import unseen_sign
+from accounts.people.names import unseen_sign
+from accounts.time import holidays, schedules
 from routing.models import Registry, Source, Stage, Trigger
 
 from .places import BadConfiguration, Errors, Node, NotTaken, Reader, shown
@@ -30,7 +30,7 @@ MAX_JSON_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedObject:
     """An object that the file names, with those of its keys that it gives."""
 
     key: str  # code, e-mail, pipeline/stage
@@ -50,11 +50,13 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ParsedFile:
     """The file as it was read: by section, in the file's order."""
 
     sections: frozenset[str]  # those that the file has, be they empty
-    named: dict[str, dict[str, Named]] = field(default_factory=dict)  # "stages" beside the sections, by pipeline/stage
+    named: dict[str, dict[str, NamedObject]] = field(
+        default_factory=dict
+    )  # "stages" beside the sections, by pipeline/stage
 
 
 # Values
@@ -300,7 +302,7 @@ def limit(node: Node) -> dict[str, Any]:
     return node.fields({"leads": or_null(whole), "stages": lambda stages: sorted(without_repetition(word)(stages))})
 
 
-def members(node: Node) -> dict[str, Named]:
+def members(node: Node) -> dict[str, NamedObject]:
     return by_key(node, "manager", email, MEMBER, "a member of this trigger")
 
 
@@ -383,7 +385,7 @@ KNOWN_KEYS = sorted({
 })  # fmt: skip
 
 
-def read_document(document: object, errors: Errors) -> Given:
+def read_document(document: object, errors: Errors) -> ParsedFile:
     """Return what the document names; what is wrong with it is added to the errors."""
     top = Node(document, "", errors, KNOWN_KEYS)
     try:
@@ -392,13 +394,13 @@ def read_document(document: object, errors: Errors) -> Given:
         raise BadConfiguration.of(errors, SECTIONS) from None
     if "version" not in top.mapping():
         top.at("version").note(f"missing; begin with version: {VERSION}")
-    named: dict[str, dict[str, Named]] = {section: found.get(section) or {} for section in SECTIONS}
+    named: dict[str, dict[str, NamedObject]] = {section: found.get(section) or {} for section in SECTIONS}
     named["stages"] = {
         f"{pipeline.key}/{code}": replace(stage, key=f"{pipeline.key}/{code}")
         for pipeline in named["pipelines"].values()
         for code, stage in pipeline.fields.get("stages", {}).items()
     }
-    return Given(frozenset(section for section in SECTIONS if section in top.mapping()), named)
+    return ParsedFile(frozenset(section for section in SECTIONS if section in top.mapping()), named)
 
 
 def _version(node: Node) -> int:
@@ -407,10 +409,10 @@ def _version(node: Node) -> int:
     return VERSION
 
 
-def _account(node: Node) -> dict[str, Named]:
+def _account(node: Node) -> dict[str, NamedObject]:
     before = len(node.errors)
     fields = node.fields(ACCOUNT)
-    return {"": Named("", node, fields, len(node.errors) == before)}
+    return {"": NamedObject("", node, fields, len(node.errors) == before)}
 
 
 def _objects(section: str) -> Reader:
@@ -419,9 +421,11 @@ def _objects(section: str) -> Reader:
     return lambda node: by_key(node, "code", word, OBJECTS[section], f"one of the {section}")
 
 
-def by_key(node: Node, key: str, key_reader: Reader, readers: Mapping[str, Reader], what: str) -> dict[str, Named]:
+def by_key(
+    node: Node, key: str, key_reader: Reader, readers: Mapping[str, Reader], what: str
+) -> dict[str, NamedObject]:
     """Read a list of objects, each known by one key that is there once."""
-    found: dict[str, Named] = {}
+    found: dict[str, NamedObject] = {}
 
     def read(item: Node) -> None:
         before = len(item.errors)
@@ -433,7 +437,7 @@ def by_key(node: Node, key: str, key_reader: Reader, readers: Mapping[str, Reade
         name = fields.pop(key)
         if name in found:
             item.at(key).refuse(f"{shown(name)} is {what} already, at {found[name].node.place}")
-        found[name] = Named(name, item, fields, len(item.errors) == before)
+        found[name] = NamedObject(name, item, fields, len(item.errors) == before)
 
     node.each(read)
     return found

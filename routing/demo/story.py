@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from accounts.availability import pauses_at
 from accounts.models import Manager, User
 from accounts.services import mark_online, pause_manager, resume_manager
+from accounts.time.availability import pauses_at
 from routing.exceptions import Refused
 from routing.models import Lead, Offer, Task
 from routing.roster import Roster, current

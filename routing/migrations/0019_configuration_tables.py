@@ -5,7 +5,7 @@ from importlib import import_module
 from django.conf import settings
 from django.db import migrations
 
-import accounts.configuration_tables
+import accounts.history.configuration_tables
 
 versioned = import_module("routing.migrations.0002_promises")
 recorded = import_module("routing.migrations.0008_record_changes")
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(migrations.RunSQL.noop, BY_HAND),
         migrations.AddConstraint(
             model_name="apikey",
-            constraint=accounts.configuration_tables.Recorded(
+            constraint=accounts.history.configuration_tables.Recorded(
                 columns=(
                     "name",
                     "prefix",
@@ -44,61 +44,67 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="member",
-            constraint=accounts.configuration_tables.Versioned(name="routing_member_versioned"),
+            constraint=accounts.history.configuration_tables.Versioned(name="routing_member_versioned"),
         ),
         migrations.AddConstraint(
             model_name="member",
-            constraint=accounts.configuration_tables.Recorded(name="routing_member_recorded", owners=("trigger",)),
+            constraint=accounts.history.configuration_tables.Recorded(
+                name="routing_member_recorded", owners=("trigger",)
+            ),
         ),
         migrations.AddConstraint(
             model_name="pipeline",
-            constraint=accounts.configuration_tables.Versioned(name="routing_pipeline_versioned"),
+            constraint=accounts.history.configuration_tables.Versioned(name="routing_pipeline_versioned"),
         ),
         migrations.AddConstraint(
             model_name="pipeline",
-            constraint=accounts.configuration_tables.Recorded(name="routing_pipeline_recorded"),
+            constraint=accounts.history.configuration_tables.Recorded(name="routing_pipeline_recorded"),
         ),
         migrations.AddConstraint(
             model_name="registry",
-            constraint=accounts.configuration_tables.Versioned(name="routing_registry_versioned"),
+            constraint=accounts.history.configuration_tables.Versioned(name="routing_registry_versioned"),
         ),
         migrations.AddConstraint(
             model_name="registry",
-            constraint=accounts.configuration_tables.Recorded(name="routing_registry_recorded", owners=("trigger",)),
+            constraint=accounts.history.configuration_tables.Recorded(
+                name="routing_registry_recorded", owners=("trigger",)
+            ),
         ),
         migrations.AddConstraint(
             model_name="source",
-            constraint=accounts.configuration_tables.Versioned(name="routing_source_versioned"),
+            constraint=accounts.history.configuration_tables.Versioned(name="routing_source_versioned"),
         ),
         migrations.AddConstraint(
             model_name="source",
-            constraint=accounts.configuration_tables.Recorded(name="routing_source_recorded"),
+            constraint=accounts.history.configuration_tables.Recorded(name="routing_source_recorded"),
         ),
         migrations.AddConstraint(
             model_name="stage",
-            constraint=accounts.configuration_tables.Versioned(name="routing_stage_versioned"),
+            constraint=accounts.history.configuration_tables.Versioned(name="routing_stage_versioned"),
         ),
         migrations.AddConstraint(
             model_name="stage",
-            constraint=accounts.configuration_tables.Recorded(name="routing_stage_recorded", owners=("pipeline",)),
+            constraint=accounts.history.configuration_tables.Recorded(
+                name="routing_stage_recorded", owners=("pipeline",)
+            ),
         ),
         migrations.AddConstraint(
             model_name="trigger",
-            constraint=accounts.configuration_tables.Versioned(name="routing_trigger_versioned"),
+            constraint=accounts.history.configuration_tables.Versioned(name="routing_trigger_versioned"),
         ),
         migrations.AddConstraint(
             model_name="trigger",
-            constraint=accounts.configuration_tables.Recorded(name="routing_trigger_recorded"),
+            constraint=accounts.history.configuration_tables.Recorded(name="routing_trigger_recorded"),
         ),
         migrations.AddConstraint(
             model_name="trigger",
-            constraint=accounts.configuration_tables.Versioned(
+            constraint=accounts.history.configuration_tables.Versioned(
                 name="routing_trigger_limit_stages_versioned", of="limit_stages"
             ),
         ),
         migrations.AddConstraint(
             model_name="trigger",
-            constraint=accounts.configuration_tables.Recorded(
+            constraint=accounts.history.configuration_tables.Recorded(
                 name="routing_trigger_limit_stages_recorded", of="limit_stages", owners=("trigger",)
             ),
         ),

@@ -1,7 +1,7 @@
 """Tables, in the order of a lead's way."""
 
 from .crm import Company, Contact, Lead, LeadEdit, LeadEvent, Load, Task, UnqualifiedLead
-from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, Undertaking, waiting_since
+from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, SweepBatch, waiting_since
 from .handovers import HandedLead, HandOver
 from .identifiers import new_id
 from .imports import ImportRow, LeadExport, LeadImport
@@ -37,9 +37,9 @@ __all__ = [
     "Setback",
     "Source",
     "Stage",
+    "SweepBatch",
     "Task",
     "Trigger",
-    "Undertaking",
     "UnqualifiedLead",
     "new_id",
     "waiting_since",

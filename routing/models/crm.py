@@ -14,9 +14,9 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Replace
 from django.utils.translation import gettext_lazy as _
 
-from accounts.configuration_tables import TableTrigger
+from accounts.history.configuration_tables import TableTrigger
 from accounts.models import Manager
-from accounts.names import NameField
+from accounts.people.names import NameField
 from routing.engine import LeadFacts
 
 from .identifiers import PublicId

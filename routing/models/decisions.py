@@ -225,11 +225,14 @@ class Setback(models.Model):
         return str(self.lead)
 
 
-class Undertaking(models.Model):
+class SweepBatch(models.Model):
     """Leads that a sweep has begun with. It ends with the row; a row that stays was the end of its sweep."""
 
     leads = ArrayField(models.UUIDField())
     begun_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "routing_undertaking"  # processes of the version before write to it during an upgrade
 
     def __str__(self) -> str:
         return f"{len(self.leads)} {self.begun_at:%H:%M:%S}"

@@ -12,9 +12,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.configuration_tables import Recorded, configuration_table
+from accounts.history.configuration_tables import Recorded, configuration_table
 from accounts.models import code_validator
-from accounts.names import NameField
+from accounts.people.names import NameField
 
 
 class Source(models.Model):

@@ -6,9 +6,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.configuration_tables import configuration_table
+from accounts.history.configuration_tables import configuration_table
 from accounts.models import code_validator
-from accounts.names import NameField
+from accounts.people.names import NameField
 
 
 class Pipeline(models.Model):

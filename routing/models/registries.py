@@ -9,9 +9,9 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.configuration_tables import configuration_table
+from accounts.history.configuration_tables import configuration_table
 from accounts.models import Manager, User, code_validator
-from accounts.names import NameField
+from accounts.people.names import NameField
 from routing.engine import Standing
 
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.configuration_tables import configuration_table
+from accounts.history.configuration_tables import configuration_table
 from accounts.models import Manager, WorkSchedule, code_validator
 
 from ..engine import Finally

@@ -18,7 +18,7 @@ SHORTEST_NUMBER = 7  # digits; what is shorter is found in too many texts that m
 
 
 @dataclass(frozen=True)
-class Person:
+class DataSubject:
     """Somebody whose data is asked for, as far as it is known here."""
 
     contacts: tuple[uuid.UUID, ...]
@@ -35,7 +35,7 @@ class Person:
         return [str(lead) for lead in self.leads]
 
 
-def person_of(contacts: Iterable[Contact], *, written: Iterable[str] = ()) -> Person:
+def person_of(contacts: Iterable[Contact], *, written: Iterable[str] = ()) -> DataSubject:
     """Return the person behind contacts. written: other spellings by which they were asked for."""
     rows = list(contacts)
     ids = [row.pk for row in rows]
@@ -43,7 +43,7 @@ def person_of(contacts: Iterable[Contact], *, written: Iterable[str] = ()) -> Pe
     numbers = {number for row in rows for number in (row.phone, row.phone_key) if number}
     for text in written:
         (texts if re.search(r"[^\d\s()+./-]", text) else numbers).add(text)
-    return Person(
+    return DataSubject(
         contacts=tuple(ids),
         leads=tuple(Lead.objects.filter(contact__in=ids).order_by("pk").values_list("pk", flat=True)),
         spellings=frozenset(text.strip().lower() for text in texts if len(text.strip()) > 3),
@@ -51,7 +51,7 @@ def person_of(contacts: Iterable[Contact], *, written: Iterable[str] = ()) -> Pe
     )
 
 
-def find(*, email: str | None = None, phone: str | None = None, contact: uuid.UUID | None = None) -> Person:
+def find(*, email: str | None = None, phone: str | None = None, contact: uuid.UUID | None = None) -> DataSubject:
     """Return the person with this e-mail, phone or contact; if several are given, anybody who has one of them."""
     key = identity.normalise_email(email) if email else None
     number = identity.normalise_phone(phone, Account.get().country or None) if phone else None

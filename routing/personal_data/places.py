@@ -58,13 +58,13 @@ from routing.models import (
     Trigger,
 )
 
-from .people import Person
+from .people import DataSubject
 
-Rows = Callable[[Person], QuerySet[Any]]
+Rows = Callable[[DataSubject], QuerySet[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class PersonalTable:
     """A table with data of the people who are customers."""
 
     model: type[Model]
@@ -81,7 +81,7 @@ class Place:
 def mentioning(model: type[Model], *columns: str) -> Rows:
     """Return who finds rows in which a text mentions the person; a search of the whole table."""
 
-    def rows(person: Person) -> QuerySet[Any]:
+    def rows(person: DataSubject) -> QuerySet[Any]:
         mentioned = Q(pk__in=[])
         for column in columns:
             for spelling in sorted(person.spellings):
@@ -91,7 +91,7 @@ def mentioning(model: type[Model], *columns: str) -> Rows:
     return rows
 
 
-def journal_of(person: Person) -> QuerySet[RefusedIntake]:
+def journal_of(person: DataSubject) -> QuerySet[RefusedIntake]:
     """Find bodies that name one of the person's e-mails or numbers, however the number is spaced out."""
     body = Func(F("body"), Value("escape"), function="encode", output_field=TextField())
     digits = Func(
@@ -110,7 +110,7 @@ def escaped(text: str) -> str:
     return "".join(chr(byte) if byte < 128 else f"\\{byte:03o}" for byte in text.encode())
 
 
-def rows_of_imports(person: Person) -> QuerySet[ImportRow]:
+def rows_of_imports(person: DataSubject) -> QuerySet[ImportRow]:
     """Find rows that became a lead of the person, and refused ones that name them."""
     text = Func(F("cells"), Value(" "), function="array_to_string", output_field=TextField())
     digits = Func(
@@ -124,13 +124,13 @@ def rows_of_imports(person: Person) -> QuerySet[ImportRow]:
     return ImportRow.objects.alias(text=text).alias(digits=digits).filter(named)
 
 
-def answers_to(person: Person) -> QuerySet[IntakeRequest]:
+def answers_to(person: DataSubject) -> QuerySet[IntakeRequest]:
     """Find requests whose stored answer is about one of the person's leads."""
     about = RawSQL("answer LIKE ANY (%s)", [[f"%{lead}%" for lead in person.lead_texts]], BooleanField())  # nosec B611
     return IntakeRequest.objects.filter(about) if person.leads else IntakeRequest.objects.none()
 
 
-def admin_log_of(person: Person) -> QuerySet[LogEntry]:
+def admin_log_of(person: DataSubject) -> QuerySet[LogEntry]:
     kinds = ContentType.objects.get_for_models(Contact, Lead)
     return LogEntry.objects.filter(
         Q(content_type=kinds[Contact], object_id__in=[str(pk) for pk in person.contacts])
@@ -138,7 +138,7 @@ def admin_log_of(person: Person) -> QuerySet[LogEntry]:
     )
 
 
-def numbered_by(person: Person) -> QuerySet[Lead]:
+def numbered_by(person: DataSubject) -> QuerySet[Lead]:
     """Find leads whose number at the source is an e-mail or phone of the person, or has one in it."""
     named = Q(pk__in=[])
     for text in sorted(person.spellings | person.numbers):
@@ -149,7 +149,7 @@ def numbered_by(person: Person) -> QuerySet[Lead]:
 ERASED_ANSWER = '{"erased": true}'  # what a repeated request is answered; its lead is still one lead
 
 PLACES = (
-    Place(
+    PersonalTable(
         model=Contact,
         rows=lambda person: Contact.objects.filter(pk__in=person.contacts),
         emptied={
@@ -163,7 +163,7 @@ PLACES = (
         },
         kept="the row, its company and its responsible: leads refer to it",
     ),
-    Place(
+    PersonalTable(
         model=Lead,
         rows=lambda person: Lead.objects.filter(pk__in=person.leads),
         emptied={
@@ -177,7 +177,7 @@ PLACES = (
         },
         kept="stage, state, responsible, score, budget, product, language, country: counts and limits are made of them",
     ),
-    Place(
+    PersonalTable(
         model=Lead,
         rows=numbered_by,
         emptied={
@@ -190,73 +190,73 @@ PLACES = (
         },
         kept="a digest of the number, so that nothing else takes its place",
     ),
-    Place(
+    PersonalTable(
         model=Task,
         rows=lambda person: Task.objects.filter(lead__in=person.leads),
         emptied={"title": "–"},
         kept="whose it was and when",
     ),
-    Place(
+    PersonalTable(
         model=Offer,
         rows=lambda person: Offer.objects.filter(lead__in=person.leads),
         emptied={"reason": ""},
         kept="who had it, until when, and its outcome",
     ),
-    Place(
+    PersonalTable(
         model=Adjustment,
         rows=lambda person: Adjustment.objects.filter(lead__in=person.leads),
         emptied={"reason": ""},
         kept="its amount: the balances add up by it",
     ),
-    Place(
+    PersonalTable(
         model=LeadEvent,
         rows=lambda person: LeadEvent.objects.filter(lead__in=person.leads).exclude(kind=LeadEvent.Kind.FIELDS_SET),
         emptied={"data": RawSQL("data - 'reason'", [])},
         kept="what happened, from which stage or manager to which",
     ),
-    Place(
+    PersonalTable(
         model=LeadEvent,
         rows=lambda person: LeadEvent.objects.filter(lead__in=person.leads, kind=LeadEvent.Kind.FIELDS_SET),
         emptied={"data": {}},
         kept="that it happened, and when",
     ),
-    Place(
+    PersonalTable(
         model=LeadEdit,
         rows=lambda person: LeadEdit.objects.filter(lead__in=person.leads),
         emptied={"before": {}},
         kept="that it was edited, and when",
     ),
-    Place(
+    PersonalTable(
         model=Setback,
         rows=lambda person: Setback.objects.filter(lead__in=person.leads),
         emptied={"error": ""},
         kept="how often it was tried",
     ),
-    Place(
+    PersonalTable(
         model=ImportRow,
         rows=rows_of_imports,
         emptied={"cells": RawSQL("array_fill(''::text, ARRAY[cardinality(cells)])", []), "problem": ""},
         kept="that the row was there, and what became of it",
     ),
-    Place(
+    PersonalTable(
         model=LeadExport,
         rows=mentioning(LeadExport, "filters"),
         emptied={"filters": {}},
         kept="who exported how many leads, and when",
     ),
-    Place(
+    PersonalTable(
         model=IntakeRequest,
         rows=answers_to,
         emptied={"answer": ERASED_ANSWER},
         kept="key and fingerprint: the same request again is still no new lead",
     ),
-    Place(
+    PersonalTable(
         model=RefusedIntake,
         rows=journal_of,
         emptied={"body": b"", "problem": {}},
         kept="when, from which source, and which fault",
     ),
-    Place(
+    PersonalTable(
         model=LogEntry,
         rows=admin_log_of,
         emptied={"object_repr": "–", "change_message": ""},

@@ -14,7 +14,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts import trail
+from accounts.history import audit_trail
 from accounts.models import AuditEntry, OnlineTime
 from routing.models import Contact, ImportRow, IntakeRequest, Lead, RefusedIntake
 
@@ -55,7 +55,7 @@ def prune(*, at: datetime, seconds: float = 30) -> dict[str, int]:
     removed["people"] = _forget_people(at=at, until=until)
     removed = {name: rows for name, rows in removed.items() if rows}
     if removed:
-        trail.note(AuditEntry.Action.PRUNED, at=at, rows=removed)
+        audit_trail.note(AuditEntry.Action.PRUNED, at=at, rows=removed)
     return removed
 
 

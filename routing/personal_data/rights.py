@@ -7,16 +7,16 @@ from typing import Any
 
 from django.db.models import Model
 
-from accounts import trail
+from accounts.history import audit_trail
 from accounts.models import AuditEntry, User
 from routing.locks import in_transaction, lock_leads
-from routing.statements import Statement, run
+from routing.prepared_statements import Statement, run
 
-from .people import Person
+from .people import DataSubject
 from .places import PLACES
 
 
-def export_person(person: Person, *, at: datetime, by: User | None = None) -> dict[str, Any]:
+def export_person(person: DataSubject, *, at: datetime, by: User | None = None) -> dict[str, Any]:
     """Return everything that is kept of the person, by place; every column of each row."""
     places: dict[str, list[dict[str, Any]]] = {}
     for place in PLACES:
@@ -24,7 +24,7 @@ def export_person(person: Person, *, at: datetime, by: User | None = None) -> di
         known = {row[key] for row in rows}
         found = place.rows(person).values(*_columns(place.model))
         rows += [_readable(row) for row in found if row[key] not in known]
-    trail.note(AuditEntry.Action.EXPORTED, at=at, by=by, about=_about(person), contacts=len(person.contacts))
+    audit_trail.note(AuditEntry.Action.EXPORTED, at=at, by=by, about=_about(person), contacts=len(person.contacts))
     return {"exported_at": at, "contacts": list(person.contacts), "places": places}
 
 
@@ -33,7 +33,7 @@ ERASING = Statement("erasing", "SELECT set_config('leadrouter.erasing', 'true', 
 
 
 @in_transaction
-def erase_person(person: Person, *, at: datetime, by: User | None = None) -> dict[str, int]:
+def erase_person(person: DataSubject, *, at: datetime, by: User | None = None) -> dict[str, int]:
     """Empty what is kept of the person, and return the number of rows by place.
 
     Ids, counts, balances, limits and decisions stay: who got which lead, and why, is told without saying whose it was.
@@ -47,7 +47,7 @@ def erase_person(person: Person, *, at: datetime, by: User | None = None) -> dic
         rows = place.model._default_manager.filter(pk__in=keys)
         count = rows.delete()[0] if place.deleted else rows.update(**place.emptied)
         erased[place.label] = max(count, erased.get(place.label, 0))
-    trail.note(AuditEntry.Action.ERASED, at=at, by=by, about=_about(person), rows=erased)
+    audit_trail.note(AuditEntry.Action.ERASED, at=at, by=by, about=_about(person), rows=erased)
     return erased
 
 
@@ -62,5 +62,5 @@ def _readable(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _about(person: Person) -> str:
+def _about(person: DataSubject) -> str:
     return f"routing_contact:{person.contacts[0]}" if person.contacts else ""

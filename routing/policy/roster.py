@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from accounts import schedules
-from accounts.people import Duties, Habits, Person, Timetable
+from accounts.time import schedules
+from accounts.time.timetables import Duties, Habits, ManagerFacts, Timetable
 from routing.engine import LeadFacts, Reason
 
 from .shapes import ACTIVE_KINDS, Account, Configuration, ExceptionDays, Registry, Schedule, Trigger
@@ -75,7 +75,7 @@ class Rule:
     duty: int | None
     set_fields: dict[str, object]
     members: Sequence[MemberFacts]
-    people: dict[int, Person]
+    people: dict[int, ManagerFacts]
     skilled: bool  # some member has skills, so leads may not match
     # The members side by side, as decisions take them.
     managers: list[int] = field(init=False)
@@ -117,8 +117,8 @@ class Roster:
     version: int
     account: Account
     zone: ZoneInfo
-    people: dict[int, Person]
-    people_by_email: dict[str, Person]
+    people: dict[int, ManagerFacts]
+    people_by_email: dict[str, ManagerFacts]
     sources: dict[int, SourceFacts]
     source_by_code: dict[str, SourceFacts]
     stages: dict[int, StageFacts]
@@ -171,7 +171,7 @@ def build(configuration: Configuration, *, version: int) -> Roster:
     return roster
 
 
-def _people(configuration: Configuration) -> dict[int, Person]:
+def _people(configuration: Configuration) -> dict[int, ManagerFacts]:
     zone, by_code = configuration.account.time_zone, {s.code: s.id for s in configuration.schedules}
     duties = Duties(
         {
@@ -181,7 +181,7 @@ def _people(configuration: Configuration) -> dict[int, Person]:
         {schedule.id: _timetable(schedule) for schedule in configuration.schedules},
     )
     return {
-        m.id: Person(
+        m.id: ManagerFacts(
             id=m.id,
             email=m.email,
             name=m.name,

@@ -15,13 +15,13 @@ from django.utils.translation import gettext
 
 from accounts.models import Manager, User
 from routing import engine
-from routing.documents import decided_again
 from routing.engine import LEAD, Candidate, Reason, Standing, Terms, Verdict
 from routing.exceptions import Conflict, NotFound
 from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
 from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Lineup, Offer, Registry
+from routing.prepared_statements import Statement, array, run_later
+from routing.representations import decided_again
 from routing.roster import Roster, Rule
-from routing.statements import Statement, array, run_later
 
 from .distribution import Distributed
 

@@ -18,9 +18,9 @@ from routing.candidates import Gathered, gather_candidates
 from routing.engine import Case, Reason, Team, Verdict
 from routing.locks import lock_leads
 from routing.models import Lead, Offer
+from routing.prepared_statements import Statement
+from routing.prepared_statements import run as run_statement
 from routing.roster import Roster, Rule
-from routing.statements import Statement
-from routing.statements import run as run_statement
 
 
 class Distributed(NamedTuple):
@@ -53,7 +53,7 @@ def distribute(
 
     first: the cases have the first go; else leads that wait for the triggers take part, best first, so that nobody new
     overtakes them. gathered: the ledgers and the candidates, where the locks are held already.
-    Raises Moved when the configuration has changed meanwhile.
+    Raises ConfigurationChanged when the configuration has changed meanwhile.
     """
     if gathered is None:
         rules = [roster.rules[id_] for id_ in dict.fromkeys(case.terms.id for case in cases)]

@@ -33,7 +33,7 @@ NO_TRIGGER = "no_trigger"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class HandOverLine:
     """The manager one lead goes to, or nobody, and why."""
 
     lead: Lead
@@ -43,7 +43,7 @@ class Line:
 
 def preview_hand_over(
     manager_id: int, *, at: datetime, to: int | None = None, stages: Collection[int] = ()
-) -> list[Line]:
+) -> list[HandOverLine]:
     """Return who would get which lead now. Nothing is written or locked. Raises Conflict, Busy."""
     return retry(lambda: _preview(manager_id, current(), at=at, to=to, stages=stages))
 
@@ -141,18 +141,20 @@ def _cases(leads: Sequence[tuple[Lead, int]], roster: Roster, leaving: int) -> l
     ]
 
 
-def _line(lead: Lead, verdict: Verdict) -> Line:
-    return Line(lead, verdict.manager, verdict.decision.reason.value)
+def _line(lead: Lead, verdict: Verdict) -> HandOverLine:
+    return HandOverLine(lead, verdict.manager, verdict.decision.reason.value)
 
 
 # The preview
 
 
-def _preview(manager_id: int, roster: Roster, *, at: datetime, to: int | None, stages: Collection[int]) -> list[Line]:
+def _preview(
+    manager_id: int, roster: Roster, *, at: datetime, to: int | None, stages: Collection[int]
+) -> list[HandOverLine]:
     _check(manager_id, to, roster)
     leads = list(_leads_of(manager_id, stages).select_related("contact", "company"))
     if to is not None:
-        return [Line(lead, to, Reason.BY_HAND) for lead in leads]
+        return [HandOverLine(lead, to, Reason.BY_HAND) for lead in leads]
     parts = [
         part
         for start in range(0, len(leads), AT_ONCE)
@@ -168,11 +170,12 @@ def _preview(manager_id: int, roster: Roster, *, at: datetime, to: int | None, s
     return _lines(order, verdicts)
 
 
-def _lines(order: Sequence[tuple[Lead, int | None]], verdicts: Iterable[Verdict]) -> list[Line]:
+def _lines(order: Sequence[tuple[Lead, int | None]], verdicts: Iterable[Verdict]) -> list[HandOverLine]:
     """Return where each lead goes. verdicts: on those that have a trigger, in the same order."""
     following = iter(verdicts)
     return [
-        Line(lead, None, NO_TRIGGER) if trigger is None else _line(lead, next(following)) for lead, trigger in order
+        HandOverLine(lead, None, NO_TRIGGER) if trigger is None else _line(lead, next(following))
+        for lead, trigger in order
     ]
 
 
@@ -196,12 +199,12 @@ def _hand_over_some(batch_id: UUID, *, at: datetime) -> int:
     return len(ids)
 
 
-def _by_hand(leads: Sequence[Lead], batch: HandOver) -> list[Line]:
+def _by_hand(leads: Sequence[Lead], batch: HandOver) -> list[HandOverLine]:
     Lead.objects.filter(pk__in=[lead.pk for lead in leads]).update(responsible=batch.to_id, state=Lead.State.ASSIGNED)
-    return [Line(lead, batch.to_id, Reason.BY_HAND) for lead in leads]
+    return [HandOverLine(lead, batch.to_id, Reason.BY_HAND) for lead in leads]
 
 
-def _decided(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: datetime) -> list[Line]:
+def _decided(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: datetime) -> list[HandOverLine]:
     order = [(lead, trigger) for trigger, part in _by_rule(leads, roster).items() for lead in part]
     decided = [(lead, trigger) for lead, trigger in order if trigger is not None]
     if not decided:
@@ -212,7 +215,7 @@ def _decided(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: date
     return _lines(order, found.verdicts)
 
 
-def _write(lines: Sequence[Line], batch: HandOver, *, at: datetime) -> None:
+def _write(lines: Sequence[HandOverLine], batch: HandOver, *, at: datetime) -> None:
     """Write what became of each lead, with what goes along, in the batch and in the leads' stories."""
     given = [line for line in lines if line.to is not None]
     Offer.objects.filter(lead__in=[line.lead.pk for line in given]).close(Offer.Outcome.WITHDRAWN, at=at)
@@ -241,7 +244,7 @@ def _write(lines: Sequence[Line], batch: HandOver, *, at: datetime) -> None:
     )
 
 
-def _hand_along(lines: Sequence[Line], batch: HandOver, *, at: datetime) -> dict[UUID, dict[str, list[str]]]:
+def _hand_along(lines: Sequence[HandOverLine], batch: HandOver, *, at: datetime) -> dict[UUID, dict[str, list[str]]]:
     """Give open tasks, contacts and companies of the one who leaves to those who get the leads; return what went."""
     went: dict[UUID, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     events: list[LeadEvent] = []
@@ -258,7 +261,9 @@ def _hand_along(lines: Sequence[Line], batch: HandOver, *, at: datetime) -> dict
     return went
 
 
-def _belongings(kind: str, lines: Sequence[Line], leaving: int) -> Iterable[tuple[Task | Contact | Company, Line]]:
+def _belongings(
+    kind: str, lines: Sequence[HandOverLine], leaving: int
+) -> Iterable[tuple[Task | Contact | Company, HandOverLine]]:
     """Yield what of this kind belongs to the leads and to the one who leaves, each with the lead that it goes with."""
     if kind == HandOver.Along.TASKS:
         by_lead = {line.lead.pk: line for line in lines}
@@ -266,7 +271,7 @@ def _belongings(kind: str, lines: Sequence[Line], leaving: int) -> Iterable[tupl
             yield task, by_lead[task.lead_id]
         return
     model: type[Contact] | type[Company] = Contact if kind == HandOver.Along.CONTACT else Company
-    first: dict[UUID, Line] = {}  # of several leads of one contact it goes with the first
+    first: dict[UUID, HandOverLine] = {}  # of several leads of one contact it goes with the first
     for line in lines:
         first.setdefault(getattr(line.lead, f"{kind}_id"), line)
     known = model._default_manager.select_for_update(no_key=True).order_by("pk")

@@ -22,12 +22,12 @@ from django.utils.translation import gettext
 from accounts.models import User
 from routing.exceptions import Busy, Conflict, InvalidLead
 from routing.models import ImportRow, Lead, LeadImport, Source, Stage
+from routing.prepared_statements import Statement, run
 from routing.roster import current
 from routing.spreadsheets.leads import Reading, guessed_columns, read_row
 from routing.spreadsheets.reading import Table
-from routing.statements import Statement, run
 
-from .intake import Once, Replayed, Taken, check_leads, take_leads
+from .intake import IdempotencyKey, IntakeResult, Replayed, check_leads, take_leads
 
 ROWS_OF_A_BLOCK = 200  # about a third of a second, and the registry is free again
 Outcome = tuple[str, str | None, str]  # of a row: ImportRow.Outcome, lead, problem
@@ -166,7 +166,7 @@ def _taken(batch: LeadImport, rows: Sequence[ImportRow], *, key: str, at: dateti
 
 
 def _answers(batch: LeadImport, forms: Sequence[Mapping[str, Any]], *, key: str, at: datetime) -> list[Outcome]:
-    once = Once(
+    once = IdempotencyKey(
         owner=f"import:{batch.pk}",
         route="import",
         key=key,
@@ -181,7 +181,7 @@ def _answers(batch: LeadImport, forms: Sequence[Mapping[str, Any]], *, key: str,
         return [(kind, lead, problem) for kind, lead, problem in json.loads(first.answer)]
 
 
-def _outcome(result: Taken | InvalidLead) -> Outcome:
+def _outcome(result: IntakeResult | InvalidLead) -> Outcome:
     if isinstance(result, InvalidLead):
         return _refused("; ".join(error["detail"] for error in result.errors) or result.detail)
     return ("created" if result.created else "known", str(result.lead_id), "")

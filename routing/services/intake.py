@@ -17,14 +17,14 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError, connection
 
 from routing.candidates import Gathered, gather_candidates
-from routing.documents import Document, lead_document, lead_documents
 from routing.engine import Case, LeadFacts, Verdict
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
 from routing.intake import identity
-from routing.locks import Moved, in_transaction
+from routing.locks import ConfigurationChanged, in_transaction
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
+from routing.prepared_statements import Statement, run
+from routing.representations import Document, lead_document, lead_documents
 from routing.roster import Roster, Rule, SourceFacts, StageFacts, current
-from routing.statements import Statement, run
 
 from .assignment import change_of_fields, dumps, insert_events, insert_leads, record, state_of
 from .distribution import distribute
@@ -36,7 +36,7 @@ Row = dict[str, Any]  # columns of a lead, and beside them its facts, its trigge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class IntakeResult:
     """A lead that was taken now, or that the same source sent before."""
 
     lead_id: UUID
@@ -45,14 +45,14 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
+class IdempotencyKey:
     """An Idempotency-Key: whose it is, of which route, with which body, and how the answer is written."""
 
     owner: str
     route: str
     key: str
     fingerprint: str  # of the body
-    render: Callable[[list[Taken | InvalidLead]], tuple[int, str]]  # status and body of the answer
+    render: Callable[[list[IntakeResult | InvalidLead]], tuple[int, str]]  # status and body of the answer
 
 
 class Replayed(Exception):
@@ -64,7 +64,7 @@ class Replayed(Exception):
         self.answer = answer
 
 
-def take_lead(form: Form, *, source_id: int | None, at: datetime, once: Once | None = None) -> Taken:
+def take_lead(form: Form, *, source_id: int | None, at: datetime, once: IdempotencyKey | None = None) -> IntakeResult:
     """Take one lead. Raises InvalidLead, Replayed, IdempotencyKeyReused."""
     [taken] = take_leads([form], source_id=source_id, at=at, once=once)
     if isinstance(taken, InvalidLead):
@@ -73,8 +73,13 @@ def take_lead(form: Form, *, source_id: int | None, at: datetime, once: Once | N
 
 
 def take_leads(
-    forms: Sequence[Form], *, source_id: int | None, at: datetime, once: Once | None = None, version: int | None = None
-) -> list[Taken | InvalidLead]:
+    forms: Sequence[Form],
+    *,
+    source_id: int | None,
+    at: datetime,
+    once: IdempotencyKey | None = None,
+    version: int | None = None,
+) -> list[IntakeResult | InvalidLead]:
     """Take leads and distribute each at once; the answers are in the order of the forms.
 
     source_id: the source that all of them come from; None: each may name its own, else it is the account's `api` source.
@@ -100,15 +105,15 @@ def _take(
     forms: Sequence[Form],
     source_id: int | None,
     at: datetime,
-    once: Once | None,
+    once: IdempotencyKey | None,
     version: int | None,
     *,
     distributed: bool,
-) -> list[Taken | InvalidLead]:
+) -> list[IntakeResult | InvalidLead]:
     versions = iter([version])  # the second try reads the version anew
 
     @in_transaction
-    def take() -> Callable[[], list[Taken | InvalidLead]]:
+    def take() -> Callable[[], list[IntakeResult | InvalidLead]]:
         roster = current(next(versions, None))
         if source_id is None and "api" not in roster.source_by_code and not all(form.get("source") for form in forms):
             Source.objects.get_or_create(code="api", defaults={"title": "API", "channel": Source.Channel.API})
@@ -130,11 +135,11 @@ def _take(
 # --- Idempotency ---------------------------------------------------------------------------------------------------------
 
 
-def _once(once: Once) -> Any:
+def _once(once: IdempotencyKey) -> Any:
     return IntakeRequest.objects.filter(owner=once.owner, route=once.route, key=once.key)
 
 
-def _claim(once: Once, *, at: datetime) -> None:
+def _claim(once: IdempotencyKey, *, at: datetime) -> None:
     """Make the request ours; who sends it at the same time waits here, and is then told the answer."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -373,19 +378,19 @@ def _results(
     roster: Roster,
     *,
     at: datetime,
-) -> list[Taken | InvalidLead]:
+) -> list[IntakeResult | InvalidLead]:
     """Return what became of each form; leads that were known already are told as they stand."""
     known = lead_documents(Lead.objects.filter(pk__in=before.values())) if before else []
     documents = {document["id"]: document for document in known}
 
-    def result(row: Row | InvalidLead) -> Taken | InvalidLead:
+    def result(row: Row | InvalidLead) -> IntakeResult | InvalidLead:
         if isinstance(row, InvalidLead):
             return row
         lead = before.get(row["id"])
         if lead is not None:
-            return Taken(lead_id=lead, created=False, document=documents[str(lead)])
+            return IntakeResult(lead_id=lead, created=False, document=documents[str(lead)])
         document = _document(row, verdicts.get(row["id"]), roster, at=at)
-        return Taken(lead_id=row["id"], created=True, document=document)
+        return IntakeResult(lead_id=row["id"], created=True, document=document)
 
     return list(map(result, prepared))
 
@@ -450,7 +455,7 @@ def _deciding(rules: Sequence[Rule]) -> Iterator[None]:
     """Raise Undecided where decisions on new leads fail for no reason that another try would mend."""
     try:
         yield
-    except (Moved, Refused, DatabaseError, InterfaceError):
+    except (ConfigurationChanged, Refused, DatabaseError, InterfaceError):
         raise
     except Exception as error:  # whatever it is, a lead that was sent is kept
         triggers = ", ".join(str(rule.id) for rule in rules)

@@ -13,8 +13,8 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import F
 
 from routing.exceptions import Busy
-from routing.locks import Moved, sqlstate
-from routing.models import Lead, Setback, Undertaking
+from routing.locks import ConfigurationChanged, sqlstate
+from routing.models import Lead, Setback, SweepBatch
 
 logger = logging.getLogger(__name__)
 
@@ -26,13 +26,13 @@ MOST_TRIES = len(PAUSES) + 1
 # Classes of SQLSTATE: the connection, resources, an operator's intervention (but not a statement's time limit), a crash,
 # a serialisation failure, a lock. A connection that broke has no code.
 NOBODYS = ("08", "53", "57P", "58", "40", "55P")
-LONGEST_BATCH = timedelta(minutes=2)  # an undertaking older than this has no sweep any more
+LONGEST_BATCH = timedelta(minutes=2)  # a batch older than this has no sweep any more
 
 
-def carefully(leads: Iterable[UUID], work: Work, *, at: datetime) -> Iterator[int]:
+def isolate_failures(leads: Iterable[UUID], work: Work, *, at: datetime) -> Iterator[int]:
     """Do the work in batches; if a batch fails, do it for each of its leads alone. Yield the results.
 
-    Leads with a setback are left out until their next try is due. Raises Busy and Moved as the work does.
+    Leads with a setback are left out until their next try is due. Raises Busy and ConfigurationChanged as the work does.
     """
     setbacks = set(Setback.objects.values_list("lead_id", flat=True))
     due = Setback.objects.due(at=at).order_by("attempts").values_list("lead_id", flat=True) if setbacks else ()
@@ -58,16 +58,16 @@ def _batches(leads: Iterator[UUID]) -> Iterator[list[UUID]]:
 
 
 def _together(leads: Sequence[UUID], work: Work, *, at: datetime) -> int:
-    undertaking = Undertaking.objects.create(leads=leads, begun_at=at)  # committed: it survives this process
+    batch = SweepBatch.objects.create(leads=leads, begun_at=at)  # committed: it survives this process
     try:
         done = work(leads)
     except Exception as error:
-        undertaking.delete()
+        batch.delete()
         if not is_fault_of_a_lead(error):
             raise
         logger.exception("%s leads could not be distributed together", len(leads), extra={"action": "batch_failed"})
         return sum(_alone(lead, work, at=at) for lead in leads)
-    undertaking.delete()
+    batch.delete()
     return done
 
 
@@ -105,16 +105,16 @@ def is_fault_of_a_lead(error: Exception) -> bool:
     if isinstance(error, DatabaseError | InterfaceError):
         code = sqlstate(error)
         return code is not None and not code.startswith(NOBODYS)
-    return not isinstance(error, Busy | Moved)
+    return not isinstance(error, Busy | ConfigurationChanged)
 
 
 def suspect(*, at: datetime) -> None:
     """Suspect the leads of batches whose sweep never ended, and delete setbacks that are overcome."""
-    for undertaking in Undertaking.objects.filter(begun_at__lt=at - LONGEST_BATCH):
-        there = Lead.objects.filter(pk__in=undertaking.leads).values_list("pk", flat=True)
+    for batch in SweepBatch.objects.filter(begun_at__lt=at - LONGEST_BATCH):
+        there = Lead.objects.filter(pk__in=batch.leads).values_list("pk", flat=True)
         suspects = [Setback(lead_id=lead, next_try_at=at, error="The sweep ended with it.") for lead in there]
         Setback.objects.bulk_create(suspects, ignore_conflicts=True)
-        undertaking.delete()
+        batch.delete()
     Setback.objects.overcome().delete()
 
 

@@ -14,14 +14,14 @@ from django.db.models import Func, QuerySet, TextField
 
 from routing import roster as rosters
 from routing.exceptions import Busy
-from routing.locks import Moved, in_transaction, lock_leads
+from routing.locks import ConfigurationChanged, in_transaction, lock_leads
 from routing.models import Heartbeat, Lead, Offer
 
 from .assignment import record
 from .distribution import able, cases_of, distribute, still_waiting
 from .imports import continue_imports
 from .offers import close_offers
-from .setbacks import carefully, is_fault_of_a_lead, suspect
+from .setbacks import is_fault_of_a_lead, isolate_failures, suspect
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def _close(offers: QuerySet[Offer], outcome: Offer.Outcome, *, at: datetime) -> 
         except Busy:
             return 0  # the next sweep finds them
 
-    return sum(carefully(offers.values_list("lead_id", flat=True).iterator(), close, at=at))
+    return sum(isolate_failures(offers.values_list("lead_id", flat=True).iterator(), close, at=at))
 
 
 def beat(name: str, *, at: datetime, took_seconds: float | None = None) -> None:
@@ -76,16 +76,18 @@ def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
     assigned, judged, writes = 0, set[UUID](), dict[UUID, str]()
     try:
         who = able(rule, roster, at=at)
-        vain = _vain_for(trigger_id, (roster.version, who), at=at)
+        fruitless = _fruitless_leads(trigger_id, (roster.version, who), at=at)
         rows = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", LAST_WRITE)
-        ids = (id_ for id_, write in rows.iterator() if vain.get(id_) != writes.setdefault(id_, write))
-        batches = carefully(ids, partial(_assign_batch, trigger_id=trigger_id, judged=judged, at=at), at=at)
+        ids = (id_ for id_, write in rows.iterator() if fruitless.get(id_) != writes.setdefault(id_, write))
+        batches = isolate_failures(ids, partial(_assign_batch, trigger_id=trigger_id, judged=judged, at=at), at=at)
         while able(rule, roster, at=at):
             assigned += next(batches)
     except StopIteration:
         if not assigned and judged and able(rule, roster, at=at) == who:
-            _vain[trigger_id] = Vain((roster.version, who), vain | {id_: writes[id_] for id_ in judged}, at)
-    except (Busy, Moved):
+            _fruitless[trigger_id] = FruitlessLeads(
+                (roster.version, who), fruitless | {id_: writes[id_] for id_ in judged}, at
+            )
+    except (Busy, ConfigurationChanged):
         pass  # the next sweep goes on
     except Exception as error:
         if not is_fault_of_a_lead(error):
@@ -95,7 +97,7 @@ def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Vain:
+class FruitlessLeads:
     """Leads that the available members cannot take: they lack a skill or already had it, or no attempts are left."""
 
     who: tuple[int, frozenset[int]]  # version of the configuration, and who was able to take leads
@@ -104,14 +106,14 @@ class Vain:
 
 
 LAST_WRITE = Func(template="routing_lead.xmin::text", output_field=TextField())
-VAIN_FOR = timedelta(minutes=1)  # then they are looked at again: a contact may have got another owner
-_vain: dict[int, Vain] = {}  # by trigger; of this process, which only spares it work
+FRUITLESS_FOR = timedelta(minutes=1)  # then they are looked at again: a contact may have got another owner
+_fruitless: dict[int, FruitlessLeads] = {}  # by trigger; of this process, which only spares it work
 
 
-def _vain_for(trigger_id: int, who: tuple[int, frozenset[int]], *, at: datetime) -> dict[UUID, str]:
+def _fruitless_leads(trigger_id: int, who: tuple[int, frozenset[int]], *, at: datetime) -> dict[UUID, str]:
     """Return the leads that need no look: the last one was in vain, and nobody else has become able since."""
-    last = _vain.get(trigger_id)
-    fresh = last is not None and last.who == who and last.at <= at < last.at + VAIN_FOR
+    last = _fruitless.get(trigger_id)
+    fresh = last is not None and last.who == who and last.at <= at < last.at + FRUITLESS_FOR
     return last.leads if last is not None and fresh else {}
 
 

@@ -10,13 +10,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts import clock
-from accounts.preferences import Zones, reading_in
+from accounts.people.preferences import Zones, reading_in
+from accounts.time import clock
 
-from ..desk import zone_of
 from ..exceptions import OfferClosed
 from ..links import linked_offer
 from ..roster import current
+from ..screens.desk import zone_of
 from ..services.offers import accept_offer
 
 

@@ -13,13 +13,13 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import clock
 from accounts.models import Manager, User
-from accounts.roles import supervises
+from accounts.people.roles import supervises
 from accounts.services import pause_manager, resume_manager
+from accounts.time import clock
 
-from ..board import board_of
 from ..roster import current
+from ..screens.board import board_of
 from ..tasks import give_back_soon, hurry
 from .desk import PAUSE_MINUTES, OwnPauseForm, how_many
 from .live import answer, by_htmx, signed_in

@@ -18,19 +18,19 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import clock
-from accounts.feeds import feed_path, renew_feed
 from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
+from accounts.time import clock
+from accounts.time.feeds import feed_path, renew_feed
 
-from ..desk import card, desk_of, leads_of, title_of, zone_of
 from ..exceptions import Busy, OfferClosed, Refused
-from ..histories import EXPLAINED, explained, timeline, why_not
 from ..models import Decision, Lead, Stage
 from ..roster import current
+from ..screens.desk import card, desk_of, leads_of, title_of, zone_of
 from ..services.offers import accept_offer, decline_offer
 from ..services.stages import move_lead
 from ..tasks import give_back_soon, hurry
+from ..timelines import EXPLAINED, explained, timeline, why_not
 from .live import answer, by_htmx, signed_in
 
 UUID_IN_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

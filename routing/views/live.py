@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.translation import get_language
 
-from ..documents import instant
+from ..representations import instant
 
 View = Callable[..., HttpResponse]
 NOW = "X-Now"  # the database's instant, by which the page corrects its countdowns

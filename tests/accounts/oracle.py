@@ -1,6 +1,6 @@
 """A second opinion on duty, slow and plain: it marks every minute of a timeline and looks at the marks.
 
-It shares no code with accounts/schedules.py, and goes the other way round: it never asks a zone for the offset of a
+It shares no code with accounts/time/schedules.py, and goes the other way round: it never asks a zone for the offset of a
 wall-clock time, only for the offset in force at an instant, and finds out by itself which instants show a given time on
 the wall. It knows nothing of `fold`. Instants are whole minutes since 1970 in UTC, wall-clock times are minutes since
 1970 on the wall.

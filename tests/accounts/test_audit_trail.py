@@ -9,8 +9,9 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
-from accounts import clock, trail
+from accounts.history import audit_trail
 from accounts.models import AuditEntry
+from accounts.time import clock
 from routing.models import ApiKey
 from tests.admin_pages import save
 from tests.factories import make_manager, make_source, make_supervisor, make_user
@@ -26,14 +27,14 @@ def entries(action: str, **facts) -> list[AuditEntry]:
     "statement", ["UPDATE accounts_auditentry SET facts = '{}'", "DELETE FROM accounts_auditentry"]
 )
 def test_nobody_changes_or_removes_an_entry_not_even_by_sql(statement):
-    trail.note(AuditEntry.Action.EXPORTED, at=clock.now(), about="routing_contact:1")
+    audit_trail.note(AuditEntry.Action.EXPORTED, at=clock.now(), about="routing_contact:1")
     with pytest.raises(DatabaseError, match="only added to"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
     assert len(entries("exported")) == 1
 
 
 def test_an_entry_of_long_ago_may_be_removed_but_not_changed():
-    trail.note(AuditEntry.Action.EXPORTED, at=clock.now() - timedelta(days=91))
+    audit_trail.note(AuditEntry.Action.EXPORTED, at=clock.now() - timedelta(days=91))
     with pytest.raises(DatabaseError), transaction.atomic():
         AuditEntry.objects.update(facts={"rewritten": True})
     assert AuditEntry.objects.filter(action="exported").delete()[0] == 1
@@ -84,7 +85,7 @@ def test_keys_made_and_revoked_are_noted_without_their_secret(client, capsys):
 
 
 def test_administrators_look_at_the_trail_and_supervisors_do_not(client):
-    trail.note(AuditEntry.Action.EXPORTED, at=clock.now(), about="routing_contact:1")
+    audit_trail.note(AuditEntry.Action.EXPORTED, at=clock.now(), about="routing_contact:1")
     client.force_login(make_supervisor())
     assert client.get("/admin/accounts/auditentry/").status_code == 403
     client.force_login(make_user("adam", group="Administrators", is_staff=True))

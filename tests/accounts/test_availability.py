@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from accounts.availability import is_online, load_people, pauses_at
 from accounts.services import pause_manager, resume_manager
+from accounts.time.availability import is_online, load_people, pauses_at
 from tests.factories import DAY, HOUR, MINUTE, MONDAY, make_account, make_exception, make_manager, make_schedule
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,9 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.calendars import Plan, Why, counted, gaps, weeks_of
-from accounts.feeds import calendar_of, feed_path, renew_feed
-from accounts.schedules import DayException, parse_weekly
+from accounts.time.calendars import Plan, Why, counted, gaps, weeks_of
+from accounts.time.feeds import calendar_of, feed_path, renew_feed
+from accounts.time.schedules import DayException, parse_weekly
 from tests.factories import make_account, make_manager, make_schedule, make_user
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from accounts.holidays import BadHoliday, check_country, countries, public_holidays, subdivisions
+from accounts.time.holidays import BadHoliday, check_country, countries, public_holidays, subdivisions
 from tests.data import REPOSITORY, data_path
 
 # Where the `holidays` package and the published calendars part. The package has days off that were decreed or moved
@@ -127,5 +127,5 @@ def test_every_country_offered_has_an_answer():
 
 
 def test_the_slow_package_is_not_imported_before_somebody_asks():
-    program = "import sys, accounts.holidays, accounts.schedules; sys.exit('holidays' in sys.modules)"
+    program = "import sys, accounts.time.holidays, accounts.time.schedules; sys.exit('holidays' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, timeout=60).returncode == 0

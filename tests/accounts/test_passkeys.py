@@ -13,8 +13,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
 from django_otp_webauthn.models import WebAuthnCredential as Passkey
 
-from accounts import second_factor
 from accounts.models import AuditEntry, User
+from accounts.security import second_factor
 from tests.authenticator import Authenticator, add, asked, offered
 from tests.factories import make_account, make_manager, make_supervisor, make_user
 

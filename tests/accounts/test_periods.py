@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.periods import began_at, end_of, midnight, start_of
+from accounts.time.periods import began_at, end_of, midnight, start_of
 
 MADRID = ZoneInfo("Europe/Madrid")
 PERIODS = st.sampled_from(["day", "week", "month"])

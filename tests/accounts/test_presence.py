@@ -24,9 +24,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
 from django_otp_webauthn.models import WebAuthnCredential as Passkey
 
-from accounts import clock, letters, presence, second_factor
-from accounts.invitations import invitation_path
 from accounts.models import Account, Letter, Manager, User
+from accounts.people.invitations import invitation_path
+from accounts.security import letters, presence, second_factor
+from accounts.time import clock
 from routing.models import ApiKey
 from tests.authenticator import Authenticator, add, asked
 from tests.factories import make_account, make_manager, make_user

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accounts.schedules import Chart, DayException, Duty, parse_cycle, parse_interval, parse_weekly
+from accounts.time.schedules import Chart, DayException, Duty, parse_cycle, parse_interval, parse_weekly
 from tests.accounts import oracle
 from tests.data import data_path
 

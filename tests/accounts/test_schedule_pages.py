@@ -12,8 +12,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import ConfigurationVersion, ScheduleException, WorkSchedule
-from accounts.schedule_admin import PRESETS, today
-from accounts.schedules import parse_cycle, parse_weekly
+from accounts.time.schedule_admin import PRESETS, today
+from accounts.time.schedules import parse_cycle, parse_weekly
 from tests.accounts.test_schedule_cases import cases, duty_of
 from tests.factories import make_account, make_exception, make_manager, make_schedule, make_supervisor, make_user
 

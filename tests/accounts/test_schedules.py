@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts import schedules
-from accounts.schedules import (
+from accounts.time import schedules
+from accounts.time.schedules import (
     HORIZON,
     BadChart,
     BadInterval,

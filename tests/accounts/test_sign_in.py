@@ -6,9 +6,9 @@ import pytest
 from django.test import Client, RequestFactory
 from django.views.defaults import server_error
 
-from accounts import clock
-from accounts.invitations import invitation_path
 from accounts.models import Manager, Pause, User
+from accounts.people.invitations import invitation_path
+from accounts.time import clock
 from tests.factories import (
     asking_acceptance,
     hold,

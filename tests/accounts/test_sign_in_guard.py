@@ -15,11 +15,11 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts import second_factor
-from accounts.addresses import client_address
-from accounts.invitations import invitation_path
-from accounts.limits import Limits
 from accounts.models import AuditEntry, User
+from accounts.people.invitations import invitation_path
+from accounts.security import second_factor
+from accounts.security.addresses import client_address
+from accounts.security.limits import Limits
 from tests.factories import MONDAY, make_account, make_manager, make_supervisor, make_user
 
 pytestmark = pytest.mark.django_db

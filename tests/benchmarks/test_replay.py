@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
-from accounts.schedules import Duty as ProgramDuty
-from accounts.schedules import parse_cycle, parse_weekly
+from accounts.time.schedules import Duty as ProgramDuty
+from accounts.time.schedules import parse_cycle, parse_weekly
 from benchmarks.replay.checks import Judgement, judge
 from benchmarks.replay.database import configure
 from benchmarks.replay.datasets import DATASETS, STAGES, configuration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import clock
+from accounts.time import clock
 from routing.services.offers import accept_offer
 from tests.factories import (
     HOUR,

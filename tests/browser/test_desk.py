@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from accounts import clock
 from accounts.models import Pause
+from accounts.time import clock
 from routing.models import Offer
 from routing.services.sweep import sweep
 from tests.factories import (

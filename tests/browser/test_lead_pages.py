@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import clock
+from accounts.time import clock
 from routing.models import Lead, LeadImport
 from routing.services.offers import decline_offer
 from routing.services.sweep import sweep

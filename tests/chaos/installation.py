@@ -23,15 +23,15 @@ from typing import Any
 import psycopg2
 import redis
 
-from leadrouter import private_services
+from leadrouter.development import private_services
 from tests.data import REPOSITORY
 from tests.platform.processes import House, free_port, house, status, until
 
 CONFIGURATION = Path(__file__).with_name("configuration.yaml")
 SERVICES = """
 import json
-from leadrouter.private_services import PostgreSQL, Redis, redis_socket, sockets_folder, service_user, make_folder, VAR
-from leadrouter.private_services import LOGS, make_private_folder
+from leadrouter.development.private_services import PostgreSQL, Redis, redis_socket, sockets_folder, service_user, make_folder, VAR
+from leadrouter.development.private_services import LOGS, make_private_folder
 for folder in (VAR, LOGS, VAR / "run"):
     make_folder(folder)
 make_private_folder(sockets_folder(), service_user())

@@ -9,7 +9,7 @@ class WithoutLock(AppConfig):
 
     def ready(self) -> None:
         from routing import candidates  # here, because models are not ready before
-        from routing.statements import Statement
+        from routing.prepared_statements import Statement
 
         look = Statement("look", "SELECT FROM routing_ledger WHERE registry_id = %(registry)s", registry="bigint")
         candidates.LOCK_LEDGER = look

@@ -15,16 +15,16 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, connections, transaction
 
-from accounts import clock
 from accounts.models import Manager, User
+from accounts.time import clock
 from routing import audit, candidates, locks
 from routing.engine import LEAD, Reason
 from routing.exceptions import Refused
 from routing.models import Decision, Lead, Ledger, Load, Member, Offer, Pipeline, Source, Stage, Trigger
-from routing.services.intake import Once, Replayed, take_lead
+from routing.prepared_statements import Statement, run
+from routing.services.intake import IdempotencyKey, Replayed, take_lead
 from routing.services.stages import move_lead
 from routing.services.sweep import sweep
-from routing.statements import Statement, run
 from tests.effort import by_night
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,7 +112,7 @@ def worst_distance(registry_id: int) -> float:
 def repeat(key: str, team: dict[str, object]) -> tuple[str, str]:
     """Send the request of this Idempotency-Key, perhaps again; return the key and the lead that it was told of."""
     answer = lambda results: (201, str(results[0].lead_id))  # noqa: E731
-    once = Once(owner="account", route="lead", key=key, fingerprint="f", render=answer)
+    once = IdempotencyKey(owner="account", route="lead", key=key, fingerprint="f", render=answer)
     form = {"contact": {"email": f"{key}@example.com"}}
     try:
         return key, str(take_lead(form, source_id=team["source"].pk, at=clock.now(), once=once).lead_id)

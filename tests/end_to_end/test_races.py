@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from accounts import clock
 from accounts.models import Manager
 from accounts.services import pause_manager, resume_manager
+from accounts.time import clock
 from routing import audit
 from routing.exceptions import Busy, Conflict, OfferClosed
 from routing.models import Decision, Lead, Member, Offer

@@ -5,17 +5,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from accounts.preferences import Zones, reading_in, zone_beside
-from routing import explanations
+from accounts.people.preferences import Zones, reading_in, zone_beside
 from routing.engine import LEAD, METHODS, Candidate, Reason, line
-from routing.explanations import Seen
+from routing.wording import explanations
+from routing.wording.explanations import CandidateFacts
 from tests.factories import DAY, HOUR, MINUTE, MONDAY
 
 MADRID = ZoneInfo("Europe/Madrid")  # an hour ahead of UTC in March
 
 
 def why(reason=Reason.FAIR_SHARE, **facts):
-    return explanations.why(Seen(name="Ann", **facts), reason=reason, at=MONDAY, zone=MADRID)
+    return explanations.why(CandidateFacts(name="Ann", **facts), reason=reason, at=MONDAY, zone=MADRID)
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,27 @@ def test_every_reason_why_not_has_words_for_one_and_for_many(refusal):
     ("seen", "reason", "words"),
     [
         (
-            [Seen(name="Cid", chosen=True), Seen(name="Bob"), Seen(name="Ann", refusal=Reason.PAUSED)],
+            [
+                CandidateFacts(name="Cid", chosen=True),
+                CandidateFacts(name="Bob"),
+                CandidateFacts(name="Ann", refusal=Reason.PAUSED),
+            ],
             Reason.FAIR_SHARE,
             "Cid got it: owed the most of the 2 managers who could take it.",
         ),
-        ([Seen(name="Cid", chosen=True)], Reason.FAIR_SHARE, "Cid got it: nobody else could take it."),
-        ([Seen(name="Eva", chosen=True)], Reason.DUTY, "Eva got it: on duty for leads that nobody took."),
+        ([CandidateFacts(name="Cid", chosen=True)], Reason.FAIR_SHARE, "Cid got it: nobody else could take it."),
+        ([CandidateFacts(name="Eva", chosen=True)], Reason.DUTY, "Eva got it: on duty for leads that nobody took."),
         (
-            [Seen(name=n, refusal=r) for n, r in (("A", Reason.AT_LIMIT), ("B", Reason.PAUSED), ("C", Reason.PAUSED))],
+            [
+                CandidateFacts(name=n, refusal=r)
+                for n, r in (("A", Reason.AT_LIMIT), ("B", Reason.PAUSED), ("C", Reason.PAUSED))
+            ],
             Reason.NOBODY,
             "It waits: 2 paused, 1 full.",
         ),
         ([], Reason.NOBODY, "It waits: the trigger has no members."),
-        ([Seen(name="Ann")], Reason.NOBODY, "It waits: it has no attempts left."),
-        ([Seen(name="Ann")], Reason.IN_LINE, "It waits: other leads came first."),
+        ([CandidateFacts(name="Ann")], Reason.NOBODY, "It waits: it has no attempts left."),
+        ([CandidateFacts(name="Ann")], Reason.IN_LINE, "It waits: other leads came first."),
     ],
 )
 def test_a_decision_is_told_in_a_sentence(seen, reason, words):
@@ -89,7 +96,7 @@ def test_a_decision_is_told_in_a_sentence(seen, reason, words):
     ],
 )
 def test_a_standing_is_told_in_a_sentence(owed, place, line_, words):
-    seen = Seen(name="Ann", owed=owed)
+    seen = CandidateFacts(name="Ann", owed=owed)
     assert explanations.standing(seen, method=Reason.FAIR_SHARE, place=place, line=line_) == words
 
 
@@ -99,7 +106,7 @@ def test_another_year_is_told():
 
 def test_a_reader_elsewhere_is_told_the_account_s_time_too():
     los_angeles = ZoneInfo("America/Los_Angeles")
-    paused = Seen(name="Ann", refusal=Reason.PAUSED, back_at=MONDAY + HOUR)
+    paused = CandidateFacts(name="Ann", refusal=Reason.PAUSED, back_at=MONDAY + HOUR)
     with reading_in(Zones(own=los_angeles, account=MADRID)):
         words = explanations.why(paused, reason=Reason.NOBODY, at=MONDAY, zone=los_angeles, beside=zone_beside())
     assert words == "paused until 03:00 (12:00 CET)"

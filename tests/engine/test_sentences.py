@@ -2,7 +2,7 @@
 
 import pytest
 
-from routing.sentences import Told, details, headline
+from routing.wording.sentences import TriggerFacts, details, headline
 
 NEW = {"stage": "Sales", "on": ["created"], "method": "fair_share"}
 
@@ -36,11 +36,11 @@ NEW = {"stage": "Sales", "on": ["created"], "method": "fair_share"}
     ],
 )
 def test_a_trigger_is_told_in_one_sentence(facts, sentence):
-    assert headline(Told(**{**NEW, **facts})) == sentence
+    assert headline(TriggerFacts(**{**NEW, **facts})) == sentence
 
 
 def test_the_rest_is_told_a_sentence_each():
-    told = Told(
+    told = TriggerFacts(
         **NEW, online_only=True, limit=1, responsible_check=["company", "contact"], if_nobody="duty", duty="Eva"
     )
     assert details(told) == [

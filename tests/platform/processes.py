@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from leadrouter import private_services
+from leadrouter.development import private_services
 from tests.data import REPOSITORY
 
 SQL = """
 import sys, psycopg2
-from leadrouter import private_services as services
+from leadrouter.development import private_services as services
 services.use("postgresql", "redis")
 connection = psycopg2.connect(host=str(services.sockets_folder()), user="leadrouter", dbname="leadrouter")
 with connection, connection.cursor() as cursor:
@@ -129,7 +129,7 @@ def status(address: str) -> int:
 @contextmanager
 def running(home: House, *, port: int, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """Run what `make run` runs until the block ends; inside it the web answers."""
-    process = home.start("-m", "leadrouter.devserver", PORT=str(port), **environment)
+    process = home.start("-m", "leadrouter.development", PORT=str(port), **environment)
     try:
         answered = until(
             lambda: process.poll() is not None or status(f"http://127.0.0.1:{port}/healthz") == 200, seconds=60

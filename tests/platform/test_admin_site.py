@@ -9,9 +9,9 @@ import pytest
 from django.urls import reverse
 from django.utils.formats import date_format
 
-from accounts import clock
 from accounts.models import User
-from leadrouter.navigation import NAVIGATION, sidebar
+from accounts.time import clock
+from reports.navigation import NAVIGATION, sidebar
 from routing.models import Trigger
 from tests.factories import (
     asking_acceptance,

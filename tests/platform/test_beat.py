@@ -7,7 +7,7 @@ from django.db import DatabaseError
 from django_celery_beat import schedulers
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
-from accounts import clock
+from accounts.time import clock
 from leadrouter import beat
 from leadrouter.celery import app
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from leadrouter import catalogues
+from leadrouter.development import catalogues
 from tests.factories import make_manager, make_supervisor, make_trigger
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")

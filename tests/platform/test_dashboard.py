@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import clock
 from accounts.models import User
+from accounts.time import clock
 from reports.today import concerns, today
 from routing import roster
 from routing.models import ApiKey, Heartbeat, Lead

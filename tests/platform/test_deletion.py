@@ -11,9 +11,9 @@ from django.db.models.expressions import RawSQL
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts import clock
+from accounts import deletion
 from accounts.models import ScheduleException, User, WorkSchedule
-from leadrouter import admin_deletion
+from accounts.time import clock
 from routing.models import ApiKey, Contact, Lead, LeadEvent, Pipeline, RefusedIntake, Source, Stage, Trigger
 from tests.factories import (
     MONDAY,
@@ -146,14 +146,14 @@ def test_no_page_of_ours_counts_without_a_bound():
     own = [
         model._meta.label
         for model, its in admin.site._registry.items()
-        if type(its).get_deleted_objects.__module__ != "leadrouter.admin_theme"
+        if type(its).get_deleted_objects.__module__ != "accounts.admin_theme"
         and model._meta.app_label in ("accounts", "routing", "auth")
     ]
     assert not own
 
 
 def test_what_hangs_on_a_thing_is_counted_to_the_limit_and_no_further(root, monkeypatch):
-    monkeypatch.setattr(admin_deletion, "MOST", 5)
+    monkeypatch.setattr(deletion, "MOST", 5)
     schedule = make_schedule("busy")
     days = [clock.now().date().replace(day=1, month=m) for m in range(1, 8)]
     rows = [ScheduleException(schedule=schedule, first_day=day, last_day=day, kind="off") for day in days]
@@ -168,7 +168,7 @@ def test_what_hangs_on_a_thing_is_counted_to_the_limit_and_no_further(root, monk
 
 
 def test_rows_that_would_lose_what_they_refer_to_count_as_well(root, monkeypatch):
-    monkeypatch.setattr(admin_deletion, "MOST", 5)
+    monkeypatch.setattr(deletion, "MOST", 5)
     source = make_source()
     for _ in range(6):
         RefusedIntake.objects.create(at=MONDAY, source=source, code="x", problem={}, body=b"", size=0)
@@ -181,7 +181,7 @@ def test_rows_that_would_lose_what_they_refer_to_count_as_well(root, monkeypatch
 
 
 def test_more_than_can_be_looked_at_are_not_chosen_at_once(root, monkeypatch):
-    monkeypatch.setattr(admin_deletion, "MOST", 5)
+    monkeypatch.setattr(deletion, "MOST", 5)
     for number in range(6):
         make_contact(f"c{number}@client.example")
     everything = {"action": "delete_selected", "select_across": "1", "post": "yes"}
@@ -193,14 +193,14 @@ def test_more_than_can_be_looked_at_are_not_chosen_at_once(root, monkeypatch):
 
 def test_what_comes_into_use_while_somebody_confirms_is_said_and_nothing_is_deleted(root, monkeypatch):
     pipeline = make_pipeline("late", stages={})
-    real = admin_deletion.hanging_on
+    real = deletion.hanging_on
 
     def look_and_then_use(model, keys, **how):
         found = real(model, keys, **how)
         Stage.objects.get_or_create(pipeline=pipeline, code="new", defaults={"kind": "open", "position": 1})
         return found
 
-    monkeypatch.setattr(admin_deletion, "hanging_on", look_and_then_use)
+    monkeypatch.setattr(deletion, "hanging_on", look_and_then_use)
     page = root.post(f"/admin/routing/pipeline/{pipeline.pk}/delete/", {"post": "yes"}, follow=True)
     assert "It has come into use meanwhile" in page.content.decode()
     assert Pipeline.objects.filter(code="late").exists()
@@ -208,13 +208,13 @@ def test_what_comes_into_use_while_somebody_confirms_is_said_and_nothing_is_dele
 
 def test_a_table_without_an_index_is_searched_to_its_end_before_anything_is_deleted(root, used, monkeypatch):
     trigger = used["routing/trigger"]
-    real, asked = admin_deletion._searched, []
+    real, asked = deletion._searched, []
 
     def search(rows, *, sure):
         asked.append(sure)
         return real(rows, sure=True) if sure else []  # as if the time were over
 
-    monkeypatch.setattr(admin_deletion, "_searched", search)
+    monkeypatch.setattr(deletion, "_searched", search)
     root.get(f"/admin/routing/trigger/{trigger.pk}/delete/")
     assert asked
     assert not any(asked)
@@ -228,7 +228,7 @@ def test_a_search_ends_in_time_and_leaves_the_limit_as_it_was():
     make_contact()
     slow = Contact.objects.annotate(late=RawSQL("pg_sleep(2)::text", [])).values_list("late", flat=True)
     began = time.monotonic()
-    assert admin_deletion._searched(slow, sure=False) == []
+    assert deletion._searched(slow, sure=False) == []
     assert time.monotonic() - began < 1.5
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
@@ -236,7 +236,7 @@ def test_a_search_ends_in_time_and_leaves_the_limit_as_it_was():
 
 
 def test_a_user_who_did_much_stays(root, monkeypatch, used):
-    monkeypatch.setattr(admin_deletion, "MOST", 5)
+    monkeypatch.setattr(deletion, "MOST", 5)
     kim = make_user("kim")
 
     lead = Lead.objects.first()

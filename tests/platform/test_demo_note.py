@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from leadrouter import devserver, private_services
+from leadrouter.development import private_services, servers
 from routing.management.commands.demo import Command
 
 
@@ -13,8 +13,8 @@ def commands(monkeypatch, tmp_path):
     """What was run by manage.py, and what the next calls answer."""
     run: list[str] = []
     answers = {"shell": "wanted\n", "demo": "login ann@example.com\ncurl http://127.0.0.1:8123/api/v1/leads\n"}
-    monkeypatch.setattr(devserver, "manage", lambda name, *_: (run.append(name), answers[name])[1])
-    monkeypatch.setattr(devserver, "DEMO_NOTE", tmp_path / "demo.txt")
+    monkeypatch.setattr(servers, "manage", lambda name, *_: (run.append(name), answers[name])[1])
+    monkeypatch.setattr(servers, "DEMO_NOTE", tmp_path / "demo.txt")
     monkeypatch.setenv("PORT", "8123")
     monkeypatch.setenv("LEADROUTER_ADDRESS", "")
     monkeypatch.delenv("DEMO", raising=False)
@@ -22,30 +22,30 @@ def commands(monkeypatch, tmp_path):
 
 
 def test_what_the_demo_said_is_kept_for_the_owner_alone(commands):
-    devserver.load_demo()
-    assert stat.S_IMODE(devserver.DEMO_NOTE.stat().st_mode) == 0o600
-    assert "login ann@example.com" in devserver.DEMO_NOTE.read_text()
+    servers.load_demo()
+    assert stat.S_IMODE(servers.DEMO_NOTE.stat().st_mode) == 0o600
+    assert "login ann@example.com" in servers.DEMO_NOTE.read_text()
 
 
 def test_it_is_shown_again_with_the_address_of_the_day(commands, capsys, monkeypatch):
-    devserver.load_demo()
+    servers.load_demo()
     monkeypatch.setenv("PORT", "9000")
     capsys.readouterr()
-    devserver.show_who_signs_in()
+    servers.show_who_signs_in()
     assert "curl http://127.0.0.1:9000/api/v1/leads" in capsys.readouterr().out
 
 
 def test_a_database_that_somebody_has_configured_gets_no_demo(commands):
     run, answers = commands
     answers["shell"] = "no\n"
-    devserver.load_demo()
+    servers.load_demo()
     assert run == ["shell"]
-    assert not devserver.DEMO_NOTE.exists()
+    assert not servers.DEMO_NOTE.exists()
 
 
 def test_the_demo_can_be_left_out(commands, monkeypatch):
     monkeypatch.setenv("DEMO", "false")
-    devserver.load_demo()
+    servers.load_demo()
     assert commands[0] == []
 
 

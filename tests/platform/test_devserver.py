@@ -131,7 +131,7 @@ def test_a_taken_port_is_said_and_another_one_proposed(home):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         number = taken.getsockname()[1]
-        done = home.run("-m", "leadrouter.devserver", PORT=str(number))
+        done = home.run("-m", "leadrouter.development", PORT=str(number))
     assert done.returncode == 1
     assert f"Port {number} is taken" in done.stdout
     assert f"PORT={number + 1} make run" in done.stdout
@@ -140,14 +140,14 @@ def test_a_taken_port_is_said_and_another_one_proposed(home):
 
 @pytest.mark.parametrize("text", ["http", "0", "70000"])
 def test_a_port_that_is_none_is_said(home, text):
-    done = home.run("-m", "leadrouter.devserver", PORT=text)
+    done = home.run("-m", "leadrouter.development", PORT=text)
     assert (done.returncode, "Traceback" in done.stdout) == (1, False)
     assert f"PORT={text}" in done.stdout
 
 
 def test_a_second_run_in_the_same_folder_is_refused_and_another_folder_is_not(started, home):
     ours, _ = started
-    done = ours.run("-m", "leadrouter.devserver", PORT=str(free_port()))
+    done = ours.run("-m", "leadrouter.development", PORT=str(free_port()))
     assert done.returncode == 1
     assert "already runs" in done.stdout
     other = free_port()
@@ -156,7 +156,7 @@ def test_a_second_run_in_the_same_folder_is_refused_and_another_folder_is_not(st
 
 
 def test_up_runs_a_command_and_answers_its_status(home):
-    assert home.run("-m", "leadrouter.devserver", "up", "--", "sh", "-c", "exit 7").returncode == 7
+    assert home.run("-m", "leadrouter.development", "up", "--", "sh", "-c", "exit 7").returncode == 7
     assert home.wait_for_nobody(seconds=5) == []
 
 
@@ -168,7 +168,7 @@ def test_secrets_are_for_the_owner_alone(started):
     assert not [line for line in listening if " 0A " in line and str(home.var) in line]
 
 
-KEEP = "from leadrouter import private_services as p; p.use('postgresql', 'redis'); import time; time.sleep(300)"
+KEEP = "from leadrouter.development import private_services as p; p.use('postgresql', 'redis'); import time; time.sleep(300)"
 
 
 def test_two_beats_send_each_tick_once_and_one_takes_over_from_the_other(home):
@@ -195,7 +195,7 @@ def test_two_beats_send_each_tick_once_and_one_takes_over_from_the_other(home):
 def sent(home) -> int:
     """Return how many sweeps the beats have put into the broker, where no worker takes them."""
     program = (
-        "import redis; from leadrouter import private_services as p; p.use('redis');"
+        "import redis; from leadrouter.development import private_services as p; p.use('redis');"
         "r = redis.Redis(unix_socket_path=str(p.redis_socket()), db=2);"
         "print(sum(b'routing.tasks.sweep' in m for m in r.lrange('celery', 0, -1)))"
     )

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from accounts import clock
+from accounts.time import clock
 from leadrouter import doctor, health
 from routing.models import Heartbeat
 from tests.factories import hold, make_manager, make_trigger, take

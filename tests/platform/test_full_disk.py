@@ -13,17 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from leadrouter import private_services
+from leadrouter.development import private_services
 
 from .processes import House, free_port, house, running, status
 
 pytestmark = pytest.mark.slow
 
 CONFIGURATION = Path(__file__).parents[1] / "chaos" / "configuration.yaml"
-KEEP = "from leadrouter import private_services as p; p.use('postgresql', 'redis'); print('up', flush=True); import time; time.sleep(600)"
+KEEP = """
+import time
+from leadrouter.development import private_services
+private_services.use("postgresql", "redis")
+print("up", flush=True)
+time.sleep(600)
+"""
 MOVE = """
 import sys, psycopg2
-from leadrouter import private_services as services
+from leadrouter.development import private_services as services
 services.use("postgresql")
 connection = psycopg2.connect(host=str(services.sockets_folder()), user="leadrouter", dbname="postgres")
 connection.autocommit = True

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from accounts import clock
+from accounts.time import clock
 from leadrouter import health
 from routing.models import Heartbeat
 

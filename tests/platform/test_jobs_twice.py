@@ -15,11 +15,12 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.models import F
 
-from accounts import clock, letters
 from accounts.models import Letter
+from accounts.security import letters
+from accounts.time import clock
 from leadrouter.celery import app
 from routing import audit, tasks
-from routing.models import Decision, Heartbeat, ImportRow, IntakeRequest, Lead, Ledger, Offer, Setback, Undertaking
+from routing.models import Decision, Heartbeat, ImportRow, IntakeRequest, Lead, Ledger, Offer, Setback, SweepBatch
 from routing.services.imports import keep_table, start_import
 from routing.spreadsheets.reading import read_table
 from tests.factories import (
@@ -63,7 +64,7 @@ def swept() -> object:
         Counter(Offer.objects.values_list("outcome", flat=True)),
         Counter(Decision.objects.values_list("reason", flat=True)),
         [sorted(row.received) for row in Ledger.objects.all()],
-        Setback.objects.count() + Undertaking.objects.count(),
+        Setback.objects.count() + SweepBatch.objects.count(),
     )
 
 

@@ -19,8 +19,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts import clock
 from accounts.models import User
+from accounts.time import clock
 from benchmarks.stored import fill
 from tests.factories import (
     make_account,

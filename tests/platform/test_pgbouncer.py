@@ -31,7 +31,7 @@ import django; django.setup()
 import threading
 from django.conf import settings
 from django.db import connection, connections
-from accounts import clock
+from accounts.time import clock
 from routing.audit import violations
 from routing.models import Source
 from routing.services.intake import take_leads

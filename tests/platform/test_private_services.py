@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leadrouter import private_services
+from leadrouter.development import private_services
 
 from .processes import SQL, House, house, until
 
@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"),
 ]
-USER = "from leadrouter import private_services as p; p.use('postgresql', 'redis'); print('ready', flush=True); "
+USER = "from leadrouter.development import private_services as p; p.use('postgresql', 'redis'); print('ready', flush=True); "
 
 
 @pytest.fixture

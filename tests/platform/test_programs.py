@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from leadrouter import private_services
-from leadrouter.private_services import Programs, ServiceUnavailable
+from leadrouter.development import private_services
+from leadrouter.development.private_services import Programs, ServiceUnavailable
 from tests.data import REPOSITORY
 
 from .processes import house

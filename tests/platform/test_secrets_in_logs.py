@@ -22,10 +22,10 @@ from django.conf import settings as configured
 from django.core import mail
 from django.test import Client
 
-from accounts import clock, feeds
-from accounts.feeds import feed_path
-from accounts.invitations import invitation_path
 from accounts.models import User
+from accounts.people.invitations import invitation_path
+from accounts.time import clock, feeds
+from accounts.time.feeds import feed_path
 from leadrouter.request_log import asked, masked
 from routing.links import accept_path
 from routing.models import ApiKey, Offer
@@ -208,7 +208,7 @@ def test_what_looks_like_a_secret_is_masked_outside_of_requests_too(text):
         "lead 0199b6f2-7d3c-7e41-8a52-0123456789ab assigned to 5",
         "manager 12: paused until 2026-03-02T10:00:00Z",
         "refused: offer_closed",
-        'File "/srv/leadrouter/accounts/invitations.py", line 12, in invited_user',
+        'File "/srv/leadrouter/accounts/people/invitations.py", line 12, in invited_user',
     ],
 )
 def test_what_is_no_secret_stays(text):

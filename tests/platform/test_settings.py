@@ -59,7 +59,7 @@ def test_a_secret_may_be_a_file(tmp_path):
 
 def test_nothing_is_started_by_reading_the_settings(tmp_path):
     answer = ask("s.DATABASES['default']['ENGINE']", LEADROUTER_VAR=str(tmp_path / "var"))
-    assert answer.stdout.strip() == "leadrouter.private_postgresql", answer.stderr
+    assert answer.stdout.strip() == "leadrouter.development.private_postgresql", answer.stderr
     assert sorted(path.name for path in (tmp_path / "var").iterdir()) == ["secret_key"]
     assert (tmp_path / "var" / "secret_key").stat().st_mode & 0o777 == 0o600
 

@@ -7,12 +7,12 @@ from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reports.asked import Asked
+from reports.asked import Question
 from tests.factories import DAY, MONDAY
 
 
-def asked(first: str, last: str, *, zone: str = "UTC", **facts: Any) -> Asked:
-    return Asked(
+def asked(first: str, last: str, *, zone: str = "UTC", **facts: Any) -> Question:
+    return Question(
         at=facts.pop("at", MONDAY + DAY),
         zone=ZoneInfo(zone),
         first_day=date.fromisoformat(first),
@@ -21,10 +21,10 @@ def asked(first: str, last: str, *, zone: str = "UTC", **facts: Any) -> Asked:
     )
 
 
-def tables(report: ModuleType, question: Asked) -> dict[str, list[tuple[Any, ...]]]:
+def tables(report: ModuleType, question: Question) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of each of the report's tables."""
     return {one.code: [tuple(row) for row in one.rows] for one in report.shown(question).tables}
 
 
-def table(report: ModuleType, code: str, question: Asked) -> list[tuple[Any, ...]]:
+def table(report: ModuleType, code: str, question: Question) -> list[tuple[Any, ...]]:
     return tables(report, question)[code]

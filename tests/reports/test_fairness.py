@@ -10,10 +10,10 @@ from fractions import Fraction
 import pytest
 
 from accounts.services import pause_manager, resume_manager
-from reports.fairness import LEAD, Added, Received, Seen, standings
+from reports.fairness import LEAD, Addition, Balance, Received, standings
 from reports.pages import fairness
-from routing.documents import stored
 from routing.models import Decision
+from routing.representations import stored
 from routing.services.assignment import credit_back, reassign
 from routing.services.intake import take_leads
 from tests.data import data_path
@@ -123,12 +123,12 @@ def test_a_bulk_at_one_instant_is_told_apart_by_its_turns():
 
 def test_what_was_added_in_between_is_not_taken_for_due():
     at = datetime(2026, 3, 2, tzinfo=UTC)
-    seen = [Seen(at, 0), Seen(at + timedelta(days=1), LEAD // 2)]
+    seen = [Balance(at, 0), Balance(at + timedelta(days=1), LEAD // 2)]
     [standing] = standings(
         [Received(1, "fair_share", 1, 7, 0, 2)],
         {1: {7: 1}},
         {(1, 7): seen},
-        [Added(1, 7, at, LEAD), Added(1, 7, at + timedelta(days=1), LEAD), Added(2, 7, at, LEAD)],
+        [Addition(1, 7, at, LEAD), Addition(1, 7, at + timedelta(days=1), LEAD), Addition(2, 7, at, LEAD)],
         buckets=1,
     )
     assert (standing.received, standing.due) == (2, 1.5)

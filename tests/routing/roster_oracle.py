@@ -6,16 +6,16 @@ from collections import defaultdict
 from dataclasses import fields
 from typing import Any
 
-from accounts.availability import load_people
 from accounts.models import Account
-from accounts.people import Person
+from accounts.time.availability import load_people
+from accounts.time.timetables import ManagerFacts
 from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
 from routing.policy import Roster, Rule
 
 WORKED_OUT = {"known", "lineups"}  # later, by who asks a rule
 
 
-def duty_values(person: Person, schedule: int | None) -> tuple[Any, ...]:
+def duty_values(person: ManagerFacts, schedule: int | None) -> tuple[Any, ...]:
     """Return what the duty is made of; a function of holidays is told by its arguments."""
     duty = person.duty if schedule is None else person.duties(person.id, schedule)
     holidays = duty._holidays
@@ -26,7 +26,7 @@ def duty_values(person: Person, schedule: int | None) -> tuple[Any, ...]:
     )
 
 
-def person_values(person: Person) -> dict[str, Any]:
+def person_values(person: ManagerFacts) -> dict[str, Any]:
     names = ("id", "email", "name", "active", "skills")
     return {name: getattr(person, name) for name in names} | {"duty": duty_values(person, None)}
 
@@ -102,7 +102,7 @@ def expected_values(version: int) -> dict[str, Any]:
     }
 
 
-def _expected_rules(version: int, people: dict[int, Person], active: list[int]) -> dict[int, dict[str, Any]]:
+def _expected_rules(version: int, people: dict[int, ManagerFacts], active: list[int]) -> dict[int, dict[str, Any]]:
     members: dict[int, list[Member]] = defaultdict(list)
     for member in Member.objects.order_by("position", "id"):
         members[member.trigger_id].append(member)

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client
 
-from accounts import clock
 from accounts.models import Manager
 from accounts.templatetags.moments import shown
+from accounts.time import clock
 from routing.links import accept_path
 from routing.models import Lead, Offer
 from routing.services.assignment import reassign

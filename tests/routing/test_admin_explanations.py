@@ -2,13 +2,13 @@
 
 import pytest
 
-from accounts import clock
 from accounts.models import Pause
 from accounts.services import pause_manager, resume_manager
+from accounts.time import clock
 from routing import engine
 from routing.admin.configuration import standings
-from routing.documents import stored
 from routing.models import Decision, Registry
+from routing.representations import stored
 from routing.services.assignment import credit_back, reassign
 from tests.factories import (
     HOUR,

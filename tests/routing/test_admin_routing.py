@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts import clock
 from accounts.models import Manager, User
+from accounts.time import clock
 from routing.admin.search import contacts_found
 from routing.models import (
     Adjustment,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from accounts import clock
 from accounts.models import Pause
 from accounts.services import mark_online, pause_manager
+from accounts.time import clock
 from routing.models import Offer
 from tests.factories import (
     MINUTE,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import clock
 from accounts.models import Pause
+from accounts.time import clock
 from routing.models import ApiKey, Lead, Offer, Source
 from tests.factories import (
     HOUR,

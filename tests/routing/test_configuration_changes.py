@@ -11,11 +11,11 @@ from django.core import signing
 from django.db import connection
 from django.test import Client
 
-from accounts import clock
 from accounts.admin import ConfigurationChangeAdmin
-from accounts.changes import CALLED, signed, told
-from accounts.configuration_tables import recorded_models
+from accounts.history.changes import CALLED, signed, told
+from accounts.history.configuration_tables import recorded_models
 from accounts.models import ConfigurationChange, Manager, ScheduleException, User
+from accounts.time import clock
 from routing.configuration import export_configuration, import_configuration
 from routing.models import ApiKey, Member, Registry, Stage, Trigger
 from tests.admin_pages import errors, filled, form_in, save
@@ -310,7 +310,7 @@ def test_the_form_of_a_user_carries_no_password(client):
     root = User.objects.create_superuser("root@example.com", "a secret")
     client.force_login(root)
     ann = make_manager().user
-    state = signing.loads(filled(client, address(ann))["seen"][0], salt="accounts.careful_admin")
+    state = signing.loads(filled(client, address(ann))["seen"][0], salt="accounts.history.conflict_aware_admin")
     assert "'password'" not in str(state)
     assert ann.password not in str(state)
 

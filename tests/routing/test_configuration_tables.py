@@ -12,7 +12,7 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.state import ModelState, ProjectState
 from django.test.utils import CaptureQueriesContext, isolate_apps
 
-from accounts.configuration_tables import Recorded, Versioned, configuration_table
+from accounts.history.configuration_tables import Recorded, Versioned, configuration_table
 from accounts.models import ConfigurationChange, Pause
 from routing import roster
 from routing.configuration import configuration_document

@@ -14,9 +14,9 @@ from accounts.models import ConfigurationChange, Manager, User, WorkSchedule
 from routing import roster
 from routing.configuration import configurations_of, export_configuration, import_configuration
 from routing.configuration.values import read_configuration
-from routing.histories import EXPLAINED, explained
 from routing.models import Decision, Lead, Member, Trigger
 from routing.policy import build
+from routing.timelines import EXPLAINED, explained
 from tests.factories import MONDAY, make_manager, make_schedule, make_trigger, take
 from tests.routing.roster_oracle import values_of
 from tests.routing.test_policy import EVERYTHING, documents

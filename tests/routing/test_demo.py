@@ -11,8 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from accounts import clock
 from accounts.models import Pause, User
+from accounts.time import clock
 from routing import audit
 from routing.configuration import import_configuration
 from routing.demo import CONFIGURATION, story, tell

@@ -3,10 +3,10 @@
 import pytest
 from django.utils.html import escape
 
-from accounts import clock
-from accounts.feeds import feed_path
 from accounts.models import Pause
 from accounts.services import pause_manager
+from accounts.time import clock
+from accounts.time.feeds import feed_path
 from routing.models import Decision, LeadEvent, Offer
 from routing.services.assignment import reassign
 from routing.services.intake import take_lead

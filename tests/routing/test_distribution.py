@@ -5,9 +5,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.services import mark_online, pause_manager
-from routing.documents import stored
 from routing.engine import Candidate
 from routing.models import Decision, Lead, Member
+from routing.representations import stored
 from routing.services.intake import take_leads
 from tests.factories import (
     DAY,

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from accounts import clock
 from accounts.models import Account, Manager, OnlineTime
 from accounts.services import mark_online
+from accounts.time import clock
 from routing.audit import impossible
 from routing.models import Decision, Lead, LeadEdit
 from routing.models.crm import LEAD_EDITED, LEAD_TOLD_ELSEWHERE

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from accounts.models import Manager
-from routing.documents import lead_documents, stored
 from routing.exceptions import IdempotencyKeyReused, InvalidLead
 from routing.models import Contact, Decision, IntakeRequest, Lead, Ledger, Source
-from routing.services.intake import Once, Replayed, take_lead, take_leads
+from routing.representations import lead_documents, stored
+from routing.services.intake import IdempotencyKey, Replayed, take_lead, take_leads
 from tests.factories import (
     DAY,
     HOUR,
@@ -302,7 +302,9 @@ def test_leads_without_a_number_are_never_the_same(sales):
 
 
 def once(key="k1", *, owner="source:1", route="leads", fingerprint="f1", answer="first"):
-    return Once(owner=owner, route=route, key=key, fingerprint=fingerprint, render=lambda results: (201, answer))
+    return IdempotencyKey(
+        owner=owner, route=route, key=key, fingerprint=fingerprint, render=lambda results: (201, answer)
+    )
 
 
 def test_the_same_request_twice_is_one_request(sales):
@@ -345,7 +347,7 @@ def test_the_answer_is_written_from_what_was_taken(sales):
         return 200, "all"
 
     forms = [form(), {}, form()]
-    kept = Once(owner="o", route="bulk", key="k", fingerprint="f", render=render)
+    kept = IdempotencyKey(owner="o", route="bulk", key="k", fingerprint="f", render=render)
     taken = take_leads(forms, source_id=make_source().pk, at=MONDAY, once=kept)
     assert told == taken
     assert IntakeRequest.objects.get().answer == "all"

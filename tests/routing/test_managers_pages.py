@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime
 import pytest
 from django.test import Client
 
-from accounts import clock
 from accounts.models import Manager
-from accounts.schedules import WEEKDAYS
 from accounts.services import pause_manager
+from accounts.time import clock
+from accounts.time.schedules import WEEKDAYS
 from routing.admin.managers import absences, calendar_choices, duties_of, week_of
 from routing.exceptions import Conflict
 from routing.models import ApiKey, Member, Trigger

@@ -12,8 +12,8 @@ from hypothesis.extra.django import TestCase
 
 from accounts.models import Manager
 from routing import audit
-from routing.documents import stored
 from routing.models import Decision, Lead, Ledger
+from routing.representations import stored
 from routing.services.intake import take_lead, take_leads
 from tests.factories import (
     HOUR,

@@ -9,9 +9,9 @@ import pytest
 from django.db import connections, transaction
 from django.test import Client
 
-from accounts import clock
 from accounts.models import Account, Manager, Pause, WorkSchedule
 from accounts.services import pause_manager, resume_manager
+from accounts.time import clock
 from routing import roster
 from routing.configuration.importing import import_configuration, lock_configuration
 from routing.models import ApiKey, Decision, Lead, Ledger, Member, Trigger

@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from accounts.services import mark_online, pause_manager, resume_manager
-from routing.documents import decided_again, decision_documents, stored
 from routing.exceptions import Refused
 from routing.models import Adjustment, Decision, Lead, Ledger, Offer, Stage
+from routing.representations import decided_again, decision_documents, stored
 from routing.services.assignment import credit_back, reassign
 from routing.services.intake import take_leads
 from routing.services.offers import accept_offer, decline_offer, give_back_offers

@@ -14,7 +14,7 @@ from django.test import Client
 from leadrouter.health import metrics
 from routing.engine import LeadFacts
 from routing.exceptions import Busy
-from routing.models import Decision, Lead, Setback, Trigger, Undertaking
+from routing.models import Decision, Lead, Setback, SweepBatch, Trigger
 from routing.services import sweep
 from tests.factories import (
     MINUTE,
@@ -140,7 +140,7 @@ def test_a_lead_that_kills_its_worker_is_counted_found_and_set_aside(team, monke
     assert {fresh(lead).state for lead in [*before, *after]} == {"assigned"}
     assert Setback.objects.get().error == "The sweep ended with it."
     sweep.sweep(at=at)
-    assert not Undertaking.objects.exists()
+    assert not SweepBatch.objects.exists()
 
 
 @pytest.mark.parametrize("error", [Busy(), DatabaseError("server closed the connection unexpectedly")])
@@ -154,7 +154,7 @@ def test_a_busy_registry_or_a_lost_connection_is_nobodys_fault(team, monkeypatch
     with suppress(DatabaseError):
         sweep.sweep(at=MONDAY)
     assert not Setback.objects.exists()
-    assert not Undertaking.objects.exists()
+    assert not SweepBatch.objects.exists()
     assert fresh(lead).state == "waiting"
 
 

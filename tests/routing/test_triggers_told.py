@@ -6,9 +6,9 @@ import pytest
 from django.db import InternalError
 
 from routing import roster
+from routing.configuration_warnings import faults, uncovered
 from routing.models import Decision, Lead, Ledger, Trigger
-from routing.soundness import faults, uncovered
-from routing.trial import try_on
+from routing.screens.dry_run import try_on
 from tests.factories import (
     DAY,
     HOUR,
@@ -168,7 +168,7 @@ def test_the_database_itself_refuses_to_write_in_a_trial(monkeypatch):
     def careless(*_: object, **__: object) -> None:
         Ledger.objects.update(turn=5)
 
-    monkeypatch.setattr("routing.trial.gather_candidates", careless)
+    monkeypatch.setattr("routing.screens.dry_run.gather_candidates", careless)
     with pytest.raises(InternalError, match="read-only"):
         tried(trigger)
 

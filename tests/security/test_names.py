@@ -8,14 +8,14 @@ from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db import models
 
-from accounts import clock
-from accounts.feeds import calendar_of
 from accounts.models import Account, Manager, User, WorkSchedule
-from accounts.names import LoginField, NameField
-from leadrouter.first_steps import EnterLeadForm
+from accounts.people.names import LoginField, NameField
+from accounts.time import clock
+from accounts.time.feeds import calendar_of
 from routing.api.serializers import Text
 from routing.configuration import BadConfiguration, import_configuration
 from routing.models import ApiKey, Pipeline, Registry, Source, Stage
+from routing.views.first_steps import EnterLeadForm
 from tests.factories import make_manager, make_schedule
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 from django_otp_webauthn.models import WebAuthnCredential as Passkey
 
-from accounts import passkeys, second_factor
 from accounts.models import User
+from accounts.security import passkeys, second_factor
 from tests.authenticator import Authenticator, add, asked, offered
 from tests.factories import make_supervisor
 

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import clock, schedules
-from accounts.availability import Person, Stretch, load_people, pauses_at
-from accounts.instants import BadInstant, read_instant, written
 from accounts.models import Account, Manager
+from accounts.time import clock, schedules
+from accounts.time.availability import ManagerFacts, Stretch, load_people, pauses_at
+from accounts.time.instants import BadInstant, read_instant, written
 
 
 class Command(BaseCommand):
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             self.stdout.write("\n".join(table(people, at, account, pauses)))
 
 
-def state(person: Person, at: datetime, pauses: Mapping[int, Stretch]) -> dict[str, Any]:
+def state(person: ManagerFacts, at: datetime, pauses: Mapping[int, Stretch]) -> dict[str, Any]:
     """Return what there is to know of the person at the instant."""
     reason = person.unavailable(at, paused=person.id in pauses)
     duty = person.duty.state(at)
@@ -60,7 +60,7 @@ def state(person: Person, at: datetime, pauses: Mapping[int, Stretch]) -> dict[s
     }
 
 
-def table(people: list[Person], at: datetime, account: Account, pauses: Mapping[int, Stretch]) -> list[str]:
+def table(people: list[ManagerFacts], at: datetime, account: Account, pauses: Mapping[int, Stretch]) -> list[str]:
     """Return the same for people, each in the manager's own time."""
     zones = dict(Manager.objects.exclude(time_zone="").values_list("id", "time_zone"))
     rows: list[tuple[str, ...]] = [("manager", "on duty", "available", "next start", "next change", "time zone")]

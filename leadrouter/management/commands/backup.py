@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from accounts import clock, trail
+from accounts.history import audit_trail
 from accounts.models import AuditEntry
+from accounts.time import clock
 from leadrouter.backups import BackupFailed, back_up
 
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, metavar="FILE")
 
     def handle(self, **options: Any) -> None:
-        trail.note(AuditEntry.Action.BACKED_UP, at=clock.now())  # before it, so that the backup tells of itself
+        audit_trail.note(AuditEntry.Action.BACKED_UP, at=clock.now())  # before it, so that the backup tells of itself
         try:
             size = back_up(options["file"], database=connection.get_connection_params())
         except (BackupFailed, OSError) as error:

@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts import clock, letters, schedules
-from accounts.instants import BadInstant, read_instant, written
 from accounts.models import Account, User
+from accounts.security import letters
+from accounts.time import clock, schedules
+from accounts.time.instants import BadInstant, read_instant, written
 from routing.models import ApiKey, Source
 
 DEFAULT_SCOPES = (ApiKey.Scope.INTAKE.value, ApiKey.Scope.READ.value)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.changes import signed
+from accounts.history.changes import signed
 from routing.configuration import (
     MAX_BYTES,
     BadConfiguration,

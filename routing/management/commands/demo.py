@@ -13,8 +13,8 @@ from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts import clock
 from accounts.models import User
+from accounts.time import clock
 from routing.configuration import import_configuration
 from routing.demo import CONFIGURATION, tell
 from routing.models import ApiKey, Lead, Pipeline, Source

@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
-from accounts import clock
-from routing.personal_data.people import Person, find
+from accounts.time import clock
+from routing.personal_data.people import DataSubject, find
 from routing.personal_data.rights import erase_person, export_person
 
 
@@ -38,6 +38,6 @@ class Command(BaseCommand):
         for place, rows in erase_person(person, at=at).items():
             self.stdout.write(f"{place}: {rows}")
 
-    def _confirmed(self, person: Person) -> bool:
+    def _confirmed(self, person: DataSubject) -> bool:
         self.stderr.write(f"{len(person.contacts)} contacts, {len(person.leads)} leads. This cannot be undone.")
         return input("Type erase to continue: ").strip() == "erase"

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from accounts import clock
+from accounts.time import clock
 from routing.services.setbacks import try_again
 from routing.services.sweep import sweep
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from accounts import clock
 from accounts.models import Account, Manager, Pause, WorkSchedule
+from accounts.time import clock
 from routing.models import Lead, Offer
 
 from .world import LEAD, World

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import clock
 from accounts.models import Manager
+from accounts.time import clock
 from routing.models import ApiKey
 
 from .world import LEAD, Api, World

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts import clock
+from accounts.time import clock
 from routing.models import Lead, Offer, RefusedIntake
 
 from .world import LEAD, World

@@ -10,8 +10,8 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from accounts import clock
 from accounts.models import Account, Manager, User
+from accounts.time import clock
 from routing.models import ApiKey, Member, Pipeline, Registry, Source, Stage, Trigger
 
 ALL = ["intake", "read", "manage"]

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from accounts import clock
 from accounts.models import AuditEntry
+from accounts.time import clock
 from routing.audit import violations
 from routing.models import (
     Contact,

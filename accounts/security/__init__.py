@@ -1,0 +1,1 @@
+"""Security: second factors, proof of presence, limits, and letters about changes to a sign-in."""

@@ -1,0 +1,1 @@
+"""Time: schedules, holidays, calendars, and who is available when."""

@@ -1,0 +1,1 @@
+"""A development machine: everything in one terminal, private services, and the translation catalogues."""

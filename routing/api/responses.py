@@ -1,0 +1,199 @@
+"""What a caller is shown of leads, and how an answer is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.http import HttpResponse
+from rest_framework.exceptions import APIException
+from rest_framework.settings import api_settings
+
+from routing.exceptions import InvalidLead, NotAllowed, NotFound, Refused
+from routing.intake import identity
+from routing.links import accept_paths
+from routing.models import Lead
+from routing.representations import Document, lead_documents
+from routing.roster import Roster
+from routing.services.intake import IntakeResult, phone_country
+
+from .authentication import Caller
+from .permissions import visible_leads
+
+Form = dict[str, Any]  # what LeadIn made of a lead
+
+# Leads that exist
+
+
+def document_of(caller: Caller, lead: uuid.UUID) -> Document:
+    """Return the lead. Raises NotFound when the caller lost sight of it meanwhile."""
+    found = masked(caller, lead_documents(visible_leads(caller).filter(pk=lead)))
+    if not found:
+        raise NotFound("No such lead.")
+    return found[0]
+
+
+def result_of(caller: Caller, lead: uuid.UUID) -> Document:
+    """Return the lead as the caller's own deed left it, another manager's perhaps."""
+    return masked(caller, lead_documents(Lead.objects.filter(pk=lead)))[0]
+
+
+def documents_of(caller: Caller, ids: Sequence[uuid.UUID]) -> list[Document]:
+    """Return the leads in the order of their ids; those that are gone meanwhile are left out."""
+    found = {document["id"]: document for document in lead_documents(visible_leads(caller).filter(pk__in=ids))}
+    return masked(caller, [found[str(id_)] for id_ in ids if str(id_) in found])
+
+
+def linked(caller: Caller, documents: list[Document], absolute: Callable[[str], str]) -> list[Document]:
+    """Add to leads on offer the link that accepts with one click, for who may accept them anyway.
+
+    absolute: makes an address of a path.
+    """
+    offered = [uuid.UUID(document["id"]) for document in documents if document["state"] == Lead.State.OFFERED]
+    if not offered or "manage" not in caller.scopes or caller.source_id:
+        return documents
+    paths = accept_paths(offered)
+    for document in documents:
+        manager_id, path = paths.get(uuid.UUID(document["id"]), (None, ""))
+        if path and (caller.sees_everything or manager_id == caller.manager_id):
+            document["accept_link"] = absolute(path)
+    return documents
+
+
+HIDDEN: dict[str, dict[str, str | None]] = {
+    "contact": {"name": "", "email": None, "phone": None, "chat": None},
+    "company": {"name": "", "domain": None},
+}
+
+
+def masked(caller: Caller, documents: list[Document]) -> list[Document]:
+    """Hide from the key of a source what others told of the same person or company."""
+    if not caller.source_id:
+        return documents
+    for role, nothing in HIDDEN.items():
+        ids = [document[role]["id"] for document in documents if document[role]]
+        if not ids:
+            continue
+        others = Lead.objects.exclude(source=caller.source_id).filter(**{f"{role}__in": ids})
+        shared = set(map(str, others.order_by().values_list(role, flat=True).distinct()))
+        for document in documents:
+            if document[role] and document[role]["id"] in shared:
+                document[role] = {"id": document[role]["id"], **nothing}
+    return documents
+
+
+# Leads that were just sent
+
+
+def one_answer(result: IntakeResult | InvalidLead, form: Form, caller: Caller, roster: Roster) -> tuple[int, str]:
+    """Return status and body of the answer. Raises InvalidLead, NotAllowed."""
+    [document] = shown([result], [form], caller, roster)
+    if isinstance(document, Exception):
+        raise document
+    return 201 if isinstance(result, IntakeResult) and result.created else 200, dumps(document)
+
+
+def bulk_lines(
+    results: Sequence[IntakeResult | Exception], forms: Sequence[Form | Exception], caller: Caller, roster: Roster
+) -> list[Document]:
+    """Return the line of each item: the lead, or the problem it would have been answered with alone."""
+    lines: list[Document] = []
+    for index, (result, document) in enumerate(zip(results, shown(results, forms, caller, roster), strict=True)):
+        if isinstance(document, APIException | Refused):
+            lines.append({"index": index, "status": 400, "error": {**problem_of(document), "status": 400}})
+        else:
+            created = isinstance(result, IntakeResult) and result.created
+            lines.append({"index": index, "status": 201 if created else 200, "lead": document})
+    return lines
+
+
+def shown(
+    results: Sequence[IntakeResult | Exception], forms: Sequence[Form | Exception], caller: Caller, roster: Roster
+) -> list[Document | Exception]:
+    """Return for each lead what its sender is shown, or why it is not taken or not shown.
+
+    Who does not see everything is told of a person or company what they sent themselves and no more: whether
+    somebody is known already is no sender's business. Of leads known before they see those they might read anyway.
+    """
+    if caller.sees_everything:
+        return [result.document if isinstance(result, IntakeResult) else result for result in results]
+    before = [result for result in results if isinstance(result, IntakeResult) and not result.created]
+    visible = _visible(before, caller) if before else set()
+    return [_shown(result, form, visible, roster) for result, form in zip(results, forms, strict=True)]
+
+
+def _visible(before: Sequence[IntakeResult], caller: Caller) -> set[uuid.UUID]:
+    """Return the ids of those that the caller may read, and hide in them what others told."""
+    known = visible_leads(caller).filter(pk__in=[taken.lead_id for taken in before])
+    visible = set(known.values_list("pk", flat=True))
+    masked(caller, [taken.document for taken in before if taken.lead_id in visible])
+    return visible
+
+
+def _shown(result: IntakeResult | Exception, form: Form | Exception, visible: set[uuid.UUID], roster: Roster) -> Any:
+    if isinstance(result, Exception) or isinstance(form, Exception):
+        return result
+    if result.created:
+        return as_sent(result.document, form, roster)
+    if result.lead_id in visible:
+        return result.document
+    return NotAllowed("A lead with this external_id exists already, and this key cannot see it.")
+
+
+def as_sent(document: Document, form: Form, roster: Roster) -> Document:
+    """Return the lead with the person and the company as its sender told of them."""
+    country = phone_country(form, roster.source_by_code[document["source"]], roster)
+    if document["contact"]:
+        sent = form.get("contact") or {}
+        document["contact"] = {
+            "id": document["contact"]["id"],
+            "name": sent.get("name") or "",
+            "email": _tidied(sent.get("email"), identity.normalise_email),
+            "phone": _tidied(sent.get("phone"), lambda text: identity.normalise_phone(text, country)),
+            "chat": sent.get("chat") or None,
+        }
+    if document["company"]:
+        sent = form.get("company") or {}
+        document["company"] = {
+            "id": document["company"]["id"],
+            "name": sent.get("name") or "",
+            "domain": sent.get("domain") or None,
+        }
+    return document
+
+
+def _tidied(text: str | None, normalised: Callable[[str], str | None]) -> str | None:
+    return (normalised(text) or text) if text else None
+
+
+# Writing
+
+
+def problem_of(error: Exception) -> Document:
+    """Return the problem as it is answered when it stands alone."""
+    handle: Any = api_settings.EXCEPTION_HANDLER
+    document: Document = handle(error, {}).data
+    return document
+
+
+def written(status: int, text: str, *, replayed: bool = False) -> HttpResponse:
+    """Return a JSON answer whose text is there already."""
+    response = HttpResponse(text, status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def dumps(document: object) -> str:
+    return json.dumps(document, cls=DjangoJSONEncoder, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def fingerprint(body: object) -> str:
+    """Return the SHA-256 of the body as canonical JSON: blanks and the order of keys do not make another body."""
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=lambda bad: f"\x00{bad}")
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,381 @@
+"""What a manager's page shows: their leads, their pause, where they stand, and why decisions went as they did.
+
+Plain values, in a number of queries that does not grow with the leads. Nothing of other people's customers is in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.utils.translation import gettext
+
+from accounts.models import Manager, Pause
+from accounts.people.preferences import zone_beside
+from accounts.time import schedules
+from accounts.time.agenda import Day, days_of
+from accounts.time.availability import ManagerFacts, Stretch
+
+from .. import engine
+from ..candidates import look
+from ..engine import Candidate, Reason
+from ..models import Decision, Lead, Load, Offer, Stage
+from ..roster import Roster, Rule
+from ..timelines import EXPLAINED, Explained, explained, name_of, why_not
+from ..wording import explanations, sentences
+from ..wording.explanations import CandidateFacts
+
+LATEST_DECISIONS = 1_000  # among which those that concern a manager are looked for
+TELEGRAM = re.compile(r"@?([A-Za-z][A-Za-z0-9_]{4,31})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A stage that a lead can be moved on to."""
+
+    path: str  # "sales/accepted"
+    title: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A lead as its manager sees it in a list."""
+
+    id: UUID
+    title: str
+    person: str
+    company: str
+    phone: str
+    email: str
+    chat: str
+    chat_address: str  # of a page to write to them; "" where there is none
+    details: tuple[str, ...]  # product, budget
+    source: str
+    stage: str
+    arrived_at: datetime
+    accept_by: datetime | None  # None: not on offer
+    overdue: bool
+    seconds: int  # the whole time given to accept
+    onward: Step | None  # the next stage of the pipeline
+    others: tuple[Step, ...]  # its other stages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerStanding:
+    """Where the manager stands in one trigger."""
+
+    trigger: str
+    stage: str
+    registry: str
+    words: str
+    obstacle: str  # why they could not take a lead now; "" they could
+    held: int
+    limit: int | None
+    share: str  # their weight, where weights differ
+    headline: str  # the rule, in a sentence
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """A decision that concerned the manager, as far as it concerns them."""
+
+    id: int
+    at: datetime
+    trigger: str
+    outcome: str
+    words: str
+    won: bool
+    lead: UUID | None  # where it is theirs now
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Whether leads come to the manager now, and if not, why and until when."""
+
+    active: bool
+    paused: bool
+    paused_until: datetime | None
+    pause_reason: str
+    on_duty: bool
+    next_change: datetime | None  # of duty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """All of it."""
+
+    name: str
+    zone: str
+    status: Status
+    held: int
+    offers: tuple[Card, ...]
+    leads: tuple[Card, ...]
+    more_leads: int
+    places: tuple[TriggerStanding, ...]
+    concerns: tuple[Concern, ...]
+    more_concerns: bool
+    days: tuple[Day, ...]
+
+
+def desk_of(manager: Manager, roster: Roster, *, at: datetime, leads: int, decisions: int) -> Desk:
+    """Return the manager's page. manager: joined with user and schedule. leads, decisions: how many to show."""
+    person = roster.people[manager.pk]
+    zone = zone_of(manager, roster)
+    stages = {stage.pk: stage for stage in Stage.objects.select_related("pipeline")}
+    held = Load.objects.filter(manager=manager, stage__in=roster.active_stages).aggregate(n=Sum("leads"))["n"] or 0
+    offers, kept = _cards(manager, stages, at=at, most=leads)
+    rules = [rule for rule in roster.rules.values() if manager.pk in rule.managers]
+    concerns = _concerns(manager, rules, roster, zone, most=decisions + 1)
+    pause = Pause.objects.running(at=at).filter(manager=manager).first()
+    return Desk(
+        name=str(manager),
+        zone=str(zone),
+        status=_status(manager, person, pause, at=at),
+        held=held,
+        offers=tuple(offers),
+        leads=tuple(kept),
+        more_leads=max(0, held - len(offers) - len(kept)),
+        places=tuple(_places(manager, rules, roster, pause, stages, zone, at=at)),
+        concerns=tuple(concerns[:decisions]),
+        more_concerns=len(concerns) > decisions,
+        days=tuple(days_of(manager, person.duty, zone, at=at)),
+    )
+
+
+def zone_of(manager: Manager, roster: Roster) -> ZoneInfo:
+    return schedules.zone(manager.time_zone) if manager.time_zone else roster.zone
+
+
+def _status(manager: Manager, person: ManagerFacts, pause: Pause | None, *, at: datetime) -> Status:
+    return Status(
+        active=manager.active,
+        paused=pause is not None,
+        paused_until=pause.ends_at if pause else None,
+        pause_reason=pause.reason if pause else "",
+        on_duty=person.duty.on_duty(at),
+        next_change=person.duty.next_change(at),
+    )
+
+
+# Leads
+
+
+def leads_of(manager: Manager) -> QuerySet[Any]:
+    """Return the leads that the manager may see, each with its open offer."""
+    offers = Offer.objects.open().filter(lead=OuterRef("pk"))
+    return Lead.objects.filter(responsible=manager).annotate(
+        accept_by=Subquery(offers.values("accept_by")[:1]), offered_at=Subquery(offers.values("offered_at")[:1])
+    )
+
+
+def _cards(manager: Manager, stages: Mapping[int, Stage], *, at: datetime, most: int) -> tuple[list[Card], list[Card]]:
+    """Return what is on offer, most urgent first, and what else the manager holds, newest first."""
+    active = leads_of(manager).filter(stage__kind__in=Stage.ACTIVE).select_related("contact", "company", "source")
+    offered = active.filter(state=Lead.State.OFFERED).order_by("accept_by", "pk")[:most]
+    kept = active.filter(state=Lead.State.ASSIGNED).order_by("-created_at", "-pk")[:most]
+    return [card(lead, stages, at=at) for lead in offered], [card(lead, stages, at=at) for lead in kept]
+
+
+def card(lead: Any, stages: Mapping[int, Stage], *, at: datetime) -> Card:
+    """Return a lead of `leads_of` as it is listed."""
+    contact, accept_by = lead.contact, lead.accept_by
+    onward, others = _steps(stages[lead.stage_id], stages)
+    return Card(
+        id=lead.pk,
+        title=str(lead),
+        person=contact.name if contact else "",
+        company=str(lead.company) if lead.company else "",
+        phone=(contact.phone_key or contact.phone) if contact else "",
+        email=contact.email if contact else "",
+        chat=contact.chat if contact else "",
+        chat_address=chat_address(contact.chat) if contact else "",
+        details=tuple(filter(None, (lead.product, budget(lead)))),
+        source=lead.source.title or lead.source.code,
+        stage=title_of(stages[lead.stage_id]),
+        arrived_at=lead.created_at,
+        accept_by=accept_by,
+        overdue=accept_by is not None and accept_by <= at,
+        seconds=int((accept_by - lead.offered_at).total_seconds()) if accept_by else 0,
+        onward=onward,
+        others=others,
+    )
+
+
+def chat_address(handle: str) -> str:
+    """Return the page on which to write to somebody, or "": a handle of Telegram, or an address as it is."""
+    if handle.lower().startswith(("https://", "http://")):
+        return handle
+    telegram = TELEGRAM.fullmatch(handle.strip())
+    return f"https://t.me/{telegram[1]}" if telegram else ""
+
+
+def budget(lead: Lead) -> str:
+    return f"{lead.budget:,.2f} {lead.currency}".strip().replace(".00", "") if lead.budget is not None else ""
+
+
+def title_of(stage: Stage) -> str:
+    return stage.title or stage.code
+
+
+def _steps(stage: Stage, stages: Mapping[int, Stage]) -> tuple[Step | None, tuple[Step, ...]]:
+    """Return the next open stage of the pipeline, and the others that the lead is not in."""
+    line = sorted((s for s in stages.values() if s.pipeline_id == stage.pipeline_id), key=lambda s: (s.position, s.pk))
+    steps = {s.pk: Step(path=str(s), title=title_of(s), kind=s.kind) for s in line if s.pk != stage.pk}
+    behind = (steps[s.pk] for s in line[line.index(stage) + 1 :])
+    onward = next((step for step in behind if step.kind == Stage.Kind.OPEN), None)
+    return onward, tuple(step for step in steps.values() if step != onward)
+
+
+# Where they stand
+
+
+def _places(
+    manager: Manager,
+    rules: Sequence[Rule],
+    roster: Roster,
+    pause: Pause | None,
+    stages: Mapping[int, Stage],
+    zone: ZoneInfo,
+    *,
+    at: datetime,
+) -> list[TriggerStanding]:
+    looked = look(rules, roster, at=at)
+    stretch = (pause.started_at, pause.ends_at) if pause else None
+    return [_place(manager.pk, rule, *looked[rule.id], stretch, roster, stages, zone, at) for rule in rules]
+
+
+def _place(
+    manager: int,
+    rule: Rule,
+    turn: int,
+    candidates: list[Candidate],
+    pause: Stretch | None,
+    roster: Roster,
+    stages: Mapping[int, Stage],
+    zone: ZoneInfo,
+    at: datetime,
+) -> TriggerStanding:
+    mine = next(c for c in candidates if c.manager == manager)
+    able = [c for c in candidates if engine.refusal(c) is None]
+    line = [able[i].manager for i in engine.line(able, method=rule.method, turn=turn)] if able else []
+    seen = seen_now(mine, rule, roster, pause, at=at)
+    told = told_of(rule, roster, stages)
+    return TriggerStanding(
+        trigger=rule.code,
+        stage=title_of(stages[rule.stage]),
+        registry=rule.registry_label,
+        words=explanations.standing(
+            seen,
+            method=rule.method,
+            place=line.index(manager) + 1 if manager in line else None,
+            line=len(line),
+        ),
+        obstacle=explanations.why(seen, reason=rule.method, at=at, zone=zone, beside=zone_beside())
+        if seen.refusal
+        else "",
+        held=mine.held,
+        limit=mine.limit,
+        share=_share(mine, rule),
+        headline=sentences.headline(told),
+        rules=tuple(sentences.details(told)),
+    )
+
+
+def seen_now(
+    c: Candidate,
+    rule: Rule,
+    roster: Roster,
+    pause: Stretch | None,
+    *,
+    at: datetime,
+    refusal: Reason | None = None,
+) -> CandidateFacts:
+    """Return a candidate as they are now, for the words. pause: the one that they are on."""
+    refusal = refusal or engine.refusal(c)
+    person = roster.people[c.manager]
+    back_at = pause[1] if pause else None
+    if refusal is Reason.OFF_DUTY:
+        schedule = next((m.schedule for m in rule.members if m.manager == c.manager), None)
+        back_at = person.duty_by(schedule).next_start(at)
+    return CandidateFacts(
+        name=name_of(c.manager, roster),
+        refusal=refusal,
+        coefficient=c.coefficient,
+        held=c.held,
+        limit=c.limit,
+        owed=c.balance,
+        received=c.received,
+        back_at=back_at,
+        endless=pause is not None and pause[1] is None,
+    )
+
+
+def told_of(rule: Rule, roster: Roster, stages: Mapping[int, Stage]) -> sentences.TriggerFacts:
+    """Return the rule as sentences tell it."""
+    everybody = [m.coefficient for m in rule.members]
+    return sentences.TriggerFacts(
+        stage=title_of(stages[rule.stage]),
+        on=rule.on,
+        method=rule.method.value,
+        coefficients=everybody,
+        online_only=rule.online_only,
+        limit=max((m.limit for m in rule.members if m.limit is not None), default=None),
+        responsible_check=rule.responsible_check,
+        minutes=rule.minutes,
+        clock=rule.clock,
+        max_attempts=rule.max_attempts,
+        final_step=rule.final_step,
+        if_nobody=rule.if_nobody,
+        duty=name_of(rule.duty, roster) if rule.duty else "",
+    )
+
+
+def _share(mine: Candidate, rule: Rule) -> str:
+    if len(set(rule.coefficients)) == 1 or not sum(rule.coefficients):
+        return ""
+    percent = round(100 * mine.coefficient / sum(rule.coefficients))
+    return gettext("Your coefficient is %(mine)d: if everybody is available, you get %(percent)d %% of the leads.") % {
+        "mine": mine.coefficient,
+        "percent": percent,
+    }
+
+
+# Decisions
+
+
+def _concerns(manager: Manager, rules: Sequence[Rule], roster: Roster, zone: ZoneInfo, *, most: int) -> list[Concern]:
+    """Return the last decisions of the manager's triggers, and those that gave them a lead otherwise."""
+    latest = Decision.objects.order_by("-id").values("id")[:LATEST_DECISIONS]
+    mine = Q(trigger__in=[rule.id for rule in rules]) | Q(chosen=manager)
+    rows = Decision.objects.filter(mine, pk__in=latest).select_related(*EXPLAINED).order_by("-id")[:most]
+    decisions = list(rows)
+    told = explained(decisions, roster, zone=zone, of=manager.pk)
+    return [_concern(row, decision, manager.pk) for row, decision in zip(decisions, told, strict=True)]
+
+
+def _concern(row: Decision, decision: Explained, manager: int) -> Concern:
+    mine = row.lead.responsible_id == manager
+    return Concern(
+        id=row.pk,
+        at=decision.at,
+        trigger=decision.trigger,
+        outcome=decision.words,
+        words=why_not(decision, manager),
+        won=decision.chosen == manager,
+        lead=row.lead_id if mine else None,
+        title=str(row.lead) if mine else "",
+    )
+
+
+def age(span: timedelta) -> int:
+    """Return a span in whole minutes."""
+    return int(span.total_seconds() // 60)

@@ -1,0 +1,162 @@
+"""A trigger tried on a lead that is not there: who would get it and why. Decided as a real one is, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from accounts.people.preferences import zone_beside
+from accounts.time.availability import Stretch, pauses_at
+
+from ..candidates import gather_candidates
+from ..engine import LEAD, Candidate, Case, LeadFacts, Reason, Verdict, run
+from ..intake import identity
+from ..models import Company, Contact, new_id
+from ..roster import Roster, Rule
+from ..wording import explanations
+from .desk import seen_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A candidate of the trial."""
+
+    name: str
+    chosen: bool
+    eligible: bool
+    words: str
+    coefficient: int
+    held: int
+    limit: int | None
+    before: float  # leads
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What would happen."""
+
+    words: str
+    chosen: str  # "" nobody
+    reason: str
+    accept_by: datetime | None
+    rows: tuple[Row, ...]
+    others_wait: bool  # older leads would come first
+
+
+def try_on(rule: Rule, roster: Roster, sample: Mapping[str, Any], *, at: datetime) -> Outcome:
+    """Decide the sample by the trigger as if it came at the instant, by the numbers that stand in the database now.
+
+    sample: the fields of a lead, and `email`, `phone`, `domain` to know old customers by; the phone as by a source
+    without a country of its own.
+    Raises ConfigurationChanged when the configuration has changed since the roster was read.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")  # the database itself refuses to write now
+        case = _case(rule, sample, roster, at=at)
+        gathered = gather_candidates([rule], roster, at=at, lock=False)
+        others_wait = bool(gathered.others_wait)
+        [verdict] = run([case], gathered.teams, at=at)
+        pauses = pauses_at(at)
+    return _outcome(verdict, rule, roster, pauses, others_wait=others_wait, at=at)
+
+
+def _case(rule: Rule, sample: Mapping[str, Any], roster: Roster, *, at: datetime) -> Case:
+    contact = _known_contact(sample, sample.get("country") or roster.account.country or None)
+    company = _known_company(sample)
+    return Case(
+        id=new_id(),
+        terms=rule,
+        stage=rule.stage,
+        score=0,
+        created_at=at,
+        facts=facts_of(sample),
+        contact=contact.pk if contact else None,
+        company=company.pk if company else None,
+        owners={
+            "contact": contact.responsible_id if contact else None,
+            "company": company.responsible_id if company else None,
+        },
+    )
+
+
+def facts_of(sample: Mapping[str, Any]) -> LeadFacts:
+    """Return what rules see of the sample."""
+    return LeadFacts.of(
+        sample, contact={key: sample.get(key) for key in ("email", "phone")}, company={"domain": sample.get("domain")}
+    )
+
+
+def _known_contact(sample: Mapping[str, Any], country: str | None) -> Contact | None:
+    """Return the contact by e-mail, else by phone, as intake does."""
+    email = identity.normalise_email(sample.get("email") or "")
+    phone = identity.normalise_phone(sample.get("phone") or "", country)
+    found = Contact.objects.filter(email_key=email).first() if email else None
+    return found or (Contact.objects.filter(phone_key=phone).first() if phone else None)
+
+
+def _known_company(sample: Mapping[str, Any]) -> Company | None:
+    key = identity.normalise_domain(sample.get("domain") or "")
+    return Company.objects.filter(domain_key=key).first() if key else None
+
+
+def _outcome(
+    verdict: Verdict, rule: Rule, roster: Roster, pauses: Mapping[int, Stretch], *, others_wait: bool, at: datetime
+) -> Outcome:
+    decision, zone = verdict.decision, roster.zone
+    seen = [
+        _seen(c, refusal, after, verdict, rule, roster, pauses, at=at)
+        for c, refusal, after in zip(verdict.candidates, decision.refusals, decision.balances, strict=True)
+    ]
+    rows = [
+        _row(s, c.balance, after, reason=decision.reason, at=at, zone=zone)
+        for s, c, after in zip(seen, verdict.candidates, decision.balances, strict=True)
+    ]
+    return Outcome(
+        words=explanations.would_be(seen, reason=decision.reason),
+        chosen=next((s.name for s in seen if s.chosen), ""),
+        reason=decision.reason.value,
+        accept_by=verdict.accept_by,
+        rows=tuple(sorted(rows, key=lambda row: (not row.chosen, not row.eligible))),
+        others_wait=others_wait,
+    )
+
+
+def _seen(
+    c: Candidate,
+    refusal: Reason | None,
+    after: int,
+    verdict: Verdict,
+    rule: Rule,
+    roster: Roster,
+    pauses: Mapping[int, Stretch],
+    *,
+    at: datetime,
+) -> explanations.CandidateFacts:
+    chosen = c.manager == verdict.manager
+    owed = after + (LEAD if chosen and verdict.counted else 0)  # their share of this lead included, before anybody paid
+    by_share = verdict.decision.reason is Reason.FAIR_SHARE
+    seen = seen_now(c, rule, roster, pauses.get(c.manager), at=at, refusal=refusal)
+    return replace(seen, refusal=refusal, chosen=chosen, owed=owed if by_share else c.balance)
+
+
+def _row(
+    seen: explanations.CandidateFacts, before: int, after: int, *, reason: Reason, at: datetime, zone: ZoneInfo
+) -> Row:
+    return Row(
+        name=seen.name,
+        chosen=seen.chosen,
+        eligible=seen.refusal is None,
+        words=explanations.why(seen, reason=reason, at=at, zone=zone, beside=zone_beside()),
+        coefficient=seen.coefficient,
+        held=seen.held,
+        limit=seen.limit,
+        before=before / LEAD,
+        after=after / LEAD,
+    )
