@@ -22,6 +22,7 @@ from accounts.time import clock
 from .api.parsers import BadBody, parse_body
 from .api.serializers import read_lead
 from .intake import identity
+from .intake.limits import LONGEST, LONGEST_KEY, LONGEST_TAG, MOST_KEYS, MOST_TAGS, too_long_key
 from .models import ApiKey, Company, Contact, HandOver, Lead, Member, Source, Stage, Trigger
 
 
@@ -44,6 +45,15 @@ class JsonObjectField(forms.JSONField):
             raise ValidationError(_('Write an object: {"field": "value"}.'), code="invalid")
         if "\\u0000" in str(value) or "\x00" in str(value):
             raise ValidationError(_("Null characters are not allowed."), code="null_characters_not_allowed")
+        if len(found) > MOST_KEYS:
+            raise ValidationError(
+                _("At most %(count)d keys are allowed."), params={"count": MOST_KEYS}, code="too-many-keys"
+            )
+        if (key := too_long_key(found)) is not None:
+            sentence = _("A key has at most %(count)d characters, but “%(key)s…” has %(length)d.")
+            raise ValidationError(
+                sentence, params={"count": LONGEST_KEY, "key": key[:40], "length": len(key)}, code="too-long"
+            )
         return found
 
 
@@ -57,8 +67,10 @@ class LinesField(WrittenField):
 
     def read(self, text: str) -> list[str]:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        if any(len(line) > 200 for line in lines):
-            raise ValidationError(_("A tag has at most 200 characters."))
+        if any(len(line) > LONGEST_TAG for line in lines):
+            raise ValidationError(_("A tag has at most %(count)d characters."), params={"count": LONGEST_TAG})
+        if len(lines) > MOST_TAGS:
+            raise ValidationError(_("At most %(count)d tags are allowed."), params={"count": MOST_TAGS})
         return list(dict.fromkeys(lines))
 
 
@@ -171,28 +183,42 @@ class TrialForm(forms.Form):
         widget=admin_theme.SplitDateTimeWidget,
         help_text=_("Leave empty for now. Limits and balances are always the current ones."),
     )
-    language = forms.CharField(required=False, max_length=35, label=_("Language"), widget=admin_theme.TextInput)
-    country = forms.CharField(
-        required=False, max_length=2, label=_("Country"), widget=admin_theme.TextInput, help_text=_("For example ES")
+    language = forms.CharField(
+        required=False, max_length=LONGEST["language"], label=_("Language"), widget=admin_theme.TextInput
     )
-    region = forms.CharField(required=False, max_length=200, label=_("Region"), widget=admin_theme.TextInput)
-    postal_code = forms.CharField(required=False, max_length=32, label=_("Postal code"), widget=admin_theme.TextInput)
-    product = forms.CharField(required=False, max_length=200, label=_("Product"), widget=admin_theme.TextInput)
+    country = forms.CharField(
+        required=False,
+        max_length=LONGEST["country"],
+        label=_("Country"),
+        widget=admin_theme.TextInput,
+        help_text=_("For example ES"),
+    )
+    region = forms.CharField(
+        required=False, max_length=LONGEST["region"], label=_("Region"), widget=admin_theme.TextInput
+    )
+    postal_code = forms.CharField(
+        required=False, max_length=LONGEST["postal_code"], label=_("Postal code"), widget=admin_theme.TextInput
+    )
+    product = forms.CharField(
+        required=False, max_length=LONGEST["product"], label=_("Product"), widget=admin_theme.TextInput
+    )
     email = forms.CharField(
         required=False,
-        max_length=320,
+        max_length=LONGEST["contact.email"],
         label=_("Contact e-mail"),
         widget=admin_theme.TextInput,
         help_text=_("Enter an existing customer to try the responsible check."),
     )
     phone = forms.CharField(
         required=False,
-        max_length=200,
+        max_length=LONGEST["contact.phone"],
         label=_("Contact phone"),
         widget=admin_theme.TextInput,
         help_text=_("Instead of the e-mail, or in addition to it."),
     )
-    domain = forms.CharField(required=False, max_length=255, label=_("Company domain"), widget=admin_theme.TextInput)
+    domain = forms.CharField(
+        required=False, max_length=LONGEST["company.domain"], label=_("Company domain"), widget=admin_theme.TextInput
+    )
     fields = JsonObjectField(  # type: ignore[assignment]
         required=False, initial=dict, label=_("Fields"), help_text=_('Your own fields as an object: {"employees": 240}')
     )

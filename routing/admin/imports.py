@@ -104,7 +104,7 @@ class ReadingForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         columns = [cleaned.get(f"column_{place}", "") for place in range(len(self.instance.header))]
-        for fault in faults_of_columns(columns):
+        for fault in faults_of_columns(columns, self.instance.header):
             self.add_error(None, fault)
         self.instance.columns = columns
         return cleaned

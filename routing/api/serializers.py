@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Never, NoReturn
@@ -18,15 +18,21 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import empty
 
 from routing.intake import text
+from routing.intake.limits import (
+    AHEAD,
+    FIRST_YEAR,
+    LARGEST_BUDGET,
+    LAST_YEAR,
+    LONGEST,
+    LONGEST_KEY,
+    LONGEST_TAG,
+    MOST_KEYS,
+    MOST_TAGS,
+)
 from routing.intake.text import BadText
 from routing.models import HandedLead, Lead
 
-MOST_TAGS = 50
-MOST_KEYS = 200
 MOST_MINUTES = 525_600  # of a pause: a year
-LARGEST_BUDGET = Decimal("999999999999.99")
-FIRST_YEAR, LAST_YEAR = 1970, 2100
-AHEAD = timedelta(days=1)  # by which a sender's clock may be wrong
 
 INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:?\d\d|[+-]\d\d)?)?",
@@ -41,7 +47,7 @@ def _fail(code: str, detail: str) -> NoReturn:
 
 def _at_pointer(bad: BadText) -> ValidationError:
     """Return the refusal with the place that the walk found: {"fields": {"city": [...]}}."""
-    detail: Any = [ErrorDetail(f"This cannot be stored as text: {bad.detail}.", bad.code)]
+    detail: Any = [ErrorDetail(f"This cannot be stored: {bad.detail}.", bad.code)]
     for step in reversed(bad.pointer.split("/")[1:]):
         detail = {step.replace("~1", "/").replace("~0", "~"): detail}
     return ValidationError(detail)
@@ -234,7 +240,7 @@ def in_utc(at: datetime, zone: tzinfo) -> datetime:
 
 
 class Tags(Optional):
-    tag = Text(max_length=200)
+    tag = Text(max_length=LONGEST_TAG)
 
     def to_internal_value(self, data: Any) -> list[str]:
         if type(data) is not list:
@@ -271,7 +277,12 @@ class JsonObject(Optional):
         return cleaned
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": True, "maxProperties": MOST_KEYS}
+        return {
+            "type": "object",
+            "additionalProperties": True,
+            "maxProperties": MOST_KEYS,
+            "propertyNames": {"maxLength": LONGEST_KEY},
+        }
 
 
 # In
@@ -311,20 +322,20 @@ class Form(serializers.Serializer[Any]):
 
 
 class ContactIn(Form):
-    name = Text(max_length=500)
-    email = Text(max_length=500, code="invalid-email")
-    phone = Numeral(max_length=200, code="invalid-phone")
-    chat = Text(max_length=500)
+    name = Text(max_length=LONGEST["contact.name"])
+    email = Text(max_length=LONGEST["contact.email"], code="invalid-email")
+    phone = Numeral(max_length=LONGEST["contact.phone"], code="invalid-phone")
+    chat = Text(max_length=LONGEST["contact.chat"])
 
 
 class CompanyIn(Form):
-    name = Text(max_length=500)
-    domain = Text(max_length=255)
+    name = Text(max_length=LONGEST["company.name"])
+    domain = Text(max_length=LONGEST["company.domain"])
 
 
 class LeadIn(Form):
     external_id = NumeralIdentifier(
-        max_length=255,
+        max_length=LONGEST["external_id"],
         help_text="The lead's identifier at the source. A second lead with the same identifier is the same lead.",
     )
     source = Identifier(  # type: ignore[assignment]
@@ -333,16 +344,16 @@ class LeadIn(Form):
     unqualified = Flag(help_text="Puts the lead into the pipeline's unqualified stage.")
     pipeline = Identifier(max_length=63, help_text="Code. Default: the first pipeline.")
     stage = Identifier(max_length=127, help_text="Code. Default: the pipeline's first open stage.")
-    name = Text(max_length=500)
+    name = Text(max_length=LONGEST["name"])
     contact = ContactIn(required=False, allow_null=True)
     company = CompanyIn(required=False, allow_null=True)
     budget = Money()
-    currency = Code("[A-Za-z]{3}", "EUR", code="invalid-currency", max_length=3)
-    language = Text(max_length=35)
-    country = Code("[A-Za-z]{2}", "ES", code="invalid-country", max_length=2)
-    region = Text(max_length=200)
-    postal_code = Numeral(max_length=32)
-    product = Text(max_length=200)
+    currency = Code("[A-Za-z]{3}", "EUR", code="invalid-currency", max_length=LONGEST["currency"])
+    language = Text(max_length=LONGEST["language"])
+    country = Code("[A-Za-z]{2}", "ES", code="invalid-country", max_length=LONGEST["country"])
+    region = Text(max_length=LONGEST["region"])
+    postal_code = Numeral(max_length=LONGEST["postal_code"])
+    product = Text(max_length=LONGEST["product"])
     tags = Tags()
     utm = JsonObject()
     fields_ = JsonObject()

@@ -19,6 +19,7 @@ from django.core.exceptions import ValidationError
 from accounts.models import Account, ScheduleException
 from accounts.people.names import unseen_sign
 from accounts.time import holidays, schedules
+from routing.intake.limits import LONGEST_KEY
 from routing.models import Registry, Source, Stage, Trigger
 
 from .places import BadConfiguration, Errors, Node, NotTaken, Reader, shown
@@ -181,6 +182,8 @@ def json_value(node: Node, depth: int = 0) -> Any:
     if depth > MAX_JSON_DEPTH:
         node.refuse(f"nested more than {MAX_JSON_DEPTH} deep")
     if isinstance(value, Mapping):
+        if (key := next((key for key in node.mapping() if len(str(key)) > LONGEST_KEY), None)) is not None:
+            node.refuse(f"a key has at most {LONGEST_KEY} characters, but “{str(key)[:40]}…” has {len(str(key)):,}")
         return {text(Node(key, node.place, node.errors)): json_value(node.at(key), depth + 1) for key in node.mapping()}
     if isinstance(value, list | tuple):
         return [json_value(item, depth + 1) for item in node.items()]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from .limits import LONGEST_KEY
+
 MAX_DEPTH = 64  # of nested JSON; the doors allow less
 LONGEST_RUN_OF_MARKS = 256  # combining marks on one letter; the wildest spellings of living languages need below 10
 
@@ -93,7 +95,8 @@ def clean_json(value: object, *, depth: int = MAX_DEPTH) -> object:
     """Return a copy of a JSON value with every text in it cleaned, keys as one line, values as many.
 
     Raises BadText with the pointer to the text; also when two keys of an object become the same, since one of their
-    values would be lost, and with the code `too-deep` below `depth` levels.
+    values would be lost, with the code `too-deep` below `depth` levels, and with `too-long` and the pointer to the
+    object for a key that is too long.
     """
     if isinstance(value, str):
         return clean(value, multiline=True)
@@ -131,9 +134,13 @@ def _clean_object(members: dict[object, object], depth: int) -> dict[str, object
 
 def _clean_key(key: object) -> str:
     try:
-        return clean(str(key), multiline=False)
+        cleaned = clean(str(key), multiline=False)
     except BadText as bad:
-        raise BadText(f"in the name of a field: {bad.detail}") from None
+        raise BadText(f"in a key: {bad.detail}") from None
+    if len(cleaned) > LONGEST_KEY:
+        detail = f"a key has at most {LONGEST_KEY} characters, but “{cleaned[:40]}…” has {len(cleaned):,}"
+        raise BadText(detail, code="too-long")
+    return cleaned
 
 
 def _refuse_depth(depth: int) -> None:

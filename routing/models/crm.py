@@ -18,6 +18,7 @@ from accounts.history.configuration_tables import TableTrigger
 from accounts.models import Manager
 from accounts.people.names import NameField
 from routing.engine import LeadFacts
+from routing.intake.limits import LONGEST, LONGEST_TAG
 
 from .identifiers import PublicId
 from .intake import Source
@@ -35,13 +36,13 @@ class Company(models.Model):
     """An organisation that contacts and leads belong to."""
 
     id = PublicId()
-    name = NameField(max_length=500, blank=True)
-    domain = models.CharField(max_length=255, blank=True, help_text=_("As the source wrote it"))
+    name = NameField(max_length=LONGEST["company.name"], blank=True)
+    domain = models.CharField(max_length=LONGEST["company.domain"], blank=True, help_text=_("As the source wrote it"))
     name_key = models.CharField(
-        max_length=500, blank=True, editable=False, help_text=_("Normalized name, used to compare")
+        max_length=LONGEST["company.name"], blank=True, editable=False, help_text=_("Normalized name, used to compare")
     )
     domain_key = models.CharField(
-        max_length=255,
+        max_length=LONGEST["company.domain"],
         null=True,
         blank=True,
         unique=True,
@@ -75,15 +76,15 @@ class Contact(models.Model):
     """A person to reach: by e-mail, phone or chat. What was written is kept beside what is compared."""
 
     id = PublicId()
-    name = NameField(max_length=500, blank=True)
-    email = models.CharField(_("e-mail"), max_length=500, blank=True)
-    phone = models.CharField(max_length=200, blank=True)
-    chat = models.CharField(max_length=500, blank=True)
+    name = NameField(max_length=LONGEST["contact.name"], blank=True)
+    email = models.CharField(_("e-mail"), max_length=LONGEST["contact.email"], blank=True)
+    phone = models.CharField(max_length=LONGEST["contact.phone"], blank=True)
+    chat = models.CharField(max_length=LONGEST["contact.chat"], blank=True)
     email_key = models.CharField(max_length=320, null=True, blank=True, unique=True, editable=False)
     phone_key = models.CharField(
         max_length=20, null=True, blank=True, unique=True, editable=False, help_text=_("E.164")
     )
-    chat_key = models.CharField(max_length=500, null=True, blank=True, unique=True, editable=False)
+    chat_key = models.CharField(max_length=LONGEST["contact.chat"], null=True, blank=True, unique=True, editable=False)
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="contacts")
     responsible = models.ForeignKey(Manager, related_name="contacts", **responsible_options)
     created_at = models.DateTimeField()
@@ -152,9 +153,9 @@ class Lead(models.Model):
     )  # the constraint's index serves
     # NULL: the source numbers nothing, and the constraint has nothing to compare.
     external_id = models.CharField(  # noqa: DJ001
-        max_length=255, null=True, blank=True, help_text=_("The lead's identifier at the source")
+        max_length=LONGEST["external_id"], null=True, blank=True, help_text=_("The lead's identifier at the source")
     )
-    name = NameField(max_length=500, blank=True)
+    name = NameField(max_length=LONGEST["name"], blank=True)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
     stage = models.ForeignKey(Stage, on_delete=models.PROTECT, related_name="leads")
@@ -164,13 +165,13 @@ class Lead(models.Model):
     budget = models.DecimalField(
         max_digits=14, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
     )
-    currency = models.CharField(max_length=3, blank=True)
-    language = models.CharField(max_length=35, blank=True)
-    country = models.CharField(max_length=2, blank=True)
-    region = models.CharField(max_length=200, blank=True)
-    postal_code = models.CharField(max_length=32, blank=True)
-    product = models.CharField(max_length=200, blank=True)
-    tags = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    currency = models.CharField(max_length=LONGEST["currency"], blank=True)
+    language = models.CharField(max_length=LONGEST["language"], blank=True)
+    country = models.CharField(max_length=LONGEST["country"], blank=True)
+    region = models.CharField(max_length=LONGEST["region"], blank=True)
+    postal_code = models.CharField(max_length=LONGEST["postal_code"], blank=True)
+    product = models.CharField(max_length=LONGEST["product"], blank=True)
+    tags = ArrayField(models.CharField(max_length=LONGEST_TAG), default=list, blank=True)
     utm = models.JSONField(default=dict, blank=True)
     fields = models.JSONField(default=dict, blank=True)
     comment = models.TextField(blank=True)

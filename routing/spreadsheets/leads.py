@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,12 +22,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from ..intake import text as texts
+from ..intake.limits import AHEAD, FIRST_YEAR, LARGEST_BUDGET, LONGEST, LONGEST_KEY, LONGEST_TAG, MOST_TAGS
 from .reading import LONGEST_CELL
 
 OWN, IGNORED = "fields", ""  # a column may stay under its own name, or be left out
-MOST_TAGS = 50
-FIRST_YEAR = 1970
-AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,52 +33,51 @@ class Field:
     """What a column can be."""
 
     label: str | Promise
-    longest: int
     titles: str  # what such columns are called in English, Russian, Spanish and Portuguese, apart by blanks
 
 
 FIELDS: dict[str, Field] = {
-    "name": Field(_("Lead name"), 500,
+    "name": Field(_("Lead name"),
         "lead leadname title subject сделка названиесделки "
         "заявка тема asunto assunto titulo"),
-    "contact.name": Field(_("Contact: name"), 500,
+    "contact.name": Field(_("Contact: name"),
         "name fullname contact contactname person firstname имя фио "
         "контакт клиент nombre contacto nome cliente"),
-    "contact.email": Field(_("Contact: e-mail"), 500,
+    "contact.email": Field(_("Contact: e-mail"),
         "email mail emailaddress почта электроннаяпочта "
         "емейл correo correoelectronico"),
-    "contact.phone": Field(_("Contact: phone"), 200,
+    "contact.phone": Field(_("Contact: phone"),
         "phone telephone mobile phonenumber tel телефон мобильный "
         "номертелефона telefono movil celular telefone whatsapp"),
-    "contact.chat": Field(_("Contact: chat"), 500, "chat telegram messenger чат телеграм"),
-    "company.name": Field(_("Company: name"), 500,
+    "contact.chat": Field(_("Contact: chat"), "chat telegram messenger чат телеграм"),
+    "company.name": Field(_("Company: name"),
         "company account organisation organization компания "
         "организация фирма empresa compania"),
-    "company.domain": Field(_("Company: domain"), 255, "domain website site url сайт домен dominio sitio"),
-    "external_id": Field(_("External id"), 255,
+    "company.domain": Field(_("Company: domain"), "domain website site url сайт домен dominio sitio"),
+    "external_id": Field(_("External id"),
         "externalid id leadid leadnumber opportunityid mqlid "
         "prospectid ид номер идентификатор"),
-    "budget": Field(_("Budget"), 40,
+    "budget": Field(_("Budget"),
         "budget amount value price closevalue revenue бюджет "
         "сумма стоимость presupuesto importe orcamento valor"),
-    "currency": Field(_("Currency"), 3, "currency валюта moneda moeda"),
-    "language": Field(_("Language"), 35, "language lang язык idioma lingua"),
-    "country": Field(_("Country, two letters"), 2, "country countrycode страна pais"),
-    "region": Field(_("Region"), 200, "region state province регион область provincia estado"),
-    "postal_code": Field(_("Postal code"), 32, "postalcode postcode zip zipcode индекс codigopostal cep"),
-    "product": Field(_("Product"), 200, "product товар продукт услуга producto produto"),
-    "tags": Field(_("Tags"), LONGEST_CELL, "tags tag теги метки etiquetas"),
-    "comment": Field(_("Comment"), LONGEST_CELL,
+    "currency": Field(_("Currency"), "currency валюта moneda moeda"),
+    "language": Field(_("Language"), "language lang язык idioma lingua"),
+    "country": Field(_("Country, two letters"), "country countrycode страна pais"),
+    "region": Field(_("Region"), "region state province регион область provincia estado"),
+    "postal_code": Field(_("Postal code"), "postalcode postcode zip zipcode индекс codigopostal cep"),
+    "product": Field(_("Product"), "product товар продукт услуга producto produto"),
+    "tags": Field(_("Tags"), "tags tag теги метки etiquetas"),
+    "comment": Field(_("Comment"),
         "comment comments message note notes комментарий сообщение "
         "примечание comentario mensaje mensagem"),
-    "arrived_at": Field(_("Arrived at"), 60,
+    "arrived_at": Field(_("Arrived at"),
         "arrivedat date createdat created firstcontactdate engagedate "
         "дата создан датасоздания fecha data"),
-    "utm.source": Field(_("UTM source"), 500, "utmsource"),
-    "utm.medium": Field(_("UTM medium"), 500, "utmmedium"),
-    "utm.campaign": Field(_("UTM campaign"), 500, "utmcampaign"),
-    "utm.term": Field(_("UTM term"), 500, "utmterm"),
-    "utm.content": Field(_("UTM content"), 500, "utmcontent"),
+    "utm.source": Field(_("UTM source"), "utmsource"),
+    "utm.medium": Field(_("UTM medium"), "utmmedium"),
+    "utm.campaign": Field(_("UTM campaign"), "utmcampaign"),
+    "utm.term": Field(_("UTM term"), "utmterm"),
+    "utm.content": Field(_("UTM content"), "utmcontent"),
 }  # fmt: skip
 CHOICES = [
     (IGNORED, pgettext_lazy("column", "ignore")),
@@ -138,13 +135,18 @@ def _fits(key: str, samples: Sequence[str]) -> bool:
     return pattern is None or all(re.fullmatch(pattern, sample) for sample in samples)
 
 
-def faults_of_columns(columns: Sequence[str]) -> list[str]:
+def faults_of_columns(columns: Sequence[str], header: Sequence[str]) -> list[str]:
     """Return what is wrong with a choice of columns."""
     faults = [
         _now("Two columns are “%(field)s”. Choose one.") % {"field": field.label}
         for key, field in FIELDS.items()
         if columns.count(key) > 1
     ]
+    for title in (title for key, title in zip(columns, header, strict=True) if key == OWN):
+        try:
+            _key(title)
+        except (BadCell, texts.BadText) as error:
+            faults.append(_now("%(field)s: %(fault)s") % {"field": f"{title[:40]}…", "fault": error})
     if not set(columns) & {"contact.email", "contact.phone", "contact.chat", "company.name", "company.domain"}:
         faults.append(_now("Choose at least one column to reach somebody by: an e-mail, a phone or a company."))
     return faults
@@ -174,11 +176,11 @@ def read_row(cells: Sequence[str], reading: Reading, *, at: datetime) -> tuple[d
             continue
         try:
             if key == OWN:
-                form["fields"][_one_line(title)[:200]] = _many_lines(cell)
+                form["fields"][_key(title)] = _many_lines(cell)
             else:
                 _put(form, key, _value(key, cell, reading, at=at))
         except (BadCell, texts.BadText) as error:
-            label = FIELDS[key].label if key in FIELDS else title
+            label = FIELDS[key].label if key in FIELDS else title[:LONGEST_KEY]
             faults.append(_now("%(field)s: %(fault)s") % {"field": label, "fault": error})
     return form, faults
 
@@ -195,7 +197,7 @@ def _value(key: str, cell: str, reading: Reading, *, at: datetime) -> Any:
     if key == "arrived_at":
         return instant(_one_line(cell), reading, at=at)
     value = READERS.get(key, _one_line)(cell)
-    longest = FIELDS[key].longest
+    longest = LONGEST.get(key, LONGEST_CELL)
     if isinstance(value, str) and len(value) > longest:
         raise BadCell(_now("at most %(count)d characters are allowed, this has %(length)d")
                       % {"count": longest, "length": len(value)})  # fmt: skip
@@ -204,6 +206,19 @@ def _value(key: str, cell: str, reading: Reading, *, at: datetime) -> Any:
 
 def _one_line(cell: str) -> str:
     return texts.clean(cell, multiline=False).strip()
+
+
+def _key(title: str) -> str:
+    """Return the key of a field that keeps the title of its column. Raises BadCell, BadText."""
+    key = _one_line(title)
+    if len(key) > LONGEST_KEY:
+        raise BadCell(
+            _now(
+                "at most %(count)d characters are allowed in the title of a column that is kept as a field, this has %(length)d"
+            )
+            % {"length": len(key), "count": LONGEST_KEY}
+        )
+    return key
 
 
 def _many_lines(cell: str) -> str:
@@ -231,7 +246,7 @@ def amount(cell: str) -> Decimal:
     if not whole or len(cents) == 3:  # three figures after the last point are thousands, no money has so many decimals
         whole, cents = whole + cents, "0"
     found = Decimal(f"{whole.replace('.', '')}.{cents}")
-    if found >= Decimal(10) ** 12:
+    if found > LARGEST_BUDGET:
         raise BadCell(_now("“%(cell)s” is too large") % {"cell": cell[:40]})
     return found
 
@@ -250,8 +265,11 @@ def _code(letters: int, example: str) -> Callable[[str], str]:
 def tags(cell: str) -> list[str]:
     """Return the tags, apart by commas, semicolons or line breaks. Raises BadCell."""
     found = list(dict.fromkeys(tag for part in re.split(r"[,;\r\n]", cell) if (tag := _one_line(part))))
-    if len(found) > MOST_TAGS or any(len(tag) > 200 for tag in found):
-        raise BadCell(_now("at most %(count)d tags of 200 characters are allowed") % {"count": MOST_TAGS})
+    if len(found) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in found):
+        raise BadCell(
+            _now("at most %(count)d tags of %(length)d characters are allowed")
+            % {"count": MOST_TAGS, "length": LONGEST_TAG}
+        )
     return found
 
 

@@ -110,6 +110,15 @@ def test_no_value_is_lost_to_keys_that_become_one():
     assert refusal.value.pointer == "/fields/a"
 
 
+def test_a_key_is_not_too_long_however_deep():
+    assert clean_json({"k" * 200: [{"é" * 200: 1}]}) == {"k" * 200: [{"é" * 200: 1}]}
+    for key in ("k" * 201, "k" * 300_000):
+        with pytest.raises(BadText) as refusal:
+            clean_json({"plan": [1, {"a/b": {"ok": 1, key: 2}}]})
+        assert (refusal.value.code, refusal.value.pointer) == ("too-long", "/plan/1/a~1b")
+        assert refusal.value.detail == f"a key has at most 200 characters, but “{'k' * 40}…” has {len(key):,}"
+
+
 def test_a_value_deeper_than_allowed_is_refused_instead_of_overflowing_the_stack():
     value: object = 0
     for _ in range(5_000):

@@ -228,6 +228,8 @@ def test_saving_a_trigger_unchanged_changes_nothing(client, sue):
         ({"limit": "-1"}, "limit", "greater than or equal"),
         ({"set_fields": "[1]"}, "set_fields", "object"),
         ({"set_fields": "{"}, "set_fields", "JSON"),
+        ({"set_fields": json.dumps({"a": [{"k" * 201: 1}]})}, "set_fields", "at most 200 characters"),
+        ({"set_fields": json.dumps({f"{n}": n for n in range(201)})}, "set_fields", "At most 200 keys"),
         ({"code": "New leads"}, "code", "a-z"),
         ({"responsible_check": "everybody"}, "responsible_check", "not one of"),
     ],

@@ -550,6 +550,14 @@ def test_yaml_that_is_dangerous_or_ambiguous_is_refused(source: str | bytes, err
     assert [f"{place}: {message}" for place, message in caught.value.errors] == [error]
 
 
+def test_a_key_of_a_field_that_a_trigger_sets_is_not_too_long() -> None:
+    trigger = {"code": "x", "stage": "sales/new", "set_fields": {"plan": [{"k" * 201: 1}]}}
+    pipeline = {"code": "sales", "stages": [{"code": "new"}]}
+    assert errors_of({"version": 1, "pipelines": [pipeline], "triggers": [trigger]}) == [
+        f"triggers[0].set_fields.plan[0]: a key has at most 200 characters, but “{'k' * 40}…” has 201"
+    ]
+
+
 def test_broken_yaml_is_refused_with_its_line() -> None:
     with pytest.raises(BadConfiguration, match=r"line \d, column \d+: no YAML: "):
         text.read("a: 1\nb: [1, 2")

@@ -340,6 +340,9 @@ def test_a_sender_may_be_a_day_ahead_and_no_more(world: World) -> None:
         ("/tags/1", ["x", None], "invalid-text"),
         ("/tags/0", ["x" * 201], "too-long"),
         ("/fields", {str(i): i for i in range(201)}, "too-many-keys"),
+        ("/fields", {"k" * 201: 1}, "too-long"),
+        ("/fields/plan/1", {"plan": [1, {"k" * 300_000: 1}]}, "too-long"),
+        ("/utm", {"k" * 201: "x"}, "too-long"),
         ("/currency", "EURO", "too-long"),
         ("/currency", "€", "invalid-currency"),
         ("/country", "1A", "invalid-country"),
@@ -492,6 +495,17 @@ def test_bad_items_of_a_bulk_request_are_kept_each(world: World) -> None:
     assert [json.loads(bytes(row.body)) for row in RefusedIntake.objects.order_by("pk")] == [
         {"name": "nobody"},
         {**LEAD, "tags": 5},
+    ]
+
+
+def test_a_bulk_request_refuses_a_lead_with_a_long_key_as_it_would_be_refused_alone(world: World) -> None:
+    bad = {**LEAD, "fields": {"plan": {"k" * 300_000: 1}}}
+    kept, refused = world.api().post("leads/bulk", [{**LEAD, "fields": {"k" * 200: 1}}, bad]).json()["results"]
+    assert kept["status"] == 201
+    assert refused["error"] == world.api().post("leads", bad).json()
+    detail = f"This cannot be stored: a key has at most 200 characters, but “{'k' * 40}…” has 300,000."
+    assert [(e["pointer"], e["code"], e["detail"]) for e in refused["error"]["errors"]] == [
+        ("/fields/plan", "too-long", detail)
     ]
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from routing.api.serializers import LEAD_IN
+from routing.intake.limits import LONGEST
+from routing.models import Company, Contact, Lead
 from routing.spreadsheets.leads import (
-    FIELDS,
     OWN,
     TEMPLATE_HEADER,
     TEMPLATE_ROW,
@@ -27,9 +29,10 @@ AT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 MADRID = ZoneInfo("Europe/Madrid")
 
 
-def read(columns: dict[str, str], *, month_first: bool = False):
-    """Read one row: key of the column → cell."""
-    how = Reading(header=list(columns), columns=list(columns), zone=MADRID, month_first=month_first)
+def read(columns: dict[str, str], *, month_first: bool = False, own: bool = False):
+    """Read one row: key of the column → cell. own: title of a column that is kept → cell."""
+    keys = [OWN] * len(columns) if own else list(columns)
+    how = Reading(header=list(columns), columns=keys, zone=MADRID, month_first=month_first)
     return read_row(list(columns.values()), how, at=AT)
 
 
@@ -53,9 +56,9 @@ def test_a_column_of_country_names_is_not_taken_for_codes():
 
 
 def test_a_choice_of_columns_needs_somebody_to_reach():
-    assert len(faults_of_columns(["name", "budget"])) == 1
-    assert "Contact: e-mail" in faults_of_columns(["contact.email", "contact.email"])[0]
-    assert faults_of_columns(["contact.email", OWN, OWN, "", ""]) == []
+    assert len(faults_of_columns(["name", "budget"], ["Name", "Budget"])) == 1
+    assert "Contact: e-mail" in faults_of_columns(["contact.email", "contact.email"], ["E-mail", "Mail"])[0]
+    assert faults_of_columns(["contact.email", OWN, OWN, "", ""], ["E-mail", "A", "B", "C", "D"]) == []
 
 
 @pytest.mark.parametrize(
@@ -132,16 +135,29 @@ def test_a_row_with_more_cells_than_columns_is_refused():
     assert read_row(["x", "y"], how, at=AT)[1] == ["The row has more cells than the table has columns."]
 
 
-def test_no_field_is_longer_here_than_by_the_api():
-    def longest(name: str) -> int | None:
-        group, dot, inner = name.partition(".")
-        field = LEAD_IN.fields[group].fields[inner] if dot else LEAD_IN.fields[name]
-        return getattr(field, "max_length", None)
+@pytest.mark.parametrize("place", LONGEST)
+def test_a_field_holds_as_much_as_the_api_takes_and_the_database_keeps(place):
+    group, _, name = place.rpartition(".")
+    model: Any = {"": Lead, "contact": Contact, "company": Company}[group]
+    assert model._meta.get_field(name).max_length == LONGEST[place]
+    reader = LEAD_IN.fields[group].fields[name] if group else LEAD_IN.fields[name]
+    assert reader.max_length == LONGEST[place]
+    assert read({place: "x" * LONGEST[place]})[1] == []
+    assert len(read({place: "x" * (LONGEST[place] + 1)})[1]) == 1
 
-    named = [name for name in FIELDS if not name.startswith("utm.")]
-    assert {name: FIELDS[name].longest for name in named if longest(name)} == {
-        name: longest(name) for name in named if longest(name)
-    }
+
+def test_a_title_that_is_too_long_for_a_field_is_refused_and_never_cut():
+    assert read({"x" * 200: "gold"}, own=True)[0]["fields"] == {"x" * 200: "gold"}
+    form, faults = read({"x" * 201: "gold"}, own=True)
+    assert form["fields"] == {}
+    assert [fault[200:] for fault in faults] == [
+        ": at most 200 characters are allowed in the title of a column that is kept as a field, this has 201"
+    ]
+    [fault] = faults_of_columns(["contact.email", OWN, ""], ["E-mail", "x" * 201, "y" * 300])
+    assert (
+        fault
+        == f"{'x' * 40}…: at most 200 characters are allowed in the title of a column that is kept as a field, this has 201"
+    )
 
 
 def test_the_template_is_a_table_that_reads_itself():
