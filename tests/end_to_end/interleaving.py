@@ -1,7 +1,8 @@
 """A small isolation tester: services in connections of their own, which go on step by step in a given order.
 
-A step ends before a service locks a lead, before it locks a ledger, and before it commits. A service whose turn comes
-while PostgreSQL makes it wait for another one is passed by, as in PostgreSQL's own isolation tester.
+A step ends before a service begins, before it locks a lead, a ledger or a manager's pauses, and before it commits. A
+service whose turn comes while PostgreSQL makes it wait for another one is passed by, as in PostgreSQL's own isolation
+tester.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from routing.exceptions import Refused
 
 Work = Callable[[], object]
 
-LOCKS = ("FOR NO KEY UPDATE", "leadrouter_lock_ledger")
+LOCKS = ("FOR NO KEY UPDATE", "leadrouter_lock_ledger", "pg_advisory_xact_lock")
 FINISH_SECONDS = 60
 
 
@@ -57,6 +58,7 @@ class Session:
         self._rests.set()
         with own.execute_wrapper(self._before):
             while (work := self._works.get()) is not None:
+                self._step()
                 self.result = self._outcome(work)
                 self.done = True
                 self._rests.set()
@@ -82,7 +84,7 @@ class Session:
             self._go.acquire()
 
     def begin(self, work: Work) -> None:
-        """Take up the work, and rest before its first step."""
+        """Take up the work, and rest before it begins."""
         self.done, self._free = False, False
         self._go = threading.Semaphore(0)
         self._rests.clear()
