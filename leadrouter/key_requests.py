@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.utils import translation
 from rest_framework.exceptions import MethodNotAllowed
 
-from routing.api.parsers import TooLarge
+from routing.intake.bodies import TooLarge
 
 from .problems import exception_handler
 from .request_log import HEAD_ALONE, MAY_GO_ON

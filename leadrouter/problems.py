@@ -31,8 +31,8 @@ from rest_framework.serializers import as_serializer_error
 from rest_framework.views import set_rollback
 
 from routing import exceptions as domain
-from routing.api.parsers import MAX_BULK_BYTES, BadBody
 from routing.exceptions import FieldError
+from routing.intake.bodies import MAX_BULK_BYTES, BadBody, TooLarge, UnsupportedBody
 from routing.intake.text import BadText
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ STATUSES: dict[type[Exception], int] = {  # the first that fits decides
     domain.Busy: 503,
     domain.Refused: 400,
 }
+BODY_STATUSES: dict[type[BadBody], int] = {TooLarge: 413, UnsupportedBody: 415}  # the others: 400
 
 PLAIN = {  # what HTTP itself has a word for: status → (code, title, what to tell)
     400: ("bad-request", "Bad request", "The request cannot be read."),
@@ -146,7 +147,7 @@ def _with_field(error: FieldError) -> FieldError:
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> ProblemResponse | None:
     """Return the answer to an exception of an API view; None for a bug, which rises and is answered with 500."""
-    for answer in (_domain_problem, _text_problem, _framework_problem, _django_problem, _database_problem):
+    for answer in (_domain_problem, _intake_problem, _framework_problem, _django_problem, _database_problem):
         response = answer(exc)
         if response is not None:
             set_rollback()
@@ -162,7 +163,9 @@ def _domain_problem(exc: Exception) -> ProblemResponse | None:
     return problem(status, exc.code, exc.title, exc.detail, exc.errors, headers=headers)
 
 
-def _text_problem(exc: Exception) -> ProblemResponse | None:
+def _intake_problem(exc: Exception) -> ProblemResponse | None:
+    if isinstance(exc, BadBody):
+        return problem(BODY_STATUSES.get(type(exc), 400), exc.code, exc.title, exc.detail)
     if not isinstance(exc, BadText):
         return None
     error: FieldError = {"pointer": exc.pointer, "code": exc.code, "detail": exc.detail}
@@ -180,8 +183,6 @@ def _framework_problem(exc: Exception) -> ProblemResponse | None:
         exc, drf.NotAuthenticated | drf.AuthenticationFailed
     ):  # one body for every reason: it must not help to guess
         return plain_problem(401, headers={"WWW-Authenticate": CHALLENGE})
-    if isinstance(exc, BadBody):
-        return problem(exc.status_code, exc.code, exc.title, str(exc.detail))
     if isinstance(exc, drf.ValidationError):
         return _validation_problem(exc.detail)
     if isinstance(exc, drf.Throttled):

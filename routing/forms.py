@@ -19,9 +19,9 @@ from accounts.forms import WrittenField, clean_country
 from accounts.models import Manager
 from accounts.time import clock
 
-from .api.parsers import BadBody, parse_body
 from .api.serializers import read_lead
 from .intake import identity
+from .intake.bodies import BadBody, parse_body
 from .intake.limits import LONGEST, LONGEST_KEY, LONGEST_TAG, MOST_KEYS, MOST_TAGS, too_long_key
 from .models import ApiKey, Company, Contact, HandOver, Lead, Member, Source, Stage, Trigger
 
@@ -493,7 +493,7 @@ class TakeAgainForm(forms.Form):
                 parse_body(body.encode("utf-8", "surrogatepass")), at=self.at, zone=self.zone or ZoneInfo("UTC")
             )
         except BadBody as error:
-            raise ValidationError(str(error.detail)) from None
+            raise ValidationError(error.detail) from None
         except rest.ValidationError as error:
             raise ValidationError(
                 [f"{place}: {fault}" if place else fault for place, fault in faults(error.detail)]

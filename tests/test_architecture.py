@@ -30,6 +30,7 @@ SERVICES = [
     "sweep",
     "setbacks",
     "imports",
+    "journal",
     "off_boarding",
     "intake",
     "hand_over",

@@ -15,6 +15,7 @@ from rest_framework.settings import api_settings
 
 from routing.exceptions import InvalidLead, NotAllowed, NotFound, Refused
 from routing.intake import identity
+from routing.intake.bodies import BadBody
 from routing.links import accept_paths
 from routing.models import Lead
 from routing.representations import Document, lead_documents
@@ -103,7 +104,7 @@ def bulk_lines(
     """Return the line of each item: the lead, or the problem it would have been answered with alone."""
     lines: list[Document] = []
     for index, (result, document) in enumerate(zip(results, shown(results, forms, caller, roster), strict=True)):
-        if isinstance(document, APIException | Refused):
+        if isinstance(document, APIException | BadBody | Refused):
             lines.append({"index": index, "status": 400, "error": {**problem_of(document), "status": 400}})
         else:
             created = isinstance(result, IntakeResult) and result.created

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from django.db import Error
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import ValidationError
@@ -17,9 +19,11 @@ from structlog.contextvars import bind_contextvars
 from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
 from routing.exceptions import InvalidLead, NotFound, OfferClosed
+from routing.intake.bodies import BadBody, NotAList
 from routing.models import Decision, HandOver, Lead, Offer
 from routing.representations import Document, decision_documents
 from routing.roster import Roster, current
+from routing.services import journal
 from routing.services.assignment import credit_back, reassign
 from routing.services.hand_over import hand_over, preview_hand_over, undo_hand_over
 from routing.services.intake import IdempotencyKey, IntakeResult, Replayed, take_leads
@@ -27,14 +31,13 @@ from routing.services.offers import accept_offer, decline_offer
 from routing.services.stages import move_lead
 from routing.tasks import give_back_soon, hurry
 
-from . import journal
 from . import schema as described
 from .authentication import ApiKeyAuthentication, Caller, SessionAuthentication, caller_of
 from .duty import manager_documents
 from .filters import PAGE, filtered, instant_parameter, refuse_unknown
 from .hand_overs import asked_of, hand_over_document, preview_document
 from .pagination import ByEmail, NewestFirst, OldestFirst, refused
-from .parsers import BadBody, BulkParser, LeadJSONParser, NotAList
+from .parsers import BulkParser, LeadJSONParser, readable_body
 from .permissions import HasScope, refuse_managers, refuse_part_sight, visible_lead_id, visible_leads, visible_managers
 from .renderers import AlwaysJSON, JSONRenderer
 from .responses import (
@@ -91,12 +94,31 @@ class IntakeView(ApiView):
             response = super().handle_exception(exc)
         except Exception:
             if request.method == "POST":
-                journal.keep_request(request, {"code": "internal-error", "status": 500})
+                self.keep_body({"code": "internal-error", "status": 500})
             raise
         # Who sends too fast is told when to send again: keeping each try would fill the journal.
         if request.method == "POST" and 400 <= response.status_code < 500 and response.status_code != 429:
-            journal.keep_request(request, response.data)
+            self.keep_body(response.data)
         return response
+
+    def keep_body(self, problem: Mapping[str, Any]) -> None:
+        body, size = readable_body(self.request)
+        self.keep([journal.Refusal(problem, body, size)])
+
+    def keep(self, refusals: Sequence[journal.Refusal]) -> None:
+        """Keep what was refused of the request. Never raises: the answer is what counts."""
+        try:
+            caller = self.request.auth
+        except Error:  # nobody was recognised: the database went away before
+            return
+        if refusals and isinstance(caller, Caller):
+            journal.keep(
+                refusals,
+                at=caller.at,
+                key_id=caller.key_id,
+                source_id=caller.source_id,
+                content_type=str(self.request.META.get("CONTENT_TYPE", "")),
+            )
 
     def once(
         self, request: Request, render: Callable[[list[IntakeResult | InvalidLead]], tuple[int, str]]
@@ -165,7 +187,7 @@ class BulkView(IntakeView):
         once = self.once(request, render)
         results = take_leads(forms, source_id=caller.source_id, at=caller.at, once=once, version=caller.version)
         response = counted(written(*render(results)), results, refused=len(read) - len(forms))
-        journal.keep_items(request, [(line["error"], items[line["index"]]) for line in lines if "error" in line])
+        self.keep([journal.Refusal.of(line["error"], items[line["index"]]) for line in lines if "error" in line])
         return response
 
     def _read(self, item: object, caller: Caller, roster: Roster) -> Form | Exception:

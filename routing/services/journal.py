@@ -1,0 +1,54 @@
+"""The intake journal: what an authenticated sender sent and could not become a lead is kept, to be mended by hand."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+from django.db import Error, transaction
+
+from routing.models import RefusedIntake
+
+logger = logging.getLogger(__name__)
+
+KEPT_BYTES = 64 << 10
+
+
+class Refusal(NamedTuple):
+    """What was refused: why, its bytes or their beginning, and how many there were."""
+
+    problem: Mapping[str, Any]
+    body: bytes
+    size: int
+
+    @classmethod
+    def of(cls, problem: Mapping[str, Any], item: object) -> Self:
+        body = json.dumps(item, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
+        return cls(problem, body, len(body))
+
+
+def keep(
+    refusals: Sequence[Refusal], *, at: datetime, key_id: int | None, source_id: int | None, content_type: str
+) -> None:
+    """Keep what was refused. Never raises: the answer is what counts."""
+    rows = [
+        RefusedIntake(
+            at=at,
+            key_id=key_id,
+            source_id=source_id,
+            code=str(refusal.problem["code"])[:64],
+            problem=dict(refusal.problem),
+            content_type=content_type[:200].replace("\x00", ""),
+            body=refusal.body[:KEPT_BYTES],
+            size=refusal.size,
+        )
+        for refusal in refusals
+    ]
+    try:
+        with transaction.atomic():
+            RefusedIntake.objects.bulk_create(rows)
+    except (Error, ValueError):  # ValueError: a text that the driver refuses before the database could
+        logger.exception("refused intake not kept", extra={"action": "journal_failed"})
