@@ -49,7 +49,7 @@ class ConflictAwareAdmin(ModelAdmin):
 
     def _look(self, request: HttpRequest, object_id: str) -> None:
         """Hold the row, and note what is no longer as the form has it."""
-        rows = self.model._base_manager.filter(pk=unquote(object_id)).select_for_update(of=("self",))
+        rows = self.model._base_manager.filter(pk=unquote(object_id)).select_for_update(of=("self",), no_key=True)
         row = rows.first()
         if row is None:
             return

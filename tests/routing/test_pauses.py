@@ -1,12 +1,12 @@
 """A pause is no configuration: it waits for nobody who changes that, and no process reads the configuration again for it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.test import Client
 
 from accounts.models import Account, Manager, Pause, WorkSchedule
@@ -16,6 +16,7 @@ from routing import roster
 from routing.configuration.importing import import_configuration, lock_configuration
 from routing.models import ApiKey, Decision, Lead, Ledger, Member, Trigger
 from routing.services.sweep import sweep
+from tests.admin_pages import filled
 from tests.factories import (
     MINUTE,
     MONDAY,
@@ -28,6 +29,7 @@ from tests.factories import (
     make_trigger,
     take,
 )
+from tests.platform.processes import until
 
 ANSWERS_WITHIN = 0.3  # seconds
 
@@ -70,21 +72,26 @@ def test_inactive_is_said_before_paused():
     assert Decision.objects.get().refusals == {"0": "inactive"}
 
 
+def change_everything() -> None:
+    """Lock what an import that changes everything locks."""
+    lock_configuration()
+    Account.objects.update(name="Other")
+    Manager.objects.update(offset=1)
+    WorkSchedule.objects.update(title="Other")
+    Trigger.objects.update(priority=3)
+    Member.objects.update(coefficient=2)
+    Ledger.objects.update(turn=5)
+
+
 @contextmanager
-def held_configuration() -> Iterator[None]:
-    """Hold over a second connection what an import that changes everything holds."""
+def held(lock: Callable[[], None]) -> Iterator[None]:
+    """Hold over a second connection what this locks."""
     holding, done = threading.Event(), threading.Event()
 
     def hold() -> None:
         try:
             with transaction.atomic():
-                lock_configuration()
-                Account.objects.update(name="Other")
-                Manager.objects.update(offset=1)
-                WorkSchedule.objects.update(title="Other")
-                Trigger.objects.update(priority=3)
-                Member.objects.update(coefficient=2)
-                Ledger.objects.update(turn=5)
+                lock()
                 holding.set()
                 done.wait(30)
                 transaction.set_rollback(True)
@@ -134,7 +141,10 @@ def by_key(ann: Manager) -> tuple[Client, str, dict[str, str]]:
     return client, "/api/v1/managers/ann@example.com/pause", {"content_type": "application/json"}
 
 
-@pytest.mark.parametrize("door", [by_page, by_board, by_key])
+DOORS = [by_page, by_board, by_key]
+
+
+@pytest.mark.parametrize("door", DOORS)
 def test_a_pause_answers_at_once_while_an_import_holds_the_configuration(ann, door):
     client, path, how = door(ann)
     free = []
@@ -143,7 +153,7 @@ def test_a_pause_answers_at_once_while_an_import_holds_the_configuration(ann, do
         client.post(path.replace("pause", "resume"), {}, **how)
         free.append(perf_counter() - began)
     took = []
-    with held_configuration():
+    with held(change_everything):
         for minutes in (5, 6, 7):
             began = perf_counter()
             response = client.post(path, {"minutes": minutes}, **how)
@@ -156,6 +166,44 @@ def test_a_pause_answers_at_once_while_an_import_holds_the_configuration(ann, do
     assert Lead.objects.get().responsible == ann
     sweep(at=clock.now())
     assert Lead.objects.get().responsible.user.email == "bob@example.com"
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_pause_answers_at_once_while_the_page_of_the_manager_is_being_saved(ann, door):
+    client, path, how = door(ann)
+    client.post(path.replace("pause", "resume"), {}, **how)  # makes templates ready
+    sue, page = Client(), f"/admin/accounts/manager/{ann.pk}/change/"
+    sue.force_login(make_supervisor("sue2"))
+    form = filled(sue, page) | {"offset": "3"}
+    saved: list[int] = []
+
+    def save() -> None:
+        try:
+            saved.append(sue.post(page, form).status_code)
+        finally:
+            connections.close_all()
+
+    saving = threading.Thread(target=save)
+    with held(lock_configuration):  # for which the page waits, with the manager's row in its hands
+        saving.start()
+        assert until(lambda: waiting_for_locks() == 1, seconds=20)
+        began = perf_counter()
+        response = client.post(path, {"minutes": 5}, **how)
+        took = perf_counter() - began
+        assert not saved  # it still waits
+    saving.join()
+    assert response.status_code in (200, 302), response.content
+    assert Pause.objects.running(at=clock.now()).get().manager == ann
+    assert saved == [302]
+    assert took < 3 * ANSWERS_WITHIN, took  # the machine may be busy; a lock would hold it up for 2 seconds
+
+
+def waiting_for_locks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        """)
+        return int(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)
