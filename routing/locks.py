@@ -21,6 +21,7 @@ from .models import Lead
 from .prepared_statements import Statement, run
 
 P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 
 ATTEMPTS = 6
@@ -83,6 +84,20 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
         return retry(work)
 
     return retried
+
+
+def answered(service: Callable[P, R], answer: Callable[[R], T]) -> Callable[P, T]:
+    """Return the service with its answer made in the same transaction: if that fails, nothing was done.
+
+    service: one that is `in_transaction`. answer: makes the answer of what the service returned.
+    """
+    inner: Callable[P, R] = service.__wrapped__  # type: ignore[attr-defined]
+
+    @in_transaction
+    def both(*args: P.args, **kwargs: P.kwargs) -> T:
+        return answer(inner(*args, **kwargs))
+
+    return both
 
 
 def wait_no_longer_than(patience: timedelta) -> None:

@@ -1,5 +1,6 @@
 """Jobs. A job hurries what the rows already say is due; it is safe to run twice, late, or in two workers at once."""
 
+import logging
 from contextlib import suppress
 from datetime import datetime
 
@@ -14,6 +15,8 @@ from .personal_data.retention import prune as prune_now
 from .services.imports import continue_import
 from .services.offers import give_back_offers
 from .services.sweep import sweep as sweep_now
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name="routing.tasks.sweep")
@@ -41,8 +44,13 @@ def give_back_soon(manager_id: int, *, at: datetime) -> int:
     try:
         return give_back_offers(manager_id, at=at)
     except Busy:
-        hurry()
-        return 0
+        pass
+    except Exception:  # the pause is kept, and says so; the sweep gives back what it can, lead by lead
+        logger.exception(
+            "offers of manager %s not given back at once", manager_id, extra={"action": "give_back_failed"}
+        )
+    hurry()
+    return 0
 
 
 @shared_task(name="routing.tasks.run_import")

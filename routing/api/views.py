@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from django.db import Error
+from django.db import DatabaseError, Error, transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import ValidationError
@@ -20,13 +21,14 @@ from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
 from routing.exceptions import InvalidLead, NotFound, OfferClosed
 from routing.intake.bodies import BadBody, NotAList
+from routing.locks import answered
 from routing.models import Decision, HandOver, Lead, Offer
 from routing.representations import Document, decision_documents
 from routing.roster import Roster, current
 from routing.services import journal
 from routing.services.assignment import credit_back, reassign
 from routing.services.hand_over import hand_over, preview_hand_over, undo_hand_over
-from routing.services.intake import IdempotencyKey, IntakeResult, Replayed, take_leads
+from routing.services.intake import Answer, IdempotencyKey, IntakeResult, Replayed, Results, answer_leads
 from routing.services.offers import accept_offer, decline_offer
 from routing.services.stages import move_lead
 from routing.tasks import give_back_soon, hurry
@@ -120,9 +122,7 @@ class IntakeView(ApiView):
                 content_type=str(self.request.META.get("CONTENT_TYPE", "")),
             )
 
-    def once(
-        self, request: Request, render: Callable[[list[IntakeResult | InvalidLead]], tuple[int, str]]
-    ) -> IdempotencyKey | None:
+    def once(self, request: Request) -> IdempotencyKey | None:
         """Return what makes the request one request, None when it has no Idempotency-Key."""
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if key is None:
@@ -136,7 +136,6 @@ class IntakeView(ApiView):
             route=self.route,
             key=key,
             fingerprint=fingerprint(request.data),
-            render=render,
         )
 
 
@@ -156,13 +155,15 @@ class LeadsView(IntakeView):
     def post(self, request: Request) -> HttpResponseBase:
         caller, roster = caller_of(request), self.roster(request)
 
-        def render(results: list[IntakeResult | InvalidLead]) -> tuple[int, str]:
+        def render(results: Results) -> Answer:
             return one_answer(results[0], form, caller, roster)
 
-        once = self.once(request, render)
+        once = self.once(request)
         form = read_lead(request.data, at=caller.at, zone=roster.zone)
-        results = take_leads([form], source_id=caller.source_id, at=caller.at, once=once, version=caller.version)
-        return counted(written(*render(results)), results)
+        results, answer = answer_leads(
+            [form], source_id=caller.source_id, at=caller.at, render=render, once=once, version=caller.version
+        )
+        return counted(written(*answer), results)
 
 
 class BulkView(IntakeView):
@@ -179,14 +180,20 @@ class BulkView(IntakeView):
         forms = [form for form in read if isinstance(form, dict)]
         lines: list[Document] = []
 
-        def render(results: list[IntakeResult | InvalidLead]) -> tuple[int, str]:
+        def render(results: Results) -> Answer:
             taken = iter(results)
             lines[:] = bulk_lines([next(taken) if isinstance(x, dict) else x for x in read], read, caller, roster)
             return 200, dumps({"results": lines})
 
-        once = self.once(request, render)
-        results = take_leads(forms, source_id=caller.source_id, at=caller.at, once=once, version=caller.version)
-        response = counted(written(*render(results)), results, refused=len(read) - len(forms))
+        results, answer = answer_leads(
+            forms,
+            source_id=caller.source_id,
+            at=caller.at,
+            render=render,
+            once=self.once(request),
+            version=caller.version,
+        )
+        response = counted(written(*answer), results, refused=len(read) - len(forms))
         self.keep([journal.Refusal.of(line["error"], items[line["index"]]) for line in lines if "error" in line])
         return response
 
@@ -233,30 +240,30 @@ class AcceptView(ApiView):
     scopes = {"POST": "manage"}
 
     @described.ACCEPT_LEAD
-    def post(self, request: Request, lead_id: str) -> Response:
+    def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller = caller_of(request)
         lead = offered_id(caller, lead_id)
-        accept_offer(lead, at=caller.at, by=as_themselves(caller))
-        return Response(result_of(caller, lead))
+        accept = answered(accept_offer, lambda _: dumps(result_of(caller, lead)))
+        return written(200, accept(lead, at=caller.at, by=as_themselves(caller)))
 
 
 class DeclineView(ApiView):
     scopes = {"POST": "manage"}
 
     @described.DECLINE_LEAD
-    def post(self, request: Request, lead_id: str) -> Response:
+    def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller = caller_of(request)
         lead = offered_id(caller, lead_id)
         form = DECLINE_IN.run_validation(request.data)
-        decline_offer(lead, at=caller.at, reason=form.get("reason") or "", by=as_themselves(caller))
-        return Response(result_of(caller, lead))
+        decline = answered(decline_offer, lambda _: dumps(result_of(caller, lead)))
+        return written(200, decline(lead, at=caller.at, reason=form.get("reason") or "", by=as_themselves(caller)))
 
 
 class MoveView(ApiView):
     scopes = {"POST": "manage"}
 
     @described.MOVE_LEAD
-    def post(self, request: Request, lead_id: str) -> Response:
+    def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller, roster = caller_of(request), self.roster(request)
         lead = read_id(caller, lead_id)
         form = MOVE_IN.run_validation(request.data)
@@ -268,15 +275,16 @@ class MoveView(ApiView):
         if stage is None:
             raise refused("stage", "unknown-stage", "No such stage. Write it as sales/accepted.")
         own = as_themselves(caller) is not None
-        move_lead(lead, stage.id, at=caller.at, by=caller.user, reason=form.get("reason") or "", theirs=own)
-        return Response(result_of(caller, lead))
+        move = answered(move_lead, lambda _: dumps(result_of(caller, lead)))
+        reason = form.get("reason") or ""
+        return written(200, move(lead, stage.id, at=caller.at, by=caller.user, reason=reason, theirs=own))
 
 
 class ReassignView(ApiView):
     scopes = {"POST": "manage"}
 
     @described.REASSIGN_LEAD
-    def post(self, request: Request, lead_id: str) -> Response:
+    def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller = caller_of(request)
         lead = read_id(caller, lead_id)
         refuse_managers(caller)
@@ -285,23 +293,23 @@ class ReassignView(ApiView):
         if person is None:
             raise refused("manager", "unknown-manager", "No manager has this e-mail.")
         count, reason = bool(form.get("count")), form.get("reason") or ""
-        reassign(lead, person.id, at=caller.at, by=caller.user, count=count, reason=reason)
-        return Response(result_of(caller, lead))
+        give = answered(reassign, lambda _: dumps(result_of(caller, lead)))
+        return written(200, give(lead, person.id, at=caller.at, by=caller.user, count=count, reason=reason))
 
 
 class CreditBackView(ApiView):
     scopes = {"POST": "manage"}
 
     @described.CREDIT_BACK
-    def post(self, request: Request, lead_id: str) -> Response:
+    def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller = caller_of(request)
         lead = read_id(caller, lead_id)
         refuse_managers(caller)
         reason = CREDIT_BACK_IN.run_validation(request.data)["reason"].strip()
         if not reason:
             raise refused("reason", "required", "Give a reason: junk, a duplicate, …")
-        credit_back(lead, at=caller.at, by=caller.user, reason=reason)
-        return Response(result_of(caller, lead))
+        credit = answered(credit_back, lambda _: dumps(result_of(caller, lead)))
+        return written(200, credit(lead, at=caller.at, by=caller.user, reason=reason))
 
 
 # Managers
@@ -340,11 +348,17 @@ class PauseView(ApiView):
         caller = caller_of(request)
         manager = visible_manager(caller, email)
         form = PAUSE_IN.run_validation(request.data)
-        pause_manager(
-            manager, at=caller.at, minutes=form.get("minutes"), reason=form.get("reason") or "", by=caller.user
-        )
-        give_back_soon(manager.pk, at=caller.at)
-        return Response(manager_documents([manager.user.email], current(), at=None, now=caller.at)[0])
+        minutes, reason = form.get("minutes"), form.get("reason") or ""
+        with transaction.atomic():
+            pause_manager(manager, at=caller.at, minutes=minutes, reason=reason, by=caller.user)
+            [answer] = self._documents(manager, caller)
+        if give_back_soon(manager.pk, at=caller.at):
+            with suppress(DatabaseError):  # the pause is kept: the answer of a moment ago is better than none
+                [answer] = self._documents(manager, caller)
+        return Response(answer)
+
+    def _documents(self, manager: Manager, caller: Caller) -> list[Document]:
+        return manager_documents([manager.user.email], current(), at=None, now=caller.at)
 
 
 class ResumeView(ApiView):
@@ -354,9 +368,11 @@ class ResumeView(ApiView):
     def post(self, request: Request, email: str) -> Response:
         caller = caller_of(request)
         manager = visible_manager(caller, email)
-        resume_manager(manager, at=caller.at)
+        with transaction.atomic():
+            resume_manager(manager, at=caller.at)
+            [answer] = manager_documents([manager.user.email], current(), at=None, now=caller.at)
         hurry()
-        return Response(manager_documents([manager.user.email], current(), at=None, now=caller.at)[0])
+        return Response(answer)
 
 
 class HandOverView(ApiView):

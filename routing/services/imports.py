@@ -27,7 +27,7 @@ from routing.roster import current
 from routing.spreadsheets.leads import Reading, guessed_columns, read_row
 from routing.spreadsheets.reading import Table
 
-from .intake import IdempotencyKey, IntakeResult, Replayed, check_leads, take_leads
+from .intake import Answer, IdempotencyKey, IntakeResult, Replayed, Results, answer_leads, check_leads
 
 ROWS_OF_A_BLOCK = 200  # about a third of a second, and the registry is free again
 Outcome = tuple[str, str | None, str]  # of a row: ImportRow.Outcome, lead, problem
@@ -166,17 +166,16 @@ def _taken(batch: LeadImport, rows: Sequence[ImportRow], *, key: str, at: dateti
 
 
 def _answers(batch: LeadImport, forms: Sequence[Mapping[str, Any]], *, key: str, at: datetime) -> list[Outcome]:
-    once = IdempotencyKey(
-        owner=f"import:{batch.pk}",
-        route="import",
-        key=key,
-        fingerprint="",
-        render=lambda results: (200, json.dumps(list(map(_outcome, results)))),
-    )
     if not forms:
         return []
+    once = IdempotencyKey(owner=f"import:{batch.pk}", route="import", key=key, fingerprint="")
+
+    def render(results: Results) -> Answer:
+        return 200, json.dumps(list(map(_outcome, results)))
+
     try:
-        return list(map(_outcome, take_leads(forms, source_id=batch.source_id, at=at, once=once)))
+        results, _ = answer_leads(forms, source_id=batch.source_id, at=at, render=render, once=once)
+        return list(map(_outcome, results))
     except Replayed as first:
         return [(kind, lead, problem) for kind, lead, problem in json.loads(first.answer)]
 

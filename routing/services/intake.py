@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from itertools import count
 from operator import itemgetter
 from typing import Any
@@ -46,13 +45,17 @@ class IntakeResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:
-    """An Idempotency-Key: whose it is, of which route, with which body, and how the answer is written."""
+    """An Idempotency-Key: whose it is, of which route, with which body."""
 
     owner: str
     route: str
     key: str
     fingerprint: str  # of the body
-    render: Callable[[list[IntakeResult | InvalidLead]], tuple[int, str]]  # status and body of the answer
+
+
+Results = list[IntakeResult | InvalidLead]  # in the order of the forms
+Answer = tuple[int, str]  # status and body
+Render = Callable[[Results], Answer]
 
 
 class Replayed(Exception):
@@ -64,34 +67,43 @@ class Replayed(Exception):
         self.answer = answer
 
 
-def take_lead(form: Form, *, source_id: int | None, at: datetime, once: IdempotencyKey | None = None) -> IntakeResult:
-    """Take one lead. Raises InvalidLead, Replayed, IdempotencyKeyReused."""
-    [taken] = take_leads([form], source_id=source_id, at=at, once=once)
+def take_lead(form: Form, *, source_id: int | None, at: datetime) -> IntakeResult:
+    """Take one lead. Raises InvalidLead."""
+    [taken] = take_leads([form], source_id=source_id, at=at)
     if isinstance(taken, InvalidLead):
         raise taken
     return taken
 
 
-def take_leads(
+def take_leads(forms: Sequence[Form], *, source_id: int | None, at: datetime) -> Results:
+    """Take leads and distribute each at once.
+
+    source_id: the source that all of them come from; None: each may name its own, else it is the account's `api` source.
+    """
+    return answer_leads(forms, source_id=source_id, at=at, render=lambda _: (200, ""))[0]
+
+
+def answer_leads(
     forms: Sequence[Form],
     *,
     source_id: int | None,
     at: datetime,
+    render: Render,
     once: IdempotencyKey | None = None,
     version: int | None = None,
-) -> list[IntakeResult | InvalidLead]:
-    """Take leads and distribute each at once; the answers are in the order of the forms.
+) -> tuple[Results, Answer]:
+    """Take leads as `take_leads` does, and return the answer, too.
 
-    source_id: the source that all of them come from; None: each may name its own, else it is the account's `api` source.
+    render: writes the answer before the commit, so that no lead is kept of which nobody could be told.
     once: makes repetitions of a request one request. Without a valid lead nothing is stored for it.
     version: of the configuration that the request has read; a stale one is detected.
     Raises Replayed, IdempotencyKeyReused.
     """
     try:
-        return _take(forms, source_id, at, once, version, distributed=True)
+        return _take(forms, source_id, at, render, once, version, distributed=True)
     except (Busy, Undecided):
         # Somebody holds the registry for too long, or a decision fails: the leads are kept for the sweep.
-        return _take(forms, source_id, at, once, None, distributed=False)
+        return _take(forms, source_id, at, render, once, None, distributed=False)
 
 
 def check_leads(forms: Sequence[Form], *, source_id: int | None, at: datetime) -> list[InvalidLead | None]:
@@ -105,15 +117,16 @@ def _take(
     forms: Sequence[Form],
     source_id: int | None,
     at: datetime,
+    render: Render,
     once: IdempotencyKey | None,
     version: int | None,
     *,
     distributed: bool,
-) -> list[IntakeResult | InvalidLead]:
+) -> tuple[Results, Answer]:
     versions = iter([version])  # the second try reads the version anew
 
     @in_transaction
-    def take() -> Callable[[], list[IntakeResult | InvalidLead]]:
+    def take() -> tuple[Results, Answer]:
         roster = current(next(versions, None))
         if source_id is None and "api" not in roster.source_by_code and not all(form.get("source") for form in forms):
             Source.objects.get_or_create(code="api", defaults={"title": "API", "channel": Source.Channel.API})
@@ -123,13 +136,13 @@ def _take(
         if valid and once:
             _claim(once, at=at)
         before, verdicts = _enter(valid, roster, at=at, distributed=distributed) if valid else ({}, {})
-        results = cache(lambda: _results(prepared, before, verdicts, roster, at=at))
+        results = _results(prepared, before, verdicts, roster, at=at)
+        status, answer = render(results)
         if valid and once:
-            status, answer = once.render(results())
             _once(once).update(status=status, answer=answer)
-        return results
+        return results, (status, answer)
 
-    return take()()  # told after the commit where nobody needs it before: others wait for the registry meanwhile
+    return take()
 
 
 # --- Idempotency ---------------------------------------------------------------------------------------------------------
@@ -378,7 +391,7 @@ def _results(
     roster: Roster,
     *,
     at: datetime,
-) -> list[IntakeResult | InvalidLead]:
+) -> Results:
     """Return what became of each form; leads that were known already are told as they stand."""
     known = lead_documents(Lead.objects.filter(pk__in=before.values())) if before else []
     documents = {document["id"]: document for document in known}

@@ -22,7 +22,7 @@ from routing.engine import LEAD, Reason
 from routing.exceptions import Refused
 from routing.models import Decision, Lead, Ledger, Load, Member, Offer, Pipeline, Source, Stage, Trigger
 from routing.prepared_statements import Statement, run
-from routing.services.intake import IdempotencyKey, Replayed, take_lead
+from routing.services.intake import IdempotencyKey, Replayed, answer_leads, take_lead
 from routing.services.stages import move_lead
 from routing.services.sweep import sweep
 from tests.effort import by_night
@@ -111,11 +111,17 @@ def worst_distance(registry_id: int) -> float:
 
 def repeat(key: str, team: dict[str, object]) -> tuple[str, str]:
     """Send the request of this Idempotency-Key, perhaps again; return the key and the lead that it was told of."""
-    answer = lambda results: (201, str(results[0].lead_id))  # noqa: E731
-    once = IdempotencyKey(owner="account", route="lead", key=key, fingerprint="f", render=answer)
+    once = IdempotencyKey(owner="account", route="lead", key=key, fingerprint="f")
     form = {"contact": {"email": f"{key}@example.com"}}
     try:
-        return key, str(take_lead(form, source_id=team["source"].pk, at=clock.now(), once=once).lead_id)
+        _, (_, answer) = answer_leads(
+            [form],
+            source_id=team["source"].pk,
+            at=clock.now(),
+            render=lambda results: (201, str(results[0].lead_id)),
+            once=once,
+        )
+        return key, answer
     except Replayed as replayed:
         return key, replayed.answer
 

@@ -10,7 +10,7 @@ from accounts.models import Manager
 from routing.exceptions import IdempotencyKeyReused, InvalidLead
 from routing.models import Contact, Decision, IntakeRequest, Lead, Ledger, Source
 from routing.representations import lead_documents, stored
-from routing.services.intake import IdempotencyKey, Replayed, take_lead, take_leads
+from routing.services.intake import IdempotencyKey, Replayed, answer_leads, take_lead, take_leads
 from tests.factories import (
     DAY,
     HOUR,
@@ -301,41 +301,38 @@ def test_leads_without_a_number_are_never_the_same(sales):
 # Idempotency
 
 
-def once(key="k1", *, owner="source:1", route="leads", fingerprint="f1", answer="first"):
-    return IdempotencyKey(
-        owner=owner, route=route, key=key, fingerprint=fingerprint, render=lambda results: (201, answer)
-    )
+def send_once(key="k1", *, owner="source:1", route="leads", fingerprint="f1", answer="first", sent=None, at=MONDAY):
+    once = IdempotencyKey(owner=owner, route=route, key=key, fingerprint=fingerprint)
+    forms = [form() if sent is None else sent]
+    return answer_leads(forms, source_id=make_source().pk, at=at, render=lambda results: (201, answer), once=once)
 
 
 def test_the_same_request_twice_is_one_request(sales):
-    source = make_source()
-    take_lead(form(), source_id=source.pk, at=MONDAY, once=once())
+    send_once()
     with pytest.raises(Replayed) as again:
-        take_lead(form(), source_id=source.pk, at=MONDAY + DAY, once=once(answer="second"))
+        send_once(answer="second", at=MONDAY + DAY)
     assert (again.value.status, again.value.answer) == (201, "first")
     assert Lead.objects.count() == 1
 
 
 def test_another_body_under_the_same_key_is_refused(sales):
-    source = make_source()
-    take_lead(form(), source_id=source.pk, at=MONDAY, once=once())
+    send_once()
     with pytest.raises(IdempotencyKeyReused):
-        take_lead(form(), source_id=source.pk, at=MONDAY, once=once(fingerprint="f2"))
+        send_once(fingerprint="f2")
     assert Lead.objects.count() == 1
 
 
 @pytest.mark.parametrize("other", [{"key": "k2"}, {"owner": "source:2"}, {"route": "bulk"}])
 def test_a_key_is_its_owners_on_its_route(sales, other):
-    source = make_source()
-    take_lead(form(), source_id=source.pk, at=MONDAY, once=once())
-    take_lead(form(), source_id=source.pk, at=MONDAY, once=once(**other))
+    send_once()
+    send_once(**other)
     assert Lead.objects.count() == 2
 
 
 def test_nothing_is_kept_of_a_request_without_a_valid_lead(sales):
-    refused({}, once=once())
+    send_once(sent={})
     assert not IntakeRequest.objects.exists()
-    take_lead(form(), source_id=make_source().pk, at=MONDAY, once=once())
+    send_once()
     assert Lead.objects.count() == 1
 
 
@@ -346,10 +343,11 @@ def test_the_answer_is_written_from_what_was_taken(sales):
         told.extend(results)
         return 200, "all"
 
+    kept = IdempotencyKey(owner="o", route="bulk", key="k", fingerprint="f")
     forms = [form(), {}, form()]
-    kept = IdempotencyKey(owner="o", route="bulk", key="k", fingerprint="f", render=render)
-    taken = take_leads(forms, source_id=make_source().pk, at=MONDAY, once=kept)
+    taken, answer = answer_leads(forms, source_id=make_source().pk, at=MONDAY, render=render, once=kept)
     assert told == taken
+    assert answer == (200, "all")
     assert IntakeRequest.objects.get().answer == "all"
 
 

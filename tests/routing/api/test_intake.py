@@ -535,7 +535,7 @@ def test_a_bug_is_answered_without_a_word_of_it_and_its_lead_is_kept(
     def bug(*args: object, **options: object) -> None:
         raise RuntimeError("secret inside")
 
-    monkeypatch.setattr(views, "take_leads", bug)
+    monkeypatch.setattr(views, "answer_leads", bug)
     answer = Client(raise_request_exception=False).post(
         "/api/v1/leads",
         LEAD,
