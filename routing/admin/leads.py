@@ -38,7 +38,7 @@ from ..forms import (
     QualifyForm,
     ReassignForm,
 )
-from ..models import Decision, Lead, Stage, UnqualifiedLead
+from ..models import Decision, ImportRow, Lead, LeadImport, Stage, UnqualifiedLead
 from ..roster import current
 from ..services.assignment import credit_back, reassign
 from ..services.stages import move_lead, qualify_lead
@@ -115,6 +115,24 @@ def sees_unqualified(request: HttpRequest) -> bool:
     return request.user.has_perm("routing.view_unqualified") and there
 
 
+class ImportFilter(admin.SimpleListFilter):
+    """The new leads of one import: chosen by the link on its page."""
+
+    title = _("import")
+    parameter_name = "import"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        asked = self.used_parameters.get(self.parameter_name)
+        chosen = LeadImport.objects.filter(pk=asked) if str(asked or "").isdecimal() and len(str(asked)) < 19 else ()
+        return [(str(batch.pk), str(batch)) for batch in chosen]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Lead]) -> QuerySet[Lead]:
+        if self.value() is None:
+            return queryset
+        rows = ImportRow.objects.filter(batch=self.value(), outcome=ImportRow.Outcome.CREATED)
+        return queryset.filter(pk__in=rows.values("lead"))
+
+
 @admin.register(Lead)
 class LeadAdmin(ModelAdmin):
     form = LeadForm
@@ -128,6 +146,7 @@ class LeadAdmin(ModelAdmin):
         ("stage", AutocompleteFilter),
         ("responsible", AutocompleteFilter),
         "arrived_unqualified",
+        ImportFilter,
     )
     list_select_related = ("contact", "company", "source", "stage__pipeline", "responsible__user")
     search_fields = ("pk",)  # see get_search_results
