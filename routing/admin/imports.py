@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.dates import MONTHS
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext as _now
@@ -24,16 +25,38 @@ from accounts.time import clock
 from ..exceptions import Refused
 from ..models import ImportRow, LeadExport, LeadImport, Source, Stage
 from ..roster import current
-from ..services.imports import counts_of, keep_table, known_already, preview, start_import, stop_import
-from ..spreadsheets.leads import CHOICES, TEMPLATE_HEADER, TEMPLATE_ROW, columns_added, faults_of_columns
+from ..services.imports import (
+    check_more_rows,
+    counts_of,
+    keep_table,
+    order_of_dates,
+    preview,
+    same_people,
+    start_import,
+    stop_import,
+)
+from ..spreadsheets.dates import DayOrder, split
+from ..spreadsheets.leads import (
+    CHOICES,
+    FIELDS,
+    OWN,
+    TEMPLATE_HEADER,
+    TEMPLATE_ROW,
+    columns_added,
+    columns_to_join,
+    faults_of_columns,
+    own_names,
+    quoted,
+)
 from ..spreadsheets.reading import DELIMITERS, MOST_BYTES, MOST_ROWS, BadTable, Table, read_table
 from ..spreadsheets.writing import csv_lines
 from ..tasks import hurry_import
 from .exports import filtered_by
 
 SHOWN = 20  # rows of the preview
-LOOKED_AT = 1_000  # rows of which the preview counts those that would be refused
-MORE_SHOWN = 10  # of those, beyond the first rows
+MORE_SHOWN = 10  # rows that would be refused, beyond the first rows
+AT_ONCE = 1_000  # rows checked in one request: a fifth of a second
+PEOPLE_SHOWN = 5  # of those who are in several rows
 ENCODINGS = [
     ("utf-8-sig", "UTF-8"),
     ("utf-16", "UTF-16"),
@@ -80,10 +103,18 @@ class UploadForm(forms.Form):
 class ReadingForm(forms.ModelForm):
     """What each column is, and where the leads go."""
 
+    month_first = forms.TypedChoiceField(
+        label=_("Order of day and month"),
+        required=False,
+        coerce=lambda value: value == "True",
+        empty_value=None,
+        widget=Select,
+    )
+
     class Meta:
         model = LeadImport
         fields = ["source", "stage", "month_first"]
-        widgets = {"source": Select, "stage": Select, "month_first": CheckboxInput}
+        widgets = {"source": Select, "stage": Select}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,26 +131,78 @@ class ReadingForm(forms.ModelForm):
                 initial=key,
                 widget=Select(attrs={"aria-label": title or f"{place + 1}"}),
             )
+        if self.is_bound:
+            self.instance.columns = [
+                self[f"column_{place}"].value() or "" for place in range(len(self.instance.header))
+            ]
+        self.order = order_of_dates(self.instance)
+        if self.instance.month_first is None or self.order.fault(self.instance.month_first):
+            self.initial["month_first"] = self.order.month_first_proposal
+        self.fields["month_first"].choices = orders_of(self.order)  # type: ignore[attr-defined]
+        self.alike = columns_to_join(self.instance.header, self.instance.columns, first_cells(self.instance))
+        for key, places in self.alike.items():
+            self.fields[f"join_{key}"] = forms.BooleanField(
+                label=join_label(key, quoted(self.instance.header, places)),
+                required=False,
+                initial=key in self.instance.joined,
+                widget=CheckboxInput,
+            )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        columns = [cleaned.get(f"column_{place}", "") for place in range(len(self.instance.header))]
-        for fault in faults_of_columns(columns, self.instance.header):
+        columns, joined = self.instance.columns, [key for key in self.alike if cleaned.get(f"join_{key}")]
+        for key in joined:
+            columns = [key if place in self.alike[key] else column for place, column in enumerate(columns)]
+        for fault in faults_of_columns(columns, self.instance.header, joined):
             self.add_error(None, fault)
-        self.instance.columns = columns
+        fault = self.order.fault(cleaned.get("month_first"))
+        if fault and ("start" in self.data or cleaned.get("month_first") is not None):
+            self.add_error("month_first", fault)
+        self.instance.columns, self.instance.joined = columns, joined
         return cleaned
 
     @property
     def columns(self) -> list[forms.BoundField]:
         return [self[f"column_{place}"] for place in range(len(self.instance.header))]
 
+    @property
+    def joins(self) -> list[forms.BoundField]:
+        return [self[f"join_{key}"] for key in self.alike]
+
+    def question(self) -> str:
+        """Return what is to be answered about the dates before anything begins."""
+        return self.order.fault({"True": True, "False": False}.get(str(self["month_first"].value())))
+
     def choices(self) -> str:
         """Return what is chosen as one text: the page carries it, and nothing begins by choices it has not shown."""
-        return "|".join(str(self[name].value() or "") for name in self.fields)
+        values = (self[name].value() for name in self.fields)
+        return "|".join("" if value is None else str(value) for value in values)
 
     @property
     def where_to(self) -> list[forms.BoundField]:
-        return [self[name] for name in self._meta.fields or ()]
+        return [self["source"], self["stage"]]
+
+
+def orders_of(order: DayOrder) -> list[tuple[str, Any]]:
+    """Return the orders of day and month to choose from, with what a date of the file would be."""
+    ways = [("False", _now("The day comes first")), ("True", _now("The month comes first"))]
+    if order.unclear:
+        for place, (value, label) in enumerate(ways):
+            date, _time = split(order.unclear[1])
+            day, month = (date.second, date.first) if value == "True" else (date.first, date.second)
+            ways[place] = (value, f"{label}: {order.unclear[1]} = {day} {MONTHS[month]}")
+    return [("", "–"), *ways]
+
+
+def join_label(key: str, titles: str) -> str:
+    values = {"titles": titles, "field": FIELDS[key].label}
+    if FIELDS[key].joint is None:
+        return _now("%(field)s: take the first filled cell of %(titles)s, and keep the others as fields") % values
+    return _now("%(field)s: join %(titles)s") % values
+
+
+def first_cells(batch: LeadImport) -> list[list[str]]:
+    return list(batch.rows.order_by("number").values_list("cells", flat=True)[:50])
 
 
 @admin.register(LeadImport)
@@ -161,6 +244,7 @@ class LeadImportAdmin(ReadOnlyAdmin):
         return [
             path("template.csv", wrap(self.template), name="routing_leadimport_template"),
             path("<int:object_id>/progress/", wrap(self.progress), name="routing_leadimport_progress"),
+            path("<int:object_id>/count/", wrap(self.count), name="routing_leadimport_count"),
             path("<int:object_id>/refused.csv", wrap(self.refused_rows), name="routing_leadimport_refused"),
             *super().get_urls(),
         ]
@@ -202,9 +286,11 @@ class LeadImportAdmin(ReadOnlyAdmin):
         form = ReadingForm(request.POST or None, instance=batch, initial=first)
         if request.method == "POST" and form.is_valid():
             form.save()
-            LeadImport.objects.filter(pk=batch.pk, started_at=None).update(columns=batch.columns)
+            LeadImport.objects.filter(pk=batch.pk, started_at=None).update(columns=batch.columns, joined=batch.joined)
             if "start" in request.POST and self._start(request, batch, form):
                 return redirect("admin:routing_leadimport_change", batch.pk)
+            if not form.errors:
+                form = ReadingForm(instance=batch)  # with the columns that were joined, and whose order was found out
         return self._page(
             request, "routing/import_check.html", {"form": form, **looked_at(batch, form)} | self._about(batch)
         )
@@ -226,6 +312,17 @@ class LeadImportAdmin(ReadOnlyAdmin):
             messages.error(request, error.detail)
         hurry_import(batch.pk)
         return True
+
+    def count(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Check some more rows, and answer with how many would be taken, for the page to put in place of what it said."""
+        batch = self._batch(request, str(object_id))
+        if batch is None or batch.started_at or batch.cancelled_at:
+            raise Http404
+        source = _chosen(Source.objects.all(), request.GET.get("source"))
+        stage = _chosen(Stage.objects.select_related("pipeline"), request.GET.get("stage"))
+        return TemplateResponse(
+            request, "routing/_import_count.html", {"batch": batch, "again": True} | counted(batch, source, stage)
+        )
 
     def progress(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Answer with the standing alone, for the page to put in place of the one before."""
@@ -338,24 +435,37 @@ def _chosen(rows: QuerySet[Any], value: Any) -> Any:
 
 
 def looked_at(batch: LeadImport, form: ReadingForm) -> dict[str, Any]:
-    """Return the first rows, some more of those that would be refused, and how many these are."""
+    """Return what is shown of the rows: the first, some more of those that would be refused, and what to know before."""
     source = _chosen(Source.objects.all(), form["source"].value())
     stage = _chosen(Stage.objects.select_related("pipeline"), form["stage"].value())
-    rows = list(batch.rows.order_by("number")[:LOOKED_AT])
+    counts = counted(batch, source, stage)
+    first = batch.rows.order_by("number")[:SHOWN]
+    bad = batch.rows.filter(number__in=batch.checked["refused"][: SHOWN + MORE_SHOWN]).order_by("number")
+    rows = list({row.number: row for row in (*first, *bad)}.values())[: SHOWN + MORE_SHOWN]
     answers = preview(batch, rows, source, stage, at=clock.now())
-    seen = [(row, faults) for row, (_form, faults) in zip(rows, answers, strict=True)]
-    bad = [pair for pair in seen if pair[1]]
-    first = [row.number for row, _faults in seen[:SHOWN]]
-    return {
-        "rows": seen[:SHOWN] + [pair for pair in bad if pair[0].number not in first][:MORE_SHOWN],
+    people = same_people(batch, source)
+    return counts | {
+        "rows": [(row, faults) for row, (_form, faults) in zip(rows, answers, strict=True)],
         "shown": SHOWN,
-        "total": batch.rows.count(),
-        "looked": len(rows),
-        "bad": len(bad),
-        "checked": bool(source and stage),  # without, nobody can say that a row would be taken
         "choices": form.choices(),
-        "known": known_already([lead for lead, faults in answers if not faults], source) if source else 0,
+        "renamed": [
+            (batch.header[place], name)
+            for place, name in own_names(batch.header, batch.columns).items()
+            if batch.columns[place] == OWN and name != batch.header[place].strip()
+        ],
+        "people": [(person.known_by, ", ".join(map(str, person.rows[:10]))) for person in people[:PEOPLE_SHOWN]],
+        "people_count": len(people),
         "before": LeadImport.objects.filter(digest=batch.digest, started_at__isnull=False).exclude(pk=batch.pk).first(),
+    }
+
+
+def counted(batch: LeadImport, source: Source | None, stage: Stage | None) -> dict[str, Any]:
+    """Return how many rows would be taken, of those that were checked so far; without source and stage nobody can say."""
+    checked = check_more_rows(batch, source, stage, rows=AT_ONCE, at=clock.now())
+    return {
+        "checked": checked,
+        "ready": bool(source and stage),
+        "asked": f"?source={source.pk if source else ''}&stage={stage.pk if stage else ''}",
     }
 
 

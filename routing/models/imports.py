@@ -29,8 +29,14 @@ class LeadImport(models.Model):
     delimiter = models.CharField(max_length=1, blank=True)
     header = ArrayField(models.TextField())
     columns = ArrayField(models.CharField(max_length=32), help_text=_("The meaning of each column"))
+    joined = ArrayField(
+        models.CharField(max_length=32),
+        default=list,
+        db_default=[],
+        help_text=_("Fields that several columns together are"),
+    )
     month_first = models.BooleanField(
-        _("month before day"), default=False, help_text=_("Reads 03/02/2026 as March 2, as in the USA.")
+        _("order of day and month"), null=True, help_text=_("Whether 03/02/2026 is March 2; empty: nobody has said it.")
     )
     source = models.ForeignKey(
         Source, on_delete=models.PROTECT, null=True, related_name="+", help_text=_("Where these leads came from.")
@@ -48,6 +54,11 @@ class LeadImport(models.Model):
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     cancelled_at = models.DateTimeField(_("stopped"), null=True)
+    checked = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text=_("How many rows were checked before the start, which would be refused, by which choices"),
+    )
     counts = models.JSONField(default=dict, help_text=_("Row counts by outcome, stored when the import ends"))
 
     objects = LeadImportQuerySet.as_manager()

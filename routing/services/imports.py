@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DataError, transaction
 from django.db.models import Count
@@ -21,16 +24,43 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from routing.exceptions import Busy, Conflict, InvalidLead
+from routing.intake.identity import normalise_chat, normalise_email, normalise_phone
 from routing.models import ImportRow, Lead, LeadImport, Source, Stage
 from routing.prepared_statements import Statement, run
 from routing.roster import current
-from routing.spreadsheets.leads import Reading, guessed_columns, read_row
+from routing.spreadsheets.dates import DayOrder, day_order
+from routing.spreadsheets.leads import FIELDS, IGNORED, Reading, guessed_columns, read_row
 from routing.spreadsheets.reading import Table
 
 from .intake import Answer, IdempotencyKey, IntakeResult, Replayed, Results, answer_leads, check_leads
 
 ROWS_OF_A_BLOCK = 200  # about a third of a second, and the registry is free again
 Outcome = tuple[str, str | None, str]  # of a row: ImportRow.Outcome, lead, problem
+
+
+class SamePerson(NamedTuple):
+    """Rows that one person is in, and the e-mail, phone or chat that shows it."""
+
+    known_by: str
+    rows: tuple[int, ...]
+
+
+class Checked(NamedTuple):
+    """What would become of the rows that were looked at."""
+
+    rows: int
+    total: int
+    refused: int
+    known: int
+
+    @property
+    def taken(self) -> int:
+        return self.rows - self.refused - self.known
+
+    @property
+    def is_whole(self) -> bool:
+        return self.rows == self.total
+
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +92,14 @@ def keep_table(
 
 
 def start_import(batch: LeadImport, *, source: Source, stage: Stage, at: datetime) -> None:
-    """Set where the leads go, and start taking rows. Raises Conflict when it was already started."""
+    """Set where the leads go, and start taking rows. Raises Conflict when it was already started, or when nobody knows
+    whether its dates have the day or the month first."""
+    order = order_of_dates(batch)
+    if fault := order.fault(batch.month_first):
+        raise Conflict(fault)
+    month_first = order.month_first_proposal if batch.month_first is None else batch.month_first
     waiting = LeadImport.objects.filter(pk=batch.pk, started_at=None, cancelled_at=None)
-    if not waiting.update(source=source, stage=stage, started_at=at):
+    if not waiting.update(source=source, stage=stage, month_first=month_first, started_at=at):
         raise Conflict(gettext("This import was already started."))
 
 
@@ -105,31 +140,113 @@ def continue_import(batch_id: int, *, at: datetime) -> bool:
     return True
 
 
+def order_of_dates(batch: LeadImport) -> DayOrder:
+    """Return what the whole column of dates says of the order of day and month."""
+    return day_order(_cells_of(batch, "arrived_at"))
+
+
+def same_people(batch: LeadImport, source: Source | None) -> list[SamePerson]:
+    """Return who is in several rows of the file, by an e-mail, a phone or a chat."""
+    usual = (source and source.country) or current().account.country
+    countries = dict(_cells_of(batch, "country"))
+    found: dict[tuple[int, ...], str] = {}
+    for key, (roughly, person_of) in PERSON_BY.items():
+        alike: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        for number, text in _cells_of(batch, key):
+            alike[roughly(text)].append((number, text))
+        people: dict[str, list[int]] = defaultdict(list)
+        for number, text in (cell for cells in alike.values() if len(cells) > 1 for cell in cells):
+            if person := person_of(text, countries.get(number) or usual or None):
+                people[person].append(number)
+        for person, numbers in people.items():
+            if len(numbers) > 1:
+                found.setdefault(tuple(numbers), person)
+    return [SamePerson(known_by=person, rows=numbers) for numbers, person in sorted(found.items())]
+
+
+# How a person is known: what is the same in all spellings and costs little, then the key itself.
+PERSON_BY: dict[str, tuple[Callable[[str], str], Callable[[str, str | None], str | None]]] = {
+    "contact.email": (str.casefold, lambda text, _country: normalise_email(text)),
+    "contact.phone": (lambda text: re.sub(r"\D", "", text)[-7:], normalise_phone),
+    "contact.chat": (lambda text: text.casefold()[-5:], lambda text, _country: normalise_chat(text)),
+}
+
+
+def _cells_of(batch: LeadImport, key: str) -> Iterator[tuple[int, str]]:
+    """Return what the rows have of a field of the file: number of the row, text."""
+    places = [place for place, column in enumerate(batch.columns) if column == key]
+    if not places:
+        return
+    joint = FIELDS[key].joint
+    rows = batch.rows.order_by("number").values_list("number", *(f"cells__{place}" for place in places))
+    for number, *cells in rows.iterator(chunk_size=5000):
+        filled = [cell for cell in cells if cell]
+        if filled:
+            yield number, filled[0] if joint is None else joint.join(filled)
+
+
 def preview(
     batch: LeadImport, rows: Sequence[ImportRow], source: Source | None, stage: Stage | None, *, at: datetime
 ) -> list[tuple[dict[str, Any], list[str]]]:
-    """Return what would become of the rows: the lead as it was understood, and its faults. Nothing is written."""
-    reading = _reading(batch)
+    """Return what would become of the rows: the lead as it was understood, and its faults. Nothing is written.
+
+    The order of day and month is a question of the whole column: while it has no answer, the dates are left out.
+    """
+    order = order_of_dates(batch)
+    reading = _reading(batch, order.month_first_proposal if batch.month_first is None else batch.month_first)
+    if order.fault(batch.month_first):
+        reading = replace(reading, columns=[IGNORED if key == "arrived_at" else key for key in batch.columns])
     answers = [read_row(row.cells, reading, at=at) for row in rows]
     if source is None or stage is None:
         return answers
     forms = [_form(batch, row, form, source, stage) for row, (form, _faults) in zip(rows, answers, strict=True)]
     refusals = check_leads(forms, source_id=source.pk, at=at)
     return [
-        (form, faults or [error["detail"] for error in refusal.errors] if refusal else faults)
+        (form, [*faults, *_details(refusal)] if refusal else faults)
         for (form, faults), refusal in zip(answers, refusals, strict=True)
     ]
 
 
-def known_already(forms: Sequence[Mapping[str, Any]], source: Source) -> int:
-    """Return how many leads the source already sent, or are twice in the file: they change nothing."""
-    numbers = [form["external_id"] for form in forms if form.get("external_id")]
-    sent = Lead.objects.filter(source=source, external_id__in=set(numbers)).count()
+def check_more_rows(
+    batch: LeadImport, source: Source | None, stage: Stage | None, *, rows: int, at: datetime
+) -> Checked:
+    """Check some more rows as they would be taken; return how many would be, of those that were looked at so far.
+
+    Other choices begin anew. Two who look at once do the same work, and neither counts a row twice.
+    """
+    choices = [source and source.pk, stage and stage.pk, batch.month_first, batch.columns]
+    before = batch.checked
+    if before.get("choices") != choices:
+        before = {"choices": choices, "rows": 0, "last": 0, "refused": []}
+    more = list(batch.rows.filter(number__gt=before["last"]).order_by("number")[:rows])
+    answers = preview(batch, more, source, stage, at=at) if more else []
+    refused = [row.number for row, (_form, faults) in zip(more, answers, strict=True) if faults]
+    checked = {
+        "choices": choices,
+        "rows": before["rows"] + len(more),
+        "last": more[-1].number if more else before["last"],
+        "refused": before["refused"] + refused,
+    }
+    LeadImport.objects.filter(pk=batch.pk, checked=batch.checked, started_at=None).update(checked=checked)
+    batch.checked = checked
+    return Checked(
+        rows=checked["rows"],
+        total=batch.rows.count(),
+        refused=len(checked["refused"]),
+        known=_known_already(batch, source, last=checked["last"]) if source else 0,
+    )
+
+
+def _known_already(batch: LeadImport, source: Source, *, last: int) -> int:
+    """Return how many rows are leads that the source already sent, or are twice in the file: they change nothing."""
+    refused = set(batch.checked["refused"])
+    numbers = [text for row, text in _cells_of(batch, "external_id") if row <= last and row not in refused]
+    sent = Lead.objects.filter(source=source, external_id__in=set(numbers)).count() if numbers else 0
     return len(numbers) - (len(set(numbers)) - sent)
 
 
-def _reading(batch: LeadImport) -> Reading:
-    return Reading(header=batch.header, columns=batch.columns, zone=current().zone, month_first=batch.month_first)
+def _reading(batch: LeadImport, month_first: bool | None) -> Reading:
+    return Reading(header=batch.header, columns=batch.columns, zone=current().zone, month_first=month_first)
 
 
 def _form(batch: LeadImport, row: ImportRow, form: dict[str, Any], source: Source, stage: Stage) -> dict[str, Any]:
@@ -143,15 +260,15 @@ def _taken(batch: LeadImport, rows: Sequence[ImportRow], *, key: str, at: dateti
     source, stage = batch.source, batch.stage
     assert source, "leadimport_knows_where_to"
     assert stage, "leadimport_knows_where_to"
-    reading = _reading(batch)
+    reading = _reading(batch, batch.month_first)
     outcomes: dict[int, Outcome] = {}
     forms: dict[int, dict[str, Any]] = {}
     for row in rows:
         form, faults = read_row(row.cells, reading, at=at)
+        forms[row.number] = _form(batch, row, form, source, stage)
         if faults:
-            outcomes[row.number] = _refused("; ".join(faults))
-        else:
-            forms[row.number] = _form(batch, row, form, source, stage)
+            [refusal] = check_leads([forms.pop(row.number)], source_id=source.pk, at=at)
+            outcomes[row.number] = _refused("; ".join([*faults, *_details(refusal)]))
     try:
         outcomes |= zip(forms, _answers(batch, list(forms.values()), key=key, at=at), strict=True)
     except DataError:
@@ -182,8 +299,12 @@ def _answers(batch: LeadImport, forms: Sequence[Mapping[str, Any]], *, key: str,
 
 def _outcome(result: IntakeResult | InvalidLead) -> Outcome:
     if isinstance(result, InvalidLead):
-        return _refused("; ".join(error["detail"] for error in result.errors) or result.detail)
+        return _refused("; ".join(_details(result)))
     return ("created" if result.created else "known", str(result.lead_id), "")
+
+
+def _details(refusal: InvalidLead | None) -> list[str]:
+    return [error["detail"] for error in refusal.errors] or [refusal.detail] if refusal else []
 
 
 def _refused(problem: str) -> Outcome:

@@ -1,16 +1,19 @@
 """Read leads from the rows of a table: which column is what, and what is wrong with a row, in words.
 
-A spreadsheet is written by people, so more is understood here than by the API: dates and amounts as they are written in
-different countries. What is ambiguous is never guessed of a single row: the import says the order of day and month.
+A spreadsheet is written by people, so more is understood here than by the API: names in parts, dates and amounts as
+they are written in different countries.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,8 +25,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from ..intake import text as texts
-from ..intake.limits import AHEAD, FIRST_YEAR, LARGEST_BUDGET, LONGEST, LONGEST_KEY, LONGEST_TAG, MOST_TAGS
+from ..intake.limits import LARGEST_BUDGET, LONGEST, LONGEST_KEY, LONGEST_TAG, MOST_TAGS
+from .dates import BadDate, instant, split
 from .reading import LONGEST_CELL
+from .titles import FULL_OR_FIRST, known_as, words_of
 
 OWN, IGNORED = "fields", ""  # a column may stay under its own name, or be left out
 
@@ -33,52 +38,44 @@ class Field:
     """What a column can be."""
 
     label: str | Promise
-    titles: str  # what such columns are called in English, Russian, Spanish and Portuguese, apart by blanks
+    joint: str | None = None  # what stands between the cells of several columns; None: only one of them counts
 
 
 FIELDS: dict[str, Field] = {
-    "name": Field(_("Lead name"),
-        "lead leadname title subject сделка названиесделки "
-        "заявка тема asunto assunto titulo"),
-    "contact.name": Field(_("Contact: name"),
-        "name fullname contact contactname person firstname имя фио "
-        "контакт клиент nombre contacto nome cliente"),
-    "contact.email": Field(_("Contact: e-mail"),
-        "email mail emailaddress почта электроннаяпочта "
-        "емейл correo correoelectronico"),
-    "contact.phone": Field(_("Contact: phone"),
-        "phone telephone mobile phonenumber tel телефон мобильный "
-        "номертелефона telefono movil celular telefone whatsapp"),
-    "contact.chat": Field(_("Contact: chat"), "chat telegram messenger чат телеграм"),
-    "company.name": Field(_("Company: name"),
-        "company account organisation organization компания "
-        "организация фирма empresa compania"),
-    "company.domain": Field(_("Company: domain"), "domain website site url сайт домен dominio sitio"),
-    "external_id": Field(_("External id"),
-        "externalid id leadid leadnumber opportunityid mqlid "
-        "prospectid ид номер идентификатор"),
-    "budget": Field(_("Budget"),
-        "budget amount value price closevalue revenue бюджет "
-        "сумма стоимость presupuesto importe orcamento valor"),
-    "currency": Field(_("Currency"), "currency валюта moneda moeda"),
-    "language": Field(_("Language"), "language lang язык idioma lingua"),
-    "country": Field(_("Country, two letters"), "country countrycode страна pais"),
-    "region": Field(_("Region"), "region state province регион область provincia estado"),
-    "postal_code": Field(_("Postal code"), "postalcode postcode zip zipcode индекс codigopostal cep"),
-    "product": Field(_("Product"), "product товар продукт услуга producto produto"),
-    "tags": Field(_("Tags"), "tags tag теги метки etiquetas"),
-    "comment": Field(_("Comment"),
-        "comment comments message note notes комментарий сообщение "
-        "примечание comentario mensaje mensagem"),
-    "arrived_at": Field(_("Arrived at"),
-        "arrivedat date createdat created firstcontactdate engagedate "
-        "дата создан датасоздания fecha data"),
-    "utm.source": Field(_("UTM source"), "utmsource"),
-    "utm.medium": Field(_("UTM medium"), "utmmedium"),
-    "utm.campaign": Field(_("UTM campaign"), "utmcampaign"),
-    "utm.term": Field(_("UTM term"), "utmterm"),
-    "utm.content": Field(_("UTM content"), "utmcontent"),
-}  # fmt: skip
+    "name": Field(_("Lead name"), " "),
+    "contact.name": Field(_("Contact: name"), " "),
+    "contact.salutation": Field(_("Contact: salutation"), " "),
+    "contact.first_name": Field(_("Contact: first name"), " "),
+    "contact.middle_name": Field(_("Contact: middle name, patronymic"), " "),
+    "contact.last_name": Field(_("Contact: last name"), " "),
+    "contact.email": Field(_("Contact: e-mail")),
+    "contact.phone": Field(_("Contact: phone")),
+    "contact.chat": Field(_("Contact: chat")),
+    "company.name": Field(_("Company: name"), " "),
+    "company.domain": Field(_("Company: domain")),
+    "external_id": Field(_("External id")),
+    "budget": Field(_("Budget")),
+    "currency": Field(_("Currency")),
+    "language": Field(_("Language")),
+    "country": Field(_("Country, two letters")),
+    "region": Field(_("Region"), ", "),
+    "postal_code": Field(_("Postal code")),
+    "product": Field(_("Product"), ", "),
+    "tags": Field(_("Tags"), ","),
+    "comment": Field(_("Comment"), "\n"),
+    "arrived_at": Field(_("Arrived at"), " "),
+    "utm.source": Field(_("UTM source")),
+    "utm.medium": Field(_("UTM medium")),
+    "utm.campaign": Field(_("UTM campaign")),
+    "utm.term": Field(_("UTM term")),
+    "utm.content": Field(_("UTM content")),
+}
+PARTS = ("contact.salutation", "contact.first_name", "contact.middle_name", "contact.last_name")  # in their order
+SALUTATION = re.compile(
+    r"(mr|mrs|ms|miss|mx|dr|prof|sir|madam|sr|sra|srta|d|don|doña|dña|dra|dona|г|г-н|г-жа|гн|гжа|господин|госпожа"
+    r"|тов|проф|д-р)\.?",
+    re.IGNORECASE,
+)
 CHOICES = [
     (IGNORED, pgettext_lazy("column", "ignore")),
     *((key, field.label) for key, field in FIELDS.items()),
@@ -102,10 +99,46 @@ def guessed_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
     columns: list[str] = []
     added = len(header) - 2 if tuple(header[-2:]) in _columns_added() else len(header)
     for place, title in enumerate(header[:added]):
-        samples = [row[place] for row in rows[:50] if row[place]]
-        known = (key for key, field in FIELDS.items() if _plain(title) in field.titles.split() and key not in columns)
-        columns.append(next((key for key in known if _fits(key, samples)), OWN if title else IGNORED))
+        keys = (key for key in probable_keys(title, _samples(rows, place)) if key in PARTS or key not in columns)
+        columns.append(next(keys, OWN if title else IGNORED))
+    _settle_names(header, columns)
     return columns + [IGNORED] * (len(header) - added)
+
+
+def probable_keys(title: str, samples: Sequence[str]) -> Iterable[str]:
+    """Return what a column of this title may be, the most probable first."""
+    return (key for key in ("contact.salutation", *FIELDS) if known_as(title, key) and _fits(key, title, samples))
+
+
+def columns_to_join(
+    header: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[str]]
+) -> dict[str, list[int]]:
+    """Return which columns are one field, or by their titles could be: key → places. Parts of a name need no question."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, (title, key) in enumerate(zip(header, columns, strict=True)):
+        if key == OWN:
+            key = next((key for key in probable_keys(title, _samples(rows, place)) if key in columns), OWN)
+        if key not in (OWN, IGNORED, *PARTS):
+            found[key].append(place)
+    return {key: places for key, places in found.items() if len(places) > 1}
+
+
+def _samples(rows: Sequence[Sequence[str]], place: int) -> list[str]:
+    return [row[place] for row in rows[:50] if row[place]]
+
+
+def _settle_names(header: Sequence[str], columns: list[str]) -> None:
+    """Read a name as a whole or in its parts: "Name" beside "Last name" is the first one."""
+    if "contact.name" not in columns:
+        return
+    whole = columns.index("contact.name")
+    if "contact.last_name" in columns and "contact.first_name" not in columns:
+        if words_of(header[whole]) in FULL_OR_FIRST:
+            columns[whole] = "contact.first_name"
+    elif "contact.last_name" in columns:
+        columns[whole] = OWN
+    if "contact.name" in columns:
+        columns[:] = [OWN if key in PARTS else key for key in columns]
 
 
 def columns_added() -> tuple[str, str]:
@@ -122,47 +155,84 @@ def _columns_added() -> set[tuple[str, str]]:
     return found
 
 
-def _plain(title: str) -> str:
-    return re.sub(r"[\W_]", "", title.casefold().translate(_ACCENTS))
-
-
-_ACCENTS = str.maketrans("áéíóúüñçãõâêô", "aeiouuncaoaeo")
-
-
-def _fits(key: str, samples: Sequence[str]) -> bool:
+def _fits(key: str, title: str, samples: Sequence[str]) -> bool:
     """Tell whether cells look like what their title says, where titles are often used for something else."""
+    if key == "arrived_at":
+        return not samples or any(map(_is_date, samples))
+    if key == "contact.salutation":
+        known = [bool(SALUTATION.fullmatch(sample)) for sample in samples]
+        return all(known) if known else not known_as(title, "name")
     pattern = {"country": "[A-Za-z]{2}", "currency": "[A-Za-z]{3}", "language": "[A-Za-z]{2,3}([-_].+)?"}.get(key)
     return pattern is None or all(re.fullmatch(pattern, sample) for sample in samples)
 
 
-def faults_of_columns(columns: Sequence[str], header: Sequence[str]) -> list[str]:
-    """Return what is wrong with a choice of columns."""
+def _is_date(text: str) -> bool:
+    try:
+        return bool(split(text))
+    except BadDate:
+        return False
+
+
+def faults_of_columns(columns: Sequence[str], header: Sequence[str], joined: Iterable[str] = ()) -> list[str]:
+    """Return what is wrong with a choice of columns. joined: the fields that several columns may be."""
     faults = [
-        _now("Two columns are “%(field)s”. Choose one.") % {"field": field.label}
+        _now("Several columns are “%(field)s”: %(titles)s. Choose one of them, or join them.")
+        % {"field": field.label, "titles": quoted(header, [place for place, k in enumerate(columns) if k == key])}
         for key, field in FIELDS.items()
-        if columns.count(key) > 1
+        if columns.count(key) > 1 and key not in joined and key not in PARTS
     ]
-    for title in (title for key, title in zip(columns, header, strict=True) if key == OWN):
+    for name in own_names(header, columns).values():
         try:
-            _key(title)
+            _key(name)
         except (BadCell, texts.BadText) as error:
-            faults.append(_now("%(field)s: %(fault)s") % {"field": f"{title[:40]}…", "fault": error})
+            faults.append(_now("%(field)s: %(fault)s") % {"field": f"{name[:40]}…", "fault": error})
+    if "contact.name" in columns and set(columns) & set(PARTS):
+        faults.append(_now("Choose columns for the whole name of the contact, or for its parts, not for both."))
     if not set(columns) & {"contact.email", "contact.phone", "contact.chat", "company.name", "company.domain"}:
         faults.append(_now("Choose at least one column to reach somebody by: an e-mail, a phone or a company."))
     return faults
 
 
+def quoted(header: Sequence[str], places: Iterable[int]) -> str:
+    """Return the titles of columns in one text, for people."""
+    return ", ".join(f"“{header[place]}”" for place in places)
+
+
+def own_names(header: Sequence[str], columns: Sequence[str]) -> dict[int, str]:
+    """Return under which name each column is kept that may stay under its own: place → name, each name once."""
+    names: dict[int, str] = {}
+    titles = [_title(title, place) for place, title in enumerate(header)]
+    for place, (title, key) in enumerate(zip(titles, columns, strict=True)):
+        if key != OWN and (key == IGNORED or FIELDS[key].joint is not None or columns.count(key) == 1):
+            continue
+        name, number = title, 2
+        while name in names.values() or (number > 2 and name in titles):
+            name, number = f"{title} ({number})", number + 1
+        names[place] = name
+    return names
+
+
+def _title(title: str, place: int) -> str:
+    with suppress(texts.BadText):  # it is told where it becomes the name of a field
+        title = _one_line(title)
+    return title or _now("Column %(number)d") % {"number": place + 1}
+
+
 # Rows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """How the rows of one table are read."""
 
     header: Sequence[str]
     columns: Sequence[str]  # keys of FIELDS, OWN or IGNORED, in the order of the header
     zone: ZoneInfo
-    month_first: bool = False  # 03/02/2026 is the 2nd of March
+    month_first: bool | None = None  # 03/02/2026 is the 2nd of March
+
+    @cached_property
+    def own_names(self) -> dict[int, str]:
+        return own_names(self.header, self.columns)
 
 
 def read_row(cells: Sequence[str], reading: Reading, *, at: datetime) -> tuple[dict[str, Any], list[str]]:
@@ -171,18 +241,40 @@ def read_row(cells: Sequence[str], reading: Reading, *, at: datetime) -> tuple[d
     faults = []
     if len(cells) > len(reading.header):
         faults.append(_now("The row has more cells than the table has columns."))
-    for title, key, cell in zip(reading.header, reading.columns, cells, strict=False):
-        if key == IGNORED or not cell:
-            continue
+    filled: dict[str, list[int]] = {}
+    for place, key in enumerate(reading.columns):
+        if key != IGNORED and cells[place]:
+            filled.setdefault(key, []).append(place)
+    for key, label, cell in _fill(filled, cells, reading):
         try:
-            if key == OWN:
-                form["fields"][_key(title)] = _many_lines(cell)
-            else:
+            if key in FIELDS:
                 _put(form, key, _value(key, cell, reading, at=at))
-        except (BadCell, texts.BadText) as error:
-            label = FIELDS[key].label if key in FIELDS else title[:LONGEST_KEY]
+            else:
+                form["fields"][_key(str(label))] = _many_lines(cell)
+        except (BadCell, BadDate, texts.BadText) as error:
+            label = label if key in FIELDS else str(label)[:LONGEST_KEY]
             faults.append(_now("%(field)s: %(fault)s") % {"field": label, "fault": error})
     return form, faults
+
+
+def _fill(
+    filled: Mapping[str, Sequence[int]], cells: Sequence[str], reading: Reading
+) -> Iterable[tuple[str, str | Promise, str]]:
+    """Return what is in the row: key, label and text; several columns of one field are one text, or the first counts."""
+    parts = [place for part in PARTS for place in filled.get(part, ())]
+    if parts:
+        yield "contact.name", FIELDS["contact.name"].label, " ".join(cells[place] for place in parts)
+    for key, places in filled.items():
+        if key in PARTS:
+            continue
+        field, kept = FIELDS.get(key), places
+        if field:
+            joint = field.joint
+            kept = [] if joint is not None else places[1:]
+            text = cells[places[0]] if joint is None else joint.join(cells[place] for place in places)
+            yield key, field.label, text
+        for place in kept:
+            yield OWN, reading.own_names[place], cells[place]
 
 
 def _put(form: dict[str, Any], key: str, value: Any) -> None:
@@ -195,7 +287,7 @@ def _put(form: dict[str, Any], key: str, value: Any) -> None:
 
 def _value(key: str, cell: str, reading: Reading, *, at: datetime) -> Any:
     if key == "arrived_at":
-        return instant(_one_line(cell), reading, at=at)
+        return instant(_one_line(cell), zone=reading.zone, month_first=reading.month_first, at=at)
     value = READERS.get(key, _one_line)(cell)
     longest = LONGEST.get(key, LONGEST_CELL)
     if isinstance(value, str) and len(value) > longest:
@@ -282,34 +374,3 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "tags": tags,
     "comment": _many_lines,
 }
-DATE = re.compile(
-    r"(?:(?P<iso>\d{4})-(?P<iso_month>\d\d?)-(?P<iso_day>\d\d?)|(?P<first>\d\d?)(?P<mark>[./-])(?P<second>\d\d?)(?P=mark)(?P<year>\d{4}))"
-    r"(?:[T ,]+(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<seconds>\d\d)(?:\.\d+)?)?)?\s*(?P<offset>Z|[+-]\d\d:?\d\d)?",
-    re.ASCII,
-)
-
-
-def instant(cell: str, reading: Reading, *, at: datetime) -> datetime:
-    """Return the instant, one without an offset as of the account's zone. Raises BadCell."""
-    match = DATE.fullmatch(cell)
-    if match is None:
-        raise BadCell(_now("“%(cell)s” is not a date such as 2026-03-02 09:00") % {"cell": cell[:40]})
-    parts = match.groupdict()
-    day_first = parts["mark"] == "." or not reading.month_first
-    day, month = (parts["first"], parts["second"]) if day_first else (parts["second"], parts["first"])
-    try:
-        wall = datetime(
-            int(parts["iso"] or parts["year"]),
-            int(parts["iso_month"] or month),
-            int(parts["iso_day"] or day),
-            int(parts["hour"] or 0),
-            int(parts["minute"] or 0),
-            int(parts["seconds"] or 0),
-            tzinfo=datetime.strptime(parts["offset"], "%z").tzinfo if parts["offset"] else reading.zone,
-        )
-        found = wall.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadCell(_now("“%(cell)s” is not a date such as 2026-03-02 09:00") % {"cell": cell[:40]}) from None
-    if found.year < FIRST_YEAR or found > at + AHEAD:
-        raise BadCell(_now("“%(cell)s” is before 1970 or in the future") % {"cell": cell[:40]})
-    return found

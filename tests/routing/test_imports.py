@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -13,6 +14,7 @@ from django.db import DataError
 from django.test import Client
 
 from accounts.models import User
+from routing.exceptions import Conflict
 from routing.models import ImportRow, IntakeRequest, Lead, LeadImport
 from routing.services import imports
 from routing.services.imports import ROWS_OF_A_BLOCK, continue_import, keep_table, start_import, stop_import
@@ -101,7 +103,7 @@ def test_the_columns_can_be_chosen_otherwise(sue):
     assert "1 of the first 3 rows would be refused" in page
     assert LeadImport.objects.get().columns[3] == "fields"
     page = sue.post(address, filled(sue, address) | {"column_2": "contact.email", "start": "1"}).content.decode()
-    assert "Two columns are “Contact: e-mail”" in page
+    assert "Several columns are “Contact: e-mail”: “E-mail”, “Phone”" in page
     assert not LeadImport.objects.running().exists()
 
 
@@ -149,6 +151,7 @@ def test_an_import_goes_from_the_page_to_the_leads(sue, django_capture_on_commit
     upload(sue, CSV.encode())
     batch = LeadImport.objects.get()
     address = f"{IMPORTS}{batch.pk}/change/"
+    assert "Import 1 row<" in sue.get(address).content.decode()
     assert sue.post(address, filled(sue, address) | {"start": "1"}).status_code == 302
     assert "0 of 3 rows" in sue.get(address).content.decode()
     assert run(LeadImport.objects.get()) == {"created": 1, "refused": 2}
@@ -219,6 +222,192 @@ def test_an_import_can_be_stopped_and_keeps_what_it_took(sue):
     assert not continue_import(batch.pk, at=MONDAY)
     assert outcomes(batch) == {"created": ROWS_OF_A_BLOCK, "": 1}
     assert not stop_import(batch, at=MONDAY)
+
+
+def test_the_button_counts_what_will_be_taken(sue):
+    make_source()
+    stage()
+    run(make_import("External ID;E-mail\nA1;anna@client.example\n"))
+    text = "External ID;E-mail\nA1;anna@client.example\nA2;bob@client.example\nA2;bob@client.example\nA3;nobody\nA4;cora@client.example\n"
+    batch = make_import(text, start=False)
+    page = sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
+    assert "1 of the first 5 rows would be refused" in page
+    assert "2 of the first 5 rows are leads already known" in page
+    assert "Import 2 rows<" in page
+    start_import(batch, source=make_source(), stage=stage(), at=MONDAY)
+    assert run(batch) == {"created": 2, "known": 2, "refused": 1}
+
+
+def test_a_long_file_is_counted_piece_by_piece(sue, monkeypatch):
+    make_source()
+    stage()
+    monkeypatch.setattr("routing.admin.imports.AT_ONCE", 4)
+    batch = make_import(table(9) + "nobody,Nobody\n", start=False)
+    page = sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
+    assert "Checking: 4 of 10 rows" in page
+    assert "Import the rows<" in page
+    more = re.search(r'hx-get="([^"]+/count/[^"]*)"', page)[1].replace("&amp;", "&")
+    assert "Checking: 8 of 10 rows" in sue.get(more).content.decode()
+    part = sue.get(more).content.decode()
+    assert "Import 9 rows<" in part
+    assert "1 of the first 10 rows would be refused" in part
+    assert "hx-get" not in part
+    address = f"{IMPORTS}{batch.pk}/change/"
+    page = sue.post(address, filled(sue, address) | {"column_0": "contact.chat", "preview": "1"}).content.decode()
+    assert "Checking: 4 of 10 rows" in page  # other choices begin anew
+    start_import(batch, source=make_source(), stage=stage(), at=MONDAY)
+    assert sue.get(more).status_code == 404
+
+
+def test_every_fault_of_a_row_is_told_before_and_after(sue):
+    make_source()
+    stage()
+    batch = make_import("Name;E-mail;Budget;Country code\nAnna;nobody;much;Spain\n", start=False)
+    LeadImport.objects.update(columns=["contact.name", "contact.email", "budget", "country"])
+    expected = (
+        "Budget: “much” is not an amount; write it as 1200.50; Country, two letters: “Spain” is not a code such as ES; "
+        "This is no e-mail address by which somebody can be reached."
+    )
+    assert expected in sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
+    batch.refresh_from_db()
+    start_import(batch, source=make_source(), stage=stage(), at=MONDAY)
+    run(batch)
+    assert batch.rows.get().problem == expected
+
+
+def test_the_same_person_twice_is_told_before(sue):
+    make_source()
+    stage()
+    text = (
+        "Name;E-mail;Phone\nEva;eva@client.example;+34 600 010 101\nBob;bob@client.example;\n"
+        "Eva Ros;EVA@client.example ;\nE. Ros;;0034 600-010-101\nBobby;;+34 699 010 101\n"
+    )
+    batch = make_import(text, start=False)
+    page = sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
+    assert "2 people are in several rows" in page
+    assert "eva@client.example: rows 2, 4" in page
+    assert "+34600010101: rows 2, 5" in page
+    batch = make_import(table(3), start=False)
+    assert "in several rows" not in sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
+
+
+def test_numbers_without_a_prefix_are_compared_by_the_country_of_their_row(sue):
+    make_source()
+    stage()
+    text = "Phone;Country\n600 123 456;ES\n600 123 456;PT\n+34600123456;\n"
+    batch = make_import(text, start=False)
+    page = sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
+    assert "+34600123456: rows 2, 4" in page
+
+
+DATES = "E-mail;Date\nanna@client.example;{}\nbob@client.example;{}\n"
+
+
+def test_the_order_of_dates_is_worked_out_and_proposed(sue):
+    make_source()
+    stage()
+    batch = make_import(DATES.format("03/02/2026", "02/20/2026 9:05 PM"), start=False)
+    address = f"{IMPORTS}{batch.pk}/change/"
+    page = sue.get(address).content.decode()
+    assert "The month comes first: 03/02/2026 = 2 March" in page
+    assert filled(sue, address)["month_first"] == ["True"]
+    assert "None of the first 2 rows" in page
+    assert sue.post(address, filled(sue, address) | {"start": "1"}).status_code == 302
+    assert run(LeadImport.objects.get()) == {"created": 2}
+    arrived = Lead.objects.order_by("arrived_at").values_list("arrived_at", flat=True)
+    assert [f"{at:%Y-%m-%d %H:%M}" for at in arrived] == ["2026-02-20 21:05", "2026-03-02 00:00"]
+
+
+def test_where_nothing_shows_the_order_of_dates_it_is_asked_and_nothing_begins_before(sue):
+    make_source()
+    stage()
+    batch = make_import(DATES.format("03/02/2026", "2026-02-01"), start=False)
+    address = f"{IMPORTS}{batch.pk}/change/"
+    page = sue.get(address).content.decode()
+    assert "nothing in the column shows whether “03/02/2026”" in page
+    assert "None of the first 2 rows" in page
+    response = sue.post(address, filled(sue, address) | {"start": "1"})
+    assert response.status_code == 200
+    assert not LeadImport.objects.running().exists()
+    with pytest.raises(Conflict, match="03/02/2026"):
+        start_import(batch, source=make_source(), stage=stage(), at=MONDAY)
+    chosen = sue.post(address, filled(sue, address) | {"month_first": "False", "preview": "1"})
+    assert "nothing in the column" not in chosen.content.decode()
+    assert sue.post(address, form_in(chosen) | {"start": "1"}).status_code == 302
+    run(LeadImport.objects.get())
+    assert f"{Lead.objects.get(contact__email='anna@client.example').arrived_at:%d %m}" == "03 02"
+
+
+def test_a_column_of_dates_in_two_orders_is_refused_in_words(sue):
+    make_source()
+    stage()
+    batch = make_import(DATES.format("20/02/2026", "02/20/2026"), start=False)
+    address = f"{IMPORTS}{batch.pk}/change/"
+    for choice in ("", "True", "False"):
+        page = sue.post(address, filled(sue, address) | {"month_first": choice, "start": "1"}).content.decode()
+        assert "“20/02/2026” (row 2) has the day first, “02/20/2026” (row 3) the month" in page
+    with pytest.raises(Conflict):
+        start_import(batch, source=make_source(), stage=stage(), at=MONDAY)
+    kept = sue.post(address, filled(sue, address) | {"column_1": "fields", "preview": "1"})
+    assert "in two orders" not in kept.content.decode()
+    assert sue.post(address, form_in(kept) | {"start": "1"}).status_code == 302
+    run(LeadImport.objects.get())
+    assert {lead.fields["Date"] for lead in Lead.objects.all()} == {"20/02/2026", "02/20/2026"}
+
+
+def test_an_order_against_the_column_is_refused(sue):
+    make_source()
+    stage()
+    batch = make_import(DATES.format("20/02/2026", "01/02/2026"), start=False)
+    address = f"{IMPORTS}{batch.pk}/change/"
+    page = sue.post(address, filled(sue, address) | {"month_first": "True", "start": "1"}).content.decode()
+    assert "“20/02/2026” (row 2) does not fit this order." in page
+    assert not LeadImport.objects.running().exists()
+
+
+def test_columns_of_one_field_are_offered_joined_and_nothing_is_lost(sue):
+    make_source()
+    stage()
+    batch = make_import(
+        "Phone;Mobile;Notes;Comment\n;+34 600 010 101;one;two\n+34 910 000 333;+34 600 010 102;;\n", start=False
+    )
+    address = f"{IMPORTS}{batch.pk}/change/"
+    page = sue.get(address).content.decode()
+    assert "take the first filled cell of “Phone”, “Mobile”" in page
+    assert "Comment: join “Notes”, “Comment”" in page
+    joined = {"join_contact.phone": "on", "join_comment": "on"}
+    shown = sue.post(address, filled(sue, address) | joined | {"start": "1"})
+    assert shown.status_code == 200  # what will come of it was not shown yet
+    assert LeadImport.objects.get().columns == ["contact.phone", "contact.phone", "comment", "comment"]
+    assert sue.post(address, form_in(shown) | {"start": "1"}).status_code == 302
+    assert run(LeadImport.objects.get()) == {"created": 2}
+    first, second = Lead.objects.order_by("external_id")
+    assert (first.contact.phone_key, first.comment, first.fields) == ("+34600010101", "one\ntwo", {})
+    assert (second.contact.phone_key, second.fields) == ("+34910000333", {"Mobile": "+34 600 010 102"})
+
+
+def test_two_columns_of_one_title_are_both_kept_and_it_is_told(sue):
+    make_source()
+    stage()
+    batch = make_import("E-mail;Score;Score\nanna@client.example;1;2\n", start=False)
+    page = sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
+    assert "Another column is titled “Score”. This one is kept as “Score (2)”." in page
+    start_import(batch, source=make_source(), stage=stage(), at=MONDAY)
+    run(batch)
+    assert Lead.objects.get().fields == {"Score": "1", "Score (2)": "2"}
+
+
+def test_the_new_leads_of_an_import_are_a_link_away(sue):
+    run(make_import("External ID;E-mail\nA1;anna@client.example\n"))
+    batch = make_import("External ID;E-mail\nA1;anna@client.example\nA2;bob@client.example\n")
+    run(batch)
+    page = sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
+    address = re.search(r'href="([^"]+/lead/[?]import=[^"]+)"', page)[1]
+    leads = sue.get(address)
+    assert [lead.external_id for lead in leads.context["cl"].result_list] == ["A2"]
+    assert "leads.csv" in leads.content.decode()
+    for wrong in ("x", "9" * 30, "-1", ""):
+        assert sue.get(f"/admin/routing/lead/?import={wrong}").status_code in (200, 302)
 
 
 # What becomes of the rows
