@@ -32,6 +32,7 @@ from tests.permissions import (
     make_cast,
     routes,
     rows,
+    said,
     snapshot,
     taken_back,
 )  # fmt: skip
@@ -105,6 +106,21 @@ STAFF = [pytest.param(name, marks=pytest.mark.slow) for name in ("sue", "root")]
 @pytest.mark.parametrize("actor", ["anonymous", "ann", *STAFF])
 def test_looking_at_every_page_of_the_admin_changes_nothing(crawl: Crawl, actor: str) -> None:
     assert crawl.look(actor, admin_pages()) == []
+
+
+REFUSED = {"401", "403", "404", SIGN_IN}
+
+
+@pytest.mark.parametrize("heading", [heading for heading in ACTORS if heading not in ("account", "superuser")])
+def test_what_is_refused_changes_nothing(cast: Cast, heading: str) -> None:
+    actor = ACTORS[heading]
+    asked = [row for row in ROWS if row.method != "GET" and row.answers.get(heading) in REFUSED]
+    cast.clients[actor].get("/")
+    before = snapshot()
+    for row in asked:
+        assert said(cast.send(actor, row)) in REFUSED, row
+    assert asked
+    assert changed(before, snapshot()) == []
 
 
 def test_a_single_changed_value_would_be_seen(cast: Cast) -> None:
