@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts import deletion
 from accounts.models import ScheduleException, User, WorkSchedule
 from accounts.time import clock
-from routing.models import ApiKey, Contact, Lead, LeadEvent, Pipeline, RefusedIntake, Source, Stage, Trigger
+from routing.models import ApiKey, Contact, Decision, Lead, LeadEvent, Pipeline, RefusedIntake, Source, Stage, Trigger
 from tests.factories import (
     MONDAY,
     make_company,
@@ -221,6 +221,13 @@ def test_a_table_without_an_index_is_searched_to_its_end_before_anything_is_dele
     page = root.post(f"/admin/routing/trigger/{trigger.pk}/delete/", {"post": "yes"}).content.decode()
     assert "It is in use" in page
     assert Trigger.objects.filter(pk=trigger.pk).exists()
+
+
+def test_an_index_of_some_rows_is_none_of_all():
+    assert deletion._is_indexed(LeadEvent._meta.get_field("by"))
+    assert deletion._is_indexed(ScheduleException._meta.get_field("schedule"))
+    assert not deletion._is_indexed(Decision._meta.get_field("registry")), "counted decisions alone have one"
+    assert not deletion._is_indexed(Lead._meta.get_field("trigger")), "waiting leads alone have one"
 
 
 @pytest.mark.django_db(transaction=True)

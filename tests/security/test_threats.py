@@ -13,7 +13,7 @@ PAGE = (REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`", PAGE)))
 
 
-@pytest.mark.parametrize("number", range(1, 40))
+@pytest.mark.parametrize("number", range(1, 1 + len(re.findall(r"(?m)^\| A\d+ ", PAGE))))
 def test_every_threat_has_a_row_with_a_defence_and_a_test(number):
     (row,) = re.findall(rf"(?m)^\| A{number} \|(.*)$", PAGE)
     cells = [cell.strip() for cell in row.split(" | ")]
