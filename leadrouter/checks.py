@@ -1,6 +1,6 @@
 """System checks of the installation. A wrong setting says how to mend it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
@@ -12,12 +12,31 @@ SAFE = {
     "synchronous_commit": {"on", "local", "remote_write", "remote_apply"},
 }
 
+# What PostgreSQL may log without telling values: secrets, people. The first of each is what we advise.
+SILENT = {
+    "log_error_verbosity": ("terse",),
+    "log_min_error_statement": ("panic", "fatal", "log"),
+    "log_statement": ("none", "ddl"),
+    "log_min_duration_statement": ("-1",),
+    "log_min_duration_sample": ("-1",),
+    "log_transaction_sample_rate": ("0",),
+}
+
 
 def weakened() -> dict[str, str]:
     """Return the settings of PostgreSQL that would let an acknowledged lead be lost, each with its value."""
+    return _others_than(SAFE)
+
+
+def talkative() -> dict[str, str]:
+    """Return the settings by which PostgreSQL logs statements with what is in them."""
+    return _others_than(SILENT)
+
+
+def _others_than(wanted: Mapping[str, Collection[str]]) -> dict[str, str]:
     with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(SAFE)])
-        return {name: value for name, value in cursor.fetchall() if value not in SAFE[name]}
+        cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(wanted)])
+        return {name: value for name, value in cursor.fetchall() if value not in wanted[name]}
 
 
 def durability(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:

@@ -45,6 +45,7 @@ def examine(*, full: bool = False) -> Iterator[Finding]:
     yield _time_zones()
     try:
         yield _database()
+        yield _database_log()
         yield _migrations()
         yield _clock()
         yield _mail()
@@ -110,6 +111,18 @@ def _database() -> Finding:
         return Finding("database", "error", f"PostgreSQL {number // 10_000} is too old.", "Use PostgreSQL 14 or newer.")
     said = f"PostgreSQL {number // 10_000}.{number % 10_000}, safe settings, answers in {milliseconds:.1f} ms"
     return Finding("database", "ok", said)
+
+
+def _database_log() -> Finding:
+    talkative = checks.talkative()
+    if not talkative:
+        return Finding("database log", "ok", "statements are logged without their values")
+    named = ", ".join(f"{name} = {value}" for name, value in talkative.items())
+    role = connection.settings_dict["USER"]
+    return Finding(
+        "database log", "warning", f"PostgreSQL logs statements with secrets and people in them: {named}.",
+        " ".join(f"ALTER ROLE {role} SET {name} = '{checks.SILENT[name][0]}';" for name in talkative),
+    )  # fmt: skip
 
 
 def _migrations() -> Finding:

@@ -41,6 +41,13 @@ from urllib.parse import quote
 BASE_DIR = Path(__file__).resolve().parents[2]
 VAR = Path(os.environ.get("LEADROUTER_VAR") or BASE_DIR / "var").absolute()
 LOGS = VAR / "logs"
+# A statement that fails has its values in it: sessions, password digests, people. It is told of by its error alone.
+LOGS_NO_VALUES = {
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+}
 DEMO_NOTE = VAR / "demo.txt"
 
 DATABASE = "leadrouter"  # the name of the database and of its owner
@@ -528,6 +535,7 @@ class PostgreSQL(Service):
             "logging_collector": "off",
             "TimeZone": "UTC",
             "log_timezone": "UTC",
+            **LOGS_NO_VALUES,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self.binaries() / "postgres"), "-D", str(data_folder(self.name)), *options]
