@@ -15,7 +15,8 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import Letter
-from leadrouter import doctor, private_services
+from leadrouter import doctor
+from leadrouter.development import private_services
 from routing.models import ApiKey, Contact, Lead
 from tests.data import REPOSITORY
 from tests.factories import MONDAY, make_contact, make_manager, make_trigger, make_user, take

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from accounts import clock
-from accounts.feeds import feed_path
 from accounts.models import Manager, Pause
 from accounts.services import pause_manager
+from accounts.time import clock
+from accounts.time.feeds import feed_path
 from routing.links import SIGNER, accept_path
 from routing.models import Lead, Offer
 from routing.services.offers import accept_offer, decline_offer
