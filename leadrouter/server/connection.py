@@ -53,12 +53,13 @@ class Connection(asyncio.Protocol):
         self.answered = 0
         self.held = 0  # bytes of bodies
         self.gone = False
+        self.turned_away_at: float | None = None  # since when it is not served: its address has too many
 
     # The loop calls
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self.worker.connections[self] = None
+        self.worker.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.gone = True
@@ -176,6 +177,8 @@ class Connection(asyncio.Protocol):
             reading.keep_alive = False
         if (reading.length or 0) > self.limits.body_bytes:
             raise Refusal(413)
+        if self.turned_away_at is not None:
+            raise Refusal(429)
         if self.raw is not None and self.worker.goes_elsewhere(reading):
             self.worker.hand_over(self)
         self.raw = None
@@ -340,6 +343,18 @@ class Connection(asyncio.Protocol):
             return
         self.send(refusal(status, path=path))
 
+    def turn_away(self) -> None:
+        """Refuse what the client is sending, or what it sends next."""
+        self.turned_away_at = self.loop.time()
+        if self.reading is not None and not self.deaf:
+            self.refuse(429)
+
+    def drop(self) -> None:
+        """Close at once; who has heard nothing yet may hear why."""
+        if not (self.deaf or self.sending):
+            self.refuse(503)
+        self.transport.abort()
+
     def end(self) -> None:
         """Close, so that the answer is heard: a connection closed on unread bytes is reset, and the answer lost."""
         self.deaf = True
@@ -362,18 +377,28 @@ class Connection(asyncio.Protocol):
 
     @property
     def unfinished(self) -> bool:
-        """Tell whether it has nothing whole that somebody works on: such a one goes where there is no room for all."""
-        return not (self.running or self.whole or (self.reading and self.reading.checking))
+        """Tell whether nobody works on it: the client sends, or is silent, or has heard a refusal."""
+        return not (self.running or self.whole or self.sending or (self.reading and self.reading.checking))
+
+    @property
+    def stuck(self) -> bool:
+        """Tell whether the client has long taken nothing of an answer."""
+        return self.sending is not None and self.loop.time() - self.took_at > self.limits.silence_seconds
 
     def look_at_the_clock(self, now: float) -> None:
         limits, reading = self.limits, self.reading
-        if self.lingers_until is not None:
+        if self.transport.is_closing():
+            self.drop_when_taken(now)
+        elif self.lingers_until is not None:
             if now > self.lingers_until or now > self.heard_at + 2:
                 self.drop_when_taken(now)
         elif self.sending is not None:
             self.drop_when_taken(now)
         elif self.running or self.whole:
             pass
+        elif self.turned_away_at is not None:
+            if now - self.turned_away_at > limits.turned_away_seconds:
+                self.refuse(429)
         elif reading is None:
             if now - self.heard_at > (limits.idle_seconds if self.answered else limits.head_seconds):
                 self.transport.close()

@@ -31,6 +31,8 @@ class Limits:
     memory_bytes: int = 1 << 20  # of one body or answer; what is larger is kept in a temporary file
     per_address: int = 64  # connections of one client address, over all processes; 0: any
     connections: int = 8_192  # of one process; of more, who is slowest goes
+    turned_away: int = 256  # of these: no longer counted, and about to hear 429; of more, the oldest is cut off
+    turned_away_seconds: float = 2  # for the head of a request to come that is refused
 
 
 SLOTS = 1 << 16

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from .connection import Connection
@@ -20,7 +21,6 @@ from .limits import SLOT, Addresses, Limits
 from .messages import Application, Environment, Request, Response, refusal, run
 
 logger = logging.getLogger(__name__)
-REFUSED_LINGERS_SECONDS = 2  # for a client to read why it was refused
 
 
 @dataclass(kw_only=True)
@@ -51,6 +51,7 @@ class Worker:
     lifeline: int  # a file that ends with the master
     grace: float
     connections: dict[Connection, None] = field(default_factory=dict)
+    turned_away: dict[Connection, None] = field(default_factory=dict)  # of them
     held: int = 0
     stopping: bool = False
     loop: Any = None
@@ -125,7 +126,7 @@ class Worker:
             return
         except OSError as error:  # no more files
             logger.error("no connection can be taken: %s", error.strerror)
-            self.make_room(None)
+            self.drop_slowest()
             return
         self.welcome(client, address)
 
@@ -133,31 +134,32 @@ class Worker:
         client.setblocking(False)
         with suppress(OSError):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        slot = None
+        slot, refused = None, False
         if self.counts:
             slot = self.addresses.slot(address[0] if isinstance(address, tuple) else "")
             self.addresses.add(self.number, slot, 1)
-            while self.addresses.total(slot) > self.limits.per_address and not self.make_room(slot):
+            while self.addresses.total(slot) > self.limits.per_address:
+                if self.make_room(slot, silent=self.limits.look_seconds):
+                    continue
                 if self.addresses.own(self.number, slot) <= self.share:  # others have more of them
                     self.ask_for_room(slot)
-                    break
-                self.addresses.add(self.number, slot, -1)
-                with suppress(OSError):
-                    client.send(_bytes(refusal(429)))
-                    client.shutdown(socket.SHUT_WR)
-                # Closed at once, with a request unread, the client would be reset before it has read why.
-                self.loop.call_later(REFUSED_LINGERS_SECONDS, client.close)
-                return
+                elif self.make_room(slot):
+                    continue
+                else:
+                    self.addresses.add(self.number, slot, -1)
+                    slot, refused = None, True
+                break
         if len(self.connections) + len(self.opening) >= self.limits.connections:
-            self.make_room(None)
-        task = self.loop.create_task(self.connect(client, address, slot, received, once))
+            self.drop_slowest()
+        connection = Connection(self, once=once)
+        connection.slot = slot
+        connection.turned_away_at = self.loop.time() if refused else None
+        connection.address = address[:2] if isinstance(address, tuple) else ("", 0)
+        task = self.loop.create_task(self.connect(client, connection, received))
         self.opening.add(task)
         task.add_done_callback(self.opening.discard)
 
-    async def connect(self, client: socket.socket, address: Any, slot: int | None, received: bytes, once: bool) -> None:
-        connection = Connection(self, once=once)
-        connection.slot = slot
-        connection.address = address[:2] if isinstance(address, tuple) else ("", 0)
+    async def connect(self, client: socket.socket, connection: Connection, received: bytes) -> None:
         try:
             await self.loop.connect_accepted_socket(lambda: connection, client)
         except OSError:
@@ -167,17 +169,45 @@ class Worker:
         if received:
             connection.data_received(received)
 
-    def make_room(self, slot: int | None) -> bool:
-        """Drop the oldest connection on which nothing whole is under way, of this slot or of all."""
+    def add(self, connection: Connection) -> None:
+        self.connections[connection] = None
+        if connection.turned_away_at is not None:
+            self.turn_away(connection)
+
+    def make_room(self, slot: int, *, silent: float = 0) -> bool:
+        """Turn away the oldest connection of the slot that has nothing whole under way, and has been silent for so long."""
+        before = self.loop.time() - silent
         for connection in self.connections:
-            if (slot is None or connection.slot == slot) and connection.unfinished and not connection.gone:
-                self.forget(connection)
-                connection.transport.abort()
-                return True
+            if connection.slot == slot and connection.heard_at <= before and not connection.gone:
+                if connection.unfinished:
+                    self.turn_away(connection)
+                    return True
+                if connection.stuck:
+                    self.forget(connection)
+                    connection.transport.abort()
+                    return True
         return False
 
+    def turn_away(self, connection: Connection) -> None:
+        """Count the connection no longer, and let it hear that its address has too many."""
+        self.uncount(connection)
+        self.turned_away[connection] = None
+        if len(self.turned_away) > self.limits.turned_away:
+            oldest = next(iter(self.turned_away))
+            self.forget(oldest)
+            oldest.transport.abort()
+        connection.turn_away()
+
+    def drop_slowest(self) -> None:
+        """Cut off the oldest connection that is turned away or has nothing whole under way."""
+        for connection in chain(self.turned_away, self.connections):
+            if (connection.unfinished or connection.stuck) and not connection.gone:
+                self.forget(connection)
+                connection.drop()
+                return
+
     def ask_for_room(self, slot: int) -> None:
-        """Ask the other processes to drop one of an address that has too many."""
+        """Ask the other processes to turn away one of an address that has too many."""
         for number, (sends, _) in enumerate(self.doorbells):
             if number != self.number:
                 with suppress(BlockingIOError):  # it has been asked often enough
@@ -189,12 +219,16 @@ class Worker:
             while (
                 self.addresses.total(slot) > self.limits.per_address
                 and self.addresses.own(self.number, slot) > self.share
-                and self.make_room(slot)
+                and (self.make_room(slot, silent=self.limits.look_seconds) or self.make_room(slot))
             ):
                 pass
 
     def forget(self, connection: Connection) -> None:
         self.connections.pop(connection, None)
+        self.turned_away.pop(connection, None)
+        self.uncount(connection)
+
+    def uncount(self, connection: Connection) -> None:
         if connection.slot is not None:
             self.addresses.add(self.number, connection.slot, -1)
             connection.slot = None
@@ -298,8 +332,3 @@ class Worker:
     def tell(self, function: Callable[..., None], request: Request, response: Response | None) -> None:
         with suppress(RuntimeError):  # the loop is over
             self.loop.call_soon_threadsafe(function, request, response)
-
-
-def _bytes(response: Response) -> bytes:
-    assert isinstance(response.body, bytes)
-    return response.head + response.body

@@ -279,7 +279,6 @@ def restart(installation: Installation, part: Part) -> float:
 # Overload
 
 
-@pytest.mark.xfail(strict=False, reason="beyond 64 connections of one address some are cut off without an answer")
 def test_more_than_can_be_served_is_refused_politely_and_what_is_taken_is_kept(installation):
     calm = some(installation, 20)
     with Load(installation, clients=120) as load:

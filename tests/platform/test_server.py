@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -221,12 +223,12 @@ def established(port: int) -> int:
 
 
 def open_ones(clients: list[Client]) -> int:
-    """Count the connections that the server has not closed."""
+    """Count the connections that the server has neither refused nor closed."""
     count = 0
     for client in clients:
         client.socket.setblocking(False)
         try:
-            count += client.socket.recv(1_000) not in (b"",)
+            client.socket.recv(1_000)
         except BlockingIOError:
             count += 1
         except OSError:
@@ -246,6 +248,101 @@ def test_one_address_has_so_many_connections_and_the_newest_is_served():
         assert ask(port, b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 200
         others = Client(port, source="127.0.0.9").send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
         assert others.read()[0] == 200
+
+
+GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+def refused(client: Client) -> None:
+    """Read what a client hears whose address has too many connections: a whole answer, and no reset behind it."""
+    code, headers, body = client.read()
+    assert (code, headers["connection"], headers["retry-after"]) == (429, "close", "5")
+    assert len(body) == int(headers["content-length"])
+    assert client.socket.recv(1) == b""
+
+
+def hears(client: Client) -> bool:
+    client.socket.setblocking(False)
+    try:
+        return bool(client.socket.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
+    finally:
+        client.socket.settimeout(15)
+
+
+def test_beyond_what_an_address_may_have_requests_under_way_are_finished_and_others_told_429(port):
+    busy = [Client(port).send(b"GET /sleep?1 HTTP/1.1\r\n" + HOST + b"\r\n") for _ in range(22)]
+    time.sleep(0.3)  # each is with a thread, or waits for one, or is refused
+    more = [Client(port) for _ in range(8)]
+    time.sleep(0.3)  # they have sent nothing yet
+    for client, asked in zip(more, [GET, post(b"/", 900_000) + b"x" * 900_000] * 4, strict=True):
+        client.send(asked)
+    for client in more:
+        refused(client)
+    codes = Counter(client.read()[0] for client in busy)
+    assert codes.keys() == {200, 429}
+    assert 12 <= codes[200] <= 12 + 2 * 4  # a process takes its share, whatever the others have
+
+
+def test_an_idle_connection_gives_way_and_what_it_asks_next_is_told_429_as_the_path_says():
+    with serving(idle_seconds=60, turned_away_seconds=5) as port:
+        idle = [Client(port).send(GET) for _ in range(12)]
+        assert [client.read()[0] for client in idle] == [200] * 12
+        time.sleep(0.3)
+        assert ask(port, GET)[0] == 200
+        for client in idle:
+            client.send(b"GET /api/v1/leads HTTP/1.1\r\n" + HOST + b"\r\n")
+        answers = [client.read() for client in idle]
+        assert sorted(code for code, _, _ in answers) == [200] * 11 + [429]
+        [(headers, body)] = [(headers, body) for code, headers, body in answers if code == 429]
+        assert headers["content-type"] == "application/problem+json"
+        assert json.loads(body)["code"] == "too-many-connections"
+
+
+@pytest.mark.parametrize("beginning", [b"", b"POST / HT", post(b"/", 50) + b"x"])
+def test_a_silent_connection_gives_way_and_hears_why(beginning):
+    with serving(head_seconds=20, silence_seconds=20, turned_away_seconds=1) as port:
+        silent = [Client(port).send(beginning) for _ in range(12)]
+        time.sleep(0.3)
+        newer = [Client(port).send(GET) for _ in range(3)]
+        assert [client.read()[0] for client in newer] == [200] * 3
+        assert until(lambda: sum(map(hears, silent)) == 3, seconds=5)
+        for client in filter(hears, silent):
+            refused(client)
+
+
+def test_of_a_crowd_at_one_address_each_hears_an_answer(port):
+    codes: Counter[object] = Counter()
+
+    def clients() -> None:
+        for _ in range(40):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+            try:
+                connection.request("POST", "/", b"x" * 1_000)
+                codes[connection.getresponse().status] += 1
+            except (OSError, http.client.HTTPException) as error:
+                codes[repr(error)] += 1
+            connection.close()
+
+    threads = [threading.Thread(target=clients) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes.keys() == {200, 429}
+    assert codes.total() == 1_200
+
+
+def test_only_so_many_wait_to_hear_that_there_is_no_room():
+    with serving(head_seconds=20, turned_away=5, turned_away_seconds=20) as port:
+        clients = []
+        for _ in range(60):
+            clients.append(Client(port))
+            time.sleep(0.005)
+        assert until(lambda: established(port) <= 12 + 2 * 5, seconds=5)
+        assert open_ones(clients[-8:]) == 8
+        assert ask(port, GET)[0] == 200
 
 
 def test_behind_proxies_connections_are_not_counted():
