@@ -26,6 +26,7 @@ from django.utils.translation import pgettext_lazy
 
 from ..intake import text as texts
 from ..intake.limits import LARGEST_BUDGET, LONGEST, LONGEST_KEY, LONGEST_TAG, MOST_TAGS
+from .cell_errors import without_errors
 from .dates import BadDate, instant, split
 from .reading import LONGEST_CELL
 from .titles import FULL_OR_FIRST, known_as, words_of
@@ -238,7 +239,7 @@ class Reading:
 def read_row(cells: Sequence[str], reading: Reading, *, at: datetime) -> tuple[dict[str, Any], list[str]]:
     """Return the lead as `take_leads` takes it, and what is wrong with the row; what is wrong is left out of the lead."""
     form: dict[str, Any] = {"contact": {}, "company": {}, "utm": {}, "fields": {}}
-    faults = []
+    cells, faults = without_errors(reading.header, cells, [key == IGNORED for key in reading.columns])
     if len(cells) > len(reading.header):
         faults.append(_now("The row has more cells than the table has columns."))
     filled: dict[str, list[int]] = {}

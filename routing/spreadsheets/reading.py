@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import logging
+import os
 import re
-import zipfile
+import signal
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time
-from xml.etree.ElementTree import ParseError
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Timer
+from typing import Any
 
-from defusedxml.common import DefusedXmlException
+import orjson
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from .workbook import Limits
 from .writing import plain_text
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -33,11 +41,46 @@ DELIMITERS = {
 }
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1251", "cp1252")
 
-# A workbook is a zip archive: what it says of itself is looked at before anything is unpacked.
-MOST_PARTS = 200
-MOST_UNPACKED = 64 * 1024 * 1024
-LARGEST_RATIO = 100
-FREE_OF_RATIO = 1024 * 1024  # a small part may be packed as tightly as it likes
+# Of the process that reads a workbook.
+LIMITS = Limits(columns=MOST_COLUMNS)
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH")  # no settings, no secrets
+FAULTS = {
+    "unreadable": gettext_lazy("This workbook cannot be read. Save it again as .xlsx, or as CSV."),
+    "protected": gettext_lazy("This is an old or protected workbook. Save it as .xlsx without a password, or as CSV."),
+    "xml": gettext_lazy("The workbook contains XML declarations that no spreadsheet program writes."),
+    "parts": gettext_lazy(
+        "The workbook consists of more than %(count)d parts. Remove pictures and other sheets, or save the sheet as CSV."
+    ),
+    "ratio": gettext_lazy(
+        "“%(part)s” in the workbook grows more than %(count)d times when unpacked. Save the sheet as CSV."
+    ),
+    "unpacked": gettext_lazy(
+        "The workbook is larger than %(size)d MB when unpacked; most of it is “%(part)s”. "
+        "Remove pictures and other sheets, or save the sheet as CSV."
+    ),
+    "part": gettext_lazy(
+        "“%(part)s” in the workbook is larger than %(size)d MB when unpacked. "
+        "Copy the cells into a new workbook without their formatting, or save the sheet as CSV."
+    ),
+    "text": gettext_lazy("The cells hold more than %(size)d MB of text. Split the sheet."),
+    "columns": gettext_lazy("Row %(number)d has more than %(count)d columns."),
+    "formula": gettext_lazy(
+        "Cell %(cell)s has a formula without its result. Open the workbook in a spreadsheet program and save it."
+    ),
+    "seconds": gettext_lazy(
+        "Reading the workbook takes more than %(count)d seconds of computing time. Split it, or save the sheet as CSV."
+    ),
+    "waiting": gettext_lazy(
+        "The workbook was not read within %(count)d seconds: the server is busy. "
+        "Try again later, or save the sheet as CSV."
+    ),
+    "memory": gettext_lazy(
+        "Reading the workbook takes more than %(size)d MB of memory. Split it, or save the sheet as CSV."
+    ),
+}
+
+logger = logging.getLogger(__name__)
 
 
 class BadTable(ValueError):
@@ -59,9 +102,10 @@ def read_table(data: bytes, *, encoding: str = "", delimiter: str = "") -> Table
     if len(data) > MOST_BYTES:
         raise BadTable(_("The file is larger than %(size)d MB. Split it.") % {"size": MOST_BYTES // 1024**2})
     if data.startswith(b"PK\x03\x04"):
-        return _table(_workbook_rows(data), "xlsx", "")
+        with closing(_workbook_rows(data)) as rows:
+            return _table(rows, "xlsx", "")
     if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise BadTable(_("This is an old or protected workbook. Save it as .xlsx without a password, or as CSV."))
+        raise BadTable(str(FAULTS["protected"]))
     text, encoding = decoded(data, encoding)
     declared = re.match(r"sep=(.)\r?\n", text)  # Excel's own first line
     if declared:
@@ -157,57 +201,55 @@ def _csv_rows(text: str, delimiter: str, *, first: int) -> Iterator[tuple[int, l
 # XLSX
 
 
-def _workbook_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
-    from openpyxl import load_workbook  # a fifth of the time of every start: only who reads a workbook waits for it
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    check_archive(data)
+def _workbook_rows(data: bytes) -> Generator[tuple[int, list[str]]]:
+    """Yield the rows of the workbook, read by a process of its own with limits of its own. Raises BadTable."""
+    limits = LIMITS
+    command = [sys.executable, "-E", "-s", "-S", "-B", "-m", "routing.spreadsheets.workbook_process"]
+    child = subprocess.Popen(
+        [*command, json.dumps(asdict(limits))], cwd=ROOT, env={k: os.environ[k] for k in ENVIRONMENT if k in os.environ},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    assert child.stdin, "a pipe was asked for"
+    assert child.stdout, "a pipe was asked for"
+    guard = Timer(limits.waiting + 1, _kill, [child])  # it ends by itself before, unless it was stopped
+    guard.start()
     try:
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-        sheet = book.active or book.worksheets[0]
-        sheet.reset_dimensions()  # it may say anything of its size; what counts is what is read
-        rows: Iterable[tuple[object, ...]] = sheet.iter_rows(
-            max_row=MOST_ROWS + 50, max_col=MOST_COLUMNS + 1, values_only=True
-        )
-        for number, cells in enumerate(rows, start=1):
-            if any(cell is not None for cell in cells):
-                yield number, [plain_text(_cell_text(cell)) for cell in cells]
-    except DefusedXmlException:
-        raise BadTable(_("The workbook contains XML declarations that no spreadsheet program writes.")) from None
-    except (InvalidFileException, ParseError, zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError,
-            AttributeError, OSError, EOFError, NotImplementedError) as error:  # fmt: skip
-        if isinstance(error, BadTable):
-            raise
-        raise BadTable(_("This workbook cannot be read. Save it again as .xlsx, or as CSV.")) from None
+        with suppress(BrokenPipeError), child.stdin as file:  # it reads all before it answers, or ends
+            file.write(data)
+        for line in child.stdout:
+            told = orjson.loads(line)
+            if isinstance(told, list):
+                for number, cells in told:
+                    yield number, [plain_text(cell) for cell in cells]
+            elif told:
+                raise _fault(told["fault"], told["values"])
+            else:
+                return
+        raise _fault(*_reason(child.wait(), guard, limits))
+    finally:
+        guard.cancel()
+        _kill(child)
+        child.stdout.close()
+        child.wait()
 
 
-def check_archive(data: bytes) -> None:
-    """Raise BadTable when what the archive says of itself is no workbook of a sensible size."""
-    try:
-        parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        raise BadTable(_("This workbook cannot be read. Save it again as .xlsx, or as CSV.")) from None
-    unpacked = sum(part.file_size for part in parts)
-    bomb = any(
-        part.file_size > FREE_OF_RATIO and part.file_size > LARGEST_RATIO * max(1, part.compress_size) for part in parts
-    )
-    if len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED or bomb:
-        raise BadTable(_("The workbook is too large when unpacked. Save the sheet as CSV."))
-    if any(part.flag_bits & 1 for part in parts):
-        raise BadTable(_("This is an old or protected workbook. Save it as .xlsx without a password, or as CSV."))
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
 
 
-def _cell_text(cell: object) -> str:
-    """Return the cell as it would stand in a CSV file."""
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(" ", "seconds")
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    if isinstance(cell, float):
-        text = repr(cell)
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else text
-    return str(cell).strip()
+def _reason(status: int, guard: Timer, limits: Limits) -> tuple[str, dict[str, Any]]:
+    """Return why a process ended before it said what came of the workbook."""
+    if status == -signal.SIGXCPU:
+        return "seconds", {"count": limits.seconds}
+    if status == -signal.SIGALRM or not guard.is_alive():
+        return "waiting", {"count": limits.waiting}
+    if status == -signal.SIGKILL:  # by the system, whose memory has come to its end
+        return "memory", {"size": limits.memory}
+    logger.error("the process that reads workbooks ended with %d", status, extra={"action": "workbook_failed"})
+    return "unreadable", {}
+
+
+def _fault(code: str, values: dict[str, Any]) -> BadTable:
+    return BadTable(str(FAULTS[code]) % values)

@@ -18,6 +18,7 @@ CUT = "… (cut)"
 ROWS_A_CHUNK = 200
 
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")  # a spreadsheet reads _x0041_ as A
 
 
 def safe_text(text: str) -> str:
@@ -94,7 +95,7 @@ def _xlsx_cell(sheet: Any, cell: object) -> Any:
     value = _value(cell)
     if not isinstance(value, str):
         return WriteOnlyCell(sheet, value)
-    text = _NO_XML.sub("", value)
+    text = _ESCAPE.sub("_x005F_", _NO_XML.sub("", value))
     if len(text) > LONGEST_CELL:
         text = text[: LONGEST_CELL - len(CUT)] + CUT
     made = WriteOnlyCell(sheet, text)

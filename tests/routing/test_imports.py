@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,7 +20,9 @@ from routing.models import ImportRow, IntakeRequest, Lead, LeadImport
 from routing.services import imports
 from routing.services.imports import ROWS_OF_A_BLOCK, continue_import, keep_table, start_import, stop_import
 from routing.services.sweep import IMPORTED, sweep
+from routing.spreadsheets import reading
 from routing.spreadsheets.reading import read_table
+from routing.spreadsheets.writing import xlsx_file
 from routing.tasks import run_import
 from tests.admin_pages import filled, form_in, messages
 from tests.data import data_path
@@ -192,6 +195,23 @@ def test_what_is_no_table_is_refused_beside_the_box(sue, data, message):
     response = upload(sue, data)
     assert message in response.content.decode()
     assert not LeadImport.objects.exists()
+
+
+def test_a_workbook_beyond_a_limit_is_refused_by_its_name_and_nothing_is_kept(sue, monkeypatch):
+    with xlsx_file(["Name", "E-mail"], [["Ann", "ann@example.com"]]) as file:
+        data = file.read()
+    monkeypatch.setattr(reading, "LIMITS", replace(reading.LIMITS, parts=3))
+    response = upload(sue, data, name="leads.xlsx")
+    assert "consists of more than 3 parts. Remove pictures" in response.content.decode()
+    assert not LeadImport.objects.exists()
+
+
+def test_a_row_in_which_a_formula_failed_is_refused_and_can_be_fetched(sue):
+    with xlsx_file(["E-mail", "Company"], [["ann@example.com", "#N/A"], ["bob@example.com", "Ruiz SL"]]) as file:
+        data = file.read()
+    assert run(make_import(data)) == {"created": 1, "refused": 1}
+    text = b"".join(sue.get(f"{IMPORTS}{LeadImport.objects.get().pk}/refused.csv").streaming_content).decode()
+    assert '"#N/A",2,"Column B (Company): the spreadsheet shows the error #N/A.' in text
 
 
 def test_the_template_is_taken_as_it_is(sue):

@@ -122,13 +122,17 @@ def test_a_workbook_is_read_as_its_reader_sees_it():
     ]
 
 
-def test_a_cell_in_the_farthest_corner_costs_nothing():
+def test_a_cell_in_the_farthest_corner_costs_nothing_and_is_not_dropped_in_silence():
     book = Workbook()
     book.active["A1"], book.active["B1"], book.active["A2"] = "name", "phone", "Ana"
-    book.active["XFD1048576"] = "far"
+    book.active["XFD1048576"] = " "
     file = io.BytesIO()
     book.save(file)
     assert read_table(file.getvalue()).rows == [(2, ["Ana", ""])]
+    book.active["XFD1048576"] = "far"
+    book.save(file)
+    with pytest.raises(BadTable, match="Row 1048576 has more than 100 columns"):
+        read_table(file.getvalue())
 
 
 SHEET = b"""<?xml version="1.0"?>%s<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>
@@ -145,7 +149,8 @@ SHEET = b"""<?xml version="1.0"?>%s<worksheet xmlns="http://schemas.openxmlforma
         ("xl/worksheets/sheet1.xml", SHEET % (b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>', b"&e;")),
         ("xl/worksheets/sheet1.xml", b"<worksheet><sheetData><row"),
         ("xl/workbook.xml", b"nonsense"),
-        ("[Content_Types].xml", b""),
+        ("_rels/.rels", b""),
+        ("xl/_rels/workbook.xml.rels", b"<Relationships/>"),
     ],
 )
 def test_a_workbook_made_to_do_harm_is_refused(part, content):
