@@ -20,9 +20,10 @@ from accounts.time import clock
 
 from ..roster import current
 from ..screens.board import board_of
+from ..screens.versions import board_version
 from ..tasks import give_back_soon, hurry
 from .desk import PAUSE_MINUTES, OwnPauseForm, how_many
-from .live import answer, by_htmx, signed_in
+from .live import after_change, answer, by_htmx, nothing_new, signed_in
 
 SHOWN = 50  # waiting leads, and open offers
 
@@ -75,11 +76,14 @@ def _manager(manager_id: int) -> Manager:
 
 
 def _back(request: HttpRequest) -> HttpResponse:
-    return _board(request) if by_htmx(request) else redirect("board")
+    return after_change(lambda: _board(request)) if by_htmx(request) else redirect("board")
 
 
 def _board(request: HttpRequest) -> HttpResponse:
     most, at, roster = how_many(request, "most", SHOWN), clock.now(), current()
+    version = board_version(roster, at=at, most=most)
+    if (nothing := nothing_new(request, version=version, at=at)) is not None:
+        return nothing
     found = board_of(roster, at=at, most=most)
     context = {
         "page": "board",
@@ -90,4 +94,12 @@ def _board(request: HttpRequest) -> HttpResponse:
         "more": f"?most={min(500, most + 100)}",
         "shown": most,
     }
-    return answer(request, page="routing/board.html", part="routing/_board.html", shown=found, context=context, at=at)
+    return answer(
+        request,
+        page="routing/board.html",
+        part="routing/_board.html",
+        shown=found,
+        version=version,
+        context=context,
+        at=at,
+    )

@@ -27,11 +27,12 @@ from ..exceptions import Busy, OfferClosed, Refused
 from ..models import Decision, Lead, Stage
 from ..roster import current
 from ..screens.desk import card, desk_of, leads_of, title_of, zone_of
+from ..screens.versions import desk_version
 from ..services.offers import accept_offer, decline_offer
 from ..services.stages import move_lead
 from ..tasks import give_back_soon, hurry
 from ..timelines import EXPLAINED, explained, timeline, why_not
-from .live import answer, by_htmx, signed_in
+from .live import after_change, answer, by_htmx, nothing_new, signed_in
 
 UUID_IN_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LEADS, DECISIONS, MOST = 30, 8, 500  # shown at first, and at most
@@ -233,7 +234,7 @@ def _move(request: HttpRequest, lead: Lead, at: datetime, by: User) -> str:
 def _back(request: HttpRequest, manager: Manager, lead_id: UUID | None = None) -> HttpResponse:
     """Return to where the form stood: htmx gets the live part at once."""
     if by_htmx(request):
-        return _desk(request, manager)
+        return after_change(lambda: _desk(request, manager))
     still_theirs = lead_id and Lead.objects.filter(pk=lead_id, responsible=manager).exists()
     if still_theirs and request.POST.get("back") == "lead":
         return redirect("my-lead", lead_id)
@@ -243,6 +244,9 @@ def _back(request: HttpRequest, manager: Manager, lead_id: UUID | None = None) -
 def _desk(request: HttpRequest, manager: Manager, form: OwnPauseForm | None = None) -> HttpResponse:
     leads, decisions = how_many(request, "leads", LEADS), how_many(request, "decisions", DECISIONS)
     at, roster = clock.now(), current()
+    version = desk_version(manager, roster, at=at, leads=leads, decisions=decisions)
+    if (nothing := nothing_new(request, version=version, at=at)) is not None:
+        return nothing
     desk = desk_of(manager, roster, at=at, leads=leads, decisions=decisions)
     context = {
         "page": "desk",
@@ -257,7 +261,9 @@ def _desk(request: HttpRequest, manager: Manager, form: OwnPauseForm | None = No
         "more_leads": f"?leads={min(MOST, leads + 50)}&decisions={decisions}",
         "more_decisions": f"?leads={leads}&decisions={min(MOST, decisions + 20)}",
     }
-    return answer(request, page="routing/me.html", part="routing/_desk.html", shown=desk, context=context, at=at)
+    return answer(
+        request, page="routing/me.html", part="routing/_desk.html", shown=desk, version=version, context=context, at=at
+    )
 
 
 def how_many(request: HttpRequest, name: str, usual: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
@@ -17,8 +18,11 @@ from django.utils.translation import get_language
 
 from ..representations import instant
 
+logger = logging.getLogger(__name__)
+
 View = Callable[..., HttpResponse]
 NOW = "X-Now"  # the database's instant, by which the page corrects its countdowns
+SEEN = "X-Seen"  # the mark of a part that looks as before, of another version
 
 
 def signed_in(view: View) -> View:
@@ -33,8 +37,22 @@ def signed_in(view: View) -> View:
     return guarded
 
 
+def after_change(build: Callable[[], HttpResponse]) -> HttpResponse:
+    """Return the page after something was done; if it cannot be shown, have it loaded anew: the change is kept."""
+    try:
+        return build()
+    except Exception:
+        logger.exception("a page could not be shown after a change", extra={"action": "page_failed"})
+        return HttpResponse(headers={"HX-Refresh": "true"})
+
+
 def by_htmx(request: HttpRequest) -> bool:
     return bool(getattr(request, "htmx", False))
+
+
+def nothing_new(request: HttpRequest, *, version: str, at: datetime) -> HttpResponse | None:
+    """Return the answer to a page that polls and shows this version; None: look what it shows."""
+    return _told(HttpResponse(status=204), at=at) if _seen(request)[1] == version else None
 
 
 def answer(
@@ -43,17 +61,33 @@ def answer(
     page: str,
     part: str,
     shown: object,
+    version: str,
     context: dict[str, Any],
     at: datetime,
     status: int = 200,
 ) -> HttpResponse:
-    """Answer with the page, or its live part. shown: the plain values that the part shows, and by which it is known."""
-    mark = hashlib.sha256(f"{get_language()} {shown!r}".encode()).hexdigest()[:16]
-    if by_htmx(request) and request.method == "GET" and request.GET.get("seen") == mark:
-        response = HttpResponse(status=204)
+    """Answer with the page, or its live part.
+
+    shown: the plain values that the part shows, and by which it is known. version: read before them.
+    """
+    content = hashlib.sha256(f"{get_language()} {shown!r}".encode()).hexdigest()[:16]
+    mark = f"{content}.{version}"
+    if _seen(request)[0] == content:
+        response = HttpResponse(status=204, headers={SEEN: mark})
     else:
         context |= {"now": instant(at), "mark": mark, "csrf_token": get_token(request), "whole": not by_htmx(request)}
         response = render(request, part if by_htmx(request) else page, context, status=status)
+    return _told(response, at=at)
+
+
+def _seen(request: HttpRequest) -> tuple[str, str]:
+    """Return content and version of what a page that polls shows, "" for any other request."""
+    asked = request.GET.get("seen", "") if by_htmx(request) and request.method == "GET" else ""
+    content, _, version = asked.partition(".")
+    return content, version
+
+
+def _told(response: HttpResponse, *, at: datetime) -> HttpResponse:
     response[NOW] = instant(at) or ""
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     add_never_cache_headers(response)

@@ -149,6 +149,39 @@ def test_a_pause_begins_with_two_taps_and_ends_with_one(visit, ann, bob, lead, p
     assert Pause.objects.get().ended_at is not None
 
 
+HIDDEN = "Object.defineProperty(document, 'hidden', {configurable: true, value: %s});"
+SHOWN_ANEW = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+@BOTH
+def test_a_hidden_page_sends_nothing_and_looks_at_once_when_it_is_shown(visit, ann, bob, phone):
+    page = visit(user=ann.user, phone=phone).open("/me/")
+    polls = []
+    page.on("response", lambda response: polls.append(response) if "seen=" in response.url else None)
+    page.wait_for_timeout(6_000)
+    assert [poll.status for poll in polls] == [204], "a visible page looks"
+    page.evaluate(HIDDEN % "true" + SHOWN_ANEW)
+    del polls[:]
+    make_trigger(members=[ann, bob], **asking_acceptance(10))
+    lead = take(at=clock.now(), **NADIA)
+    page.wait_for_timeout(11_000)
+    assert polls == []
+    page.evaluate(HIDDEN % "false" + SHOWN_ANEW)
+    expect(card(page, lead)).to_be_visible(timeout=2_000)
+
+
+def test_a_page_on_which_nothing_new_is_seen_asks_by_its_new_version(visit, ann):
+    page = visit(user=ann.user).open("/me/")
+    polls = []
+    page.on("response", lambda response: polls.append(response) if "seen=" in response.url else None)
+    make_manager("cid")  # another version of the configuration, nothing of which is shown
+    page.wait_for_timeout(12_000)
+    first, second = polls[:2]
+    assert (first.status, second.status) == (204, 204)
+    assert second.url.endswith(f"seen={first.headers['x-seen']}")
+    assert "x-seen" not in second.headers
+
+
 @BOTH
 def test_a_lost_connection_is_said_and_found_again(visit, ann, bob, lead, phone):
     visitor = visit(user=ann.user, phone=phone)

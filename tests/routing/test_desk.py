@@ -285,6 +285,16 @@ def test_an_action_by_htmx_is_answered_with_the_page_as_it_is_then(client, offer
     assert "Nothing to accept" in answer.content.decode()
 
 
+def test_a_deed_is_not_told_as_failed_when_the_page_cannot_be_shown_after_it(client, offered, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("routing.views.desk.desk_of", broken)
+    answer = client.post(f"/me/leads/{offered.pk}/accept/", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Refresh"]) == (200, "true")
+    assert fresh(offered).state == "assigned"
+
+
 def test_a_page_that_polls_after_the_session_ended_is_sent_to_sign_in(client, ann):
     client.logout()
     answer = live(client)

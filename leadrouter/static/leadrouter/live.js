@@ -70,6 +70,19 @@
     kept = null;
   }
 
+  // Who looks at the page is seen by its requests, so a hidden one sends none; it looks again when it is shown.
+
+  let seen = ""; // the mark of what is shown, where an answer without content has told a newer one
+
+  const polls = (event) => event.detail.elt === live() && event.detail.requestConfig.verb === "get";
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && polls(event)) event.preventDefault();
+  });
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (seen && event.detail.elt === live() && event.detail.verb === "get")
+      event.detail.path = event.detail.path.replace(/([?&]seen=)[^&]*/, `$1${seen}`);
+  });
+
   // The connection
 
   function lost(event) {
@@ -95,12 +108,14 @@
   });
   document.addEventListener("htmx:beforeOnLoad", (event) => {
     heard(event.detail.xhr.getResponseHeader("X-Now"), Date.now());
+    seen = event.detail.xhr.getResponseHeader("X-Seen") || seen;
     if (event.detail.xhr.status < 500) found();
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.requestConfig.verb === "get") keep();
   });
   document.addEventListener("htmx:afterSwap", () => {
+    seen = "";
     if (kept) restore();
     badge();
     tick();

@@ -1,0 +1,168 @@
+"""Which version of a page stands in the database: one statement tells whether what the page shows has changed.
+
+Of each row that a page shows it reads where PostgreSQL keeps it (`xmin`, `ctid`), which every update changes, and of figures
+the figures. What time alone changes is compared beside it. Read before the page, a version is never newer than the page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from django.utils.translation import get_language
+
+from accounts.models import Manager
+from accounts.people.preferences import zone_beside
+from accounts.time import periods
+
+from ..prepared_statements import Statement, array, run
+from ..roster import Roster, Rule
+from .desk import LATEST_DECISIONS, zone_of
+
+PAUSES_DRAWN = timedelta(days=15)  # the desk draws this week and the next
+
+# A lead with the person and the company that are shown with it.
+LEAD = "lead.xmin, lead.ctid, contact.xmin, contact.ctid, company.xmin, company.ctid"
+PEOPLE = """LEFT JOIN routing_contact contact ON contact.id = lead.contact_id
+            LEFT JOIN routing_company company ON company.id = lead.company_id"""
+RUNNING_PAUSES = """
+SELECT string_agg(concat_ws(' ', xmin, ctid), ',' ORDER BY id) FROM accounts_pause
+WHERE ended_at IS NULL AND started_at <= %(at)s AND (ends_at IS NULL OR ends_at > %(at)s)"""
+
+
+def _statement(name: str, parts: Iterable[str], **types: str) -> Statement:
+    told = ", ".join(f"coalesce(({part}), '')" for part in parts)
+    return Statement(name, f"SELECT md5(concat_ws('|', {told}))", **types)
+
+
+DESK = _statement(
+    "desk_version",
+    [
+        RUNNING_PAUSES,
+        """SELECT string_agg(concat_ws(' ', xmin, ctid), ',' ORDER BY id) FROM accounts_pause
+        WHERE manager_id = %(manager)s AND (ended_at IS NULL OR ended_at > %(drawn_since)s)""",
+        """SELECT string_agg(concat_ws(' ', xmin, ctid), ',' ORDER BY registry_id) FROM routing_ledger
+        WHERE registry_id = ANY (%(registries)s)""",
+        """SELECT string_agg(concat_ws(' ', stage_id, manager_id, leads), ',' ORDER BY stage_id, manager_id) FROM routing_load
+        WHERE leads > 0 AND manager_id = ANY (%(members)s)""",
+        """SELECT string_agg(id::text, ',' ORDER BY id) FROM accounts_manager
+        WHERE id = ANY (%(online)s) AND last_seen_at >= %(seen_since)s""",
+        f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by > %(at)s, {LEAD}), ',' ORDER BY offer.id)
+        FROM routing_offer offer JOIN routing_lead lead ON lead.id = offer.lead_id {PEOPLE}
+        WHERE offer.manager_id = %(manager)s AND offer.closed_at IS NULL""",
+        f"""SELECT string_agg(concat_ws(' ', {LEAD}), ',' ORDER BY lead.id)
+        FROM (SELECT lead.xmin, lead.ctid, lead.id, lead.contact_id, lead.company_id FROM routing_lead lead
+              WHERE lead.responsible_id = %(manager)s AND lead.state = 'assigned' AND lead.stage_id = ANY (%(stages)s)
+              ORDER BY lead.created_at DESC, lead.id DESC LIMIT %(leads)s) lead {PEOPLE}""",
+        f"""SELECT string_agg(concat_ws(' ', decision.id, {LEAD}), ',' ORDER BY decision.id)
+        FROM (SELECT id, lead_id FROM (SELECT id, lead_id, trigger_id, chosen_id FROM routing_decision
+                                       ORDER BY id DESC LIMIT {LATEST_DECISIONS}) latest
+              WHERE trigger_id = ANY (%(triggers)s) OR chosen_id = %(manager)s
+              ORDER BY id DESC LIMIT %(decisions)s) decision
+        JOIN routing_lead lead ON lead.id = decision.lead_id {PEOPLE}""",
+    ],
+    at="timestamptz",
+    manager="bigint",
+    drawn_since="timestamptz",
+    registries="bigint[]",
+    members="bigint[]",
+    online="bigint[]",
+    seen_since="timestamptz",
+    stages="bigint[]",
+    leads="integer",
+    triggers="bigint[]",
+    decisions="integer",
+)
+
+# A decision or offer of today may be committed after one with a higher id, so they are counted; an offer is closed once.
+BOARD = _statement(
+    "board_version",
+    [
+        RUNNING_PAUSES,
+        """SELECT string_agg(concat_ws(' ', id, floor(extract(epoch FROM %(at)s - last_seen_at) / 60),
+                                      last_seen_at >= %(seen_since)s), ',' ORDER BY id) FROM accounts_manager""",
+        """SELECT string_agg(concat_ws(' ', stage_id, manager_id, leads), ',' ORDER BY stage_id, manager_id) FROM routing_load
+        WHERE leads > 0""",
+        "SELECT count(*)::text FROM routing_decision WHERE at >= %(today)s AND outcome = 'assigned'",
+        "SELECT count(*)::text FROM routing_offer WHERE offered_at >= %(today)s",
+        "SELECT string_agg(id::text, ',' ORDER BY id) FROM routing_offer WHERE closed_at IS NULL",
+        f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by > %(at)s, {LEAD}), ',' ORDER BY offer.id)
+        FROM (SELECT id, lead_id, accept_by FROM routing_offer WHERE closed_at IS NULL
+              ORDER BY accept_by, id LIMIT %(most)s) offer
+        JOIN routing_lead lead ON lead.id = offer.lead_id {PEOPLE}""",
+        "SELECT count(*)::text FROM routing_lead WHERE state = 'waiting'",
+        f"""SELECT string_agg(concat_ws(' ', floor(extract(epoch FROM %(at)s - coalesce(
+                (SELECT max(at) FROM routing_decision WHERE lead_id = lead.id), lead.created_at)) / 60), {LEAD}), ','
+            ORDER BY lead.id)
+        FROM (SELECT lead.xmin, lead.ctid, lead.id, lead.contact_id, lead.company_id, lead.created_at FROM routing_lead lead
+              WHERE lead.state = 'waiting' ORDER BY lead.score DESC, lead.created_at, lead.id LIMIT %(most)s) lead {PEOPLE}""",
+    ],
+    at="timestamptz",
+    seen_since="timestamptz",
+    today="timestamptz",
+    most="integer",
+)
+
+
+def desk_version(manager: Manager, roster: Roster, *, at: datetime, leads: int, decisions: int) -> str:
+    """Return what changes when anything changes that `desk_of` shows. manager: joined with user and schedule."""
+    rules = [rule for rule in roster.rules.values() if manager.pk in rule.managers]
+    members = {manager.pk, *(member for rule in rules for member in rule.managers)}
+    [[rows]] = run(
+        DESK,
+        at=at,
+        manager=manager.pk,
+        drawn_since=at - PAUSES_DRAWN,
+        registries=array({rule.registry for rule in rules}),
+        members=array(members),
+        online=array({member for rule in rules if rule.online_only for member in rule.managers}),
+        seen_since=_seen_since(roster, at=at),
+        stages=array(roster.active_stages),
+        leads=leads,
+        triggers=array(rule.id for rule in rules),
+        decisions=decisions + 1,
+    )
+    zone = zone_of(manager, roster)
+    drawn = at.replace(minute=at.minute // 10 * 10, second=0, microsecond=0)  # as the agenda draws it
+    on_duty = roster.people[manager.pk].duty.on_duty(at)
+    time = (drawn, at.astimezone(zone).date(), at.astimezone(roster.zone).date(), on_duty, _duties(rules, at=at))
+    return _digest(rows, roster, leads, decisions, time)
+
+
+def board_version(roster: Roster, *, at: datetime, most: int) -> str:
+    """Return what changes when anything changes that `board_of` shows."""
+    today = periods.began_at("day", at, roster.zone)
+    [[rows]] = run(BOARD, at=at, seen_since=_seen_since(roster, at=at), today=today, most=most)
+    return _digest(rows, roster, most, today, _on_duty(roster, at=at), _duties(roster.rules.values(), at=at))
+
+
+def _seen_since(roster: Roster, *, at: datetime) -> datetime:
+    return at - timedelta(minutes=roster.account.online_minutes)
+
+
+def _duties(rules: Iterable[Rule], *, at: datetime) -> str:
+    """Return which members of triggers are off duty."""
+    return " ".join("".join("-" if reason else "+" for reason in rule.unavailable(at)) for rule in rules)
+
+
+_known: tuple[int, datetime, datetime, str] | None = None  # version, from, until, who is on duty
+
+
+def _on_duty(roster: Roster, *, at: datetime) -> str:
+    """Return which managers are on duty; kept until the first of them comes or goes."""
+    global _known
+    known = _known
+    if known is None or known[0] != roster.version or not known[1] <= at < known[2]:
+        people = roster.people.values()
+        changes = [person.duty.next_change(at) for person in people]
+        until = min(filter(None, changes), default=datetime.max.replace(tzinfo=UTC))
+        text = "".join("+" if person.duty.on_duty(at) else "-" for person in people)
+        known = _known = (roster.version, at, until, text)
+    return known[3]
+
+
+def _digest(*facts: object) -> str:
+    """Return the facts as one short text, with those of who reads the page. facts: the roster stands for its version."""
+    told = [fact.version if isinstance(fact, Roster) else fact for fact in facts]
+    return hashlib.sha256(repr((get_language(), str(zone_beside()), told)).encode()).hexdigest()[:16]
