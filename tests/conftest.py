@@ -27,8 +27,8 @@ WORKERS = 16  # of one run, at most
 DRIVERS = ("playwright", "axe_playwright_python")  # of the tests in tests/browser; `make browser` installs them
 collect_ignore = [] if all(map(find_spec, DRIVERS)) else ["browser"]
 LONGEST = [
-    *("test_interleavings.py", "test_devserver.py", "test_faults.py", "test_chaos.py"),
-    *("test_replay.py", "test_lists_at_scale.py", "test_all_pages.py", "test_concurrency.py"),
+    *("test_faults.py", "test_devserver.py", "test_chaos.py", "test_lists_at_scale.py", "test_caddy.py"),
+    *("test_replay.py", "test_all_pages.py", "test_concurrency.py", "test_interleavings.py", "test_races.py"),
     *("test_admin_routing.py", "test_permissions.py", "test_schedules.py", "test_configuration.py", "test_intake.py"),
 ]
 _run: list[IO[str]] = []  # the lock of this run, held until it ends
