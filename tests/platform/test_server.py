@@ -213,6 +213,18 @@ def test_who_takes_nothing_of_a_large_answer_keeps_no_thread_and_is_dropped(port
     assert len(readers) == 8
 
 
+def test_who_leaves_the_end_of_an_answer_in_the_buffer_of_a_closing_connection_is_dropped(port):
+    readers = []
+    for number in range(1, 64):  # of these lengths some fill what the system keeps, and little more
+        client = Client(port, source=f"127.0.5.{number}")
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        asked = b"GET /big?%d HTTP/1.1\r\n" % number + HOST + b"Connection: close\r\n\r\n"
+        readers.append(client.send(asked))
+    time.sleep(1)
+    assert until(lambda: established(port) == 0, seconds=15)
+    assert len(readers) == 63
+
+
 def established(port: int) -> int:
     """Count the connections that the server holds open."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
