@@ -13,6 +13,7 @@ from encodings import idna
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from types import ModuleType
+from typing import NamedTuple
 from urllib.parse import unquote
 
 LONGEST_TEXT = 1_000  # longer than any address, handle or name: looked at no further
@@ -34,7 +35,15 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 takes all four for a dot
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]{0,30}:)?//", re.IGNORECASE)
 _DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
-_EXTENSION = re.compile(r"\s*[,;#]{1,2}\s*\d{1,6}#?$")
+_QUOTED_LOCAL_PART = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s*[@\uff20])', re.DOTALL)
+_EXTENSION = re.compile(r"\s*[,;#]{1,2}\s*(\d{1,8})#?$")
+# How an extension is written: English, Spanish, Portuguese, French, German, Italian, Polish, Czech, Dutch, Russian.
+_EXTENSION_WORD = re.compile(
+    r"(?<![^\W\d_])(?:e?xt(?:en(?:si[oó]n|s[aã]o)?|n)?|x|х|int(?:erno|erne)?|anexo|ramal|poste|dw|durchwahl|app(?:arat)?"
+    r"|nst|nebenstelle|klappe|wewn?|wewnętrzny|linka|kl|tst|toestel|доб(?:авочный)?|доп|вн(?:утр(?:енний)?)?)"
+    r"[\s.:=#№]{0,5}(\d{1,8})(?!\d)",
+    re.IGNORECASE,
+)
 _PLUS = re.compile(r"\D{0,8}[+\uff0b]")  # in front of the first digit: "tel:+34…", "(+34) …"
 _RENUMBERED = [
     (re.compile(r"52(?:1|044|045|44|45)(\d{10})"), r"+52\1"),
@@ -42,6 +51,18 @@ _RENUMBERED = [
     (re.compile(r"229(\d{8})"), r"+22901\1"),
 ]
 _TELEGRAM = re.compile(r"(?:https?://)?(?:www\.)?(?:t|telegram)\.me/", re.IGNORECASE)
+# A telephone number given as a chat handle. Digits alone are none: messengers number their users, too.
+_NUMBER_AS_HANDLE = re.compile(
+    r"(?:(?:tel|sms|whatsapp|viber|signal):(?P<dialled>[+\d][\d\s().-]{3,40}(?:;ext=\d{1,8})?)"
+    r"|(?P<plus>[+\uff0b][\d\s().-]{4,40})"
+    r"|(?:https?://)?(?:www\.)?(?:t|telegram)\.me/(?P<telegram>\+\d{7,15})/?"
+    r"|(?:https?://)?(?:www\.)?wa\.me/(?P<wa>\+?\d{7,15})/?(?:\?.*)?"
+    r"|(?:(?:https?://)?(?:api|web)\.whatsapp\.com/send/?|whatsapp://send/?|viber://(?:chat|add)/?)"
+    r"\?(?:.*&)?(?:phone|number)=(?P<asked>(?:\+|%2b)?\d{7,15})(?:&.*)?"
+    r"|(?P<jid>\d{7,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net))",
+    re.IGNORECASE,
+)
+_INTERNATIONAL_HANDLES = ("telegram", "wa", "asked", "jid")  # they have the country's code, with or without a plus
 
 
 # E-mail
@@ -71,12 +92,20 @@ def normalise_email(text: str) -> str | None:
 
 def _bare_address(text: str) -> str:
     """Take off what people and programs put around an address."""
-    bare = text.strip() if text.isascii() else _INVISIBLE.sub("", text).replace("\uff20", "@").strip()
+    bare = text.strip() if text.isascii() else _visible_address(text).strip()
     if bare.endswith(">") and "<" in bare:
         bare = bare[bare.rfind("<") + 1 : -1].strip()
     if bare[:7].lower() == "mailto:":
         bare = unquote(_before_query(bare[7:]), errors="replace").strip()
     return bare
+
+
+def _visible_address(text: str) -> str:
+    """Take off what is invisible, but nothing from inside a quoted local part: without it, it is another's address."""
+    quoted = _QUOTED_LOCAL_PART.search(text)
+    parts = (text[: quoted.start()], quoted[0], text[quoted.end() :]) if quoted else ("", "", text)
+    before, kept, after = (part if n == 1 else _INVISIBLE.sub("", part) for n, part in enumerate(parts))
+    return before + kept + after.replace("\uff20", "@")
 
 
 def _before_query(address: str) -> str:
@@ -205,9 +234,29 @@ def _host(name: str) -> str | None:
 # Phones
 
 
-@lru_cache(maxsize=1024)  # a request asks twice; more would be memory for nothing
+class Phone(NamedTuple):
+    """A telephone number that can be dialled."""
+
+    number: str  # E.164
+    extension: str = ""  # digits
+
+    @property
+    def key(self) -> str:
+        """Return the form by which the number is compared: an extension is another person's; Argentina's 9 is dialled to
+        a mobile from abroad only, and often left out."""
+        number = f"+54{self.number[4:]}" if self.number.startswith("+549") and len(self.number) == 14 else self.number
+        return f"{number};ext={self.extension}" if self.extension else number
+
+
 def normalise_phone(text: str, country: str | None) -> str | None:
-    """Return the number in E.164 without its extension, or None when it is no valid number.
+    """Return the number in E.164 without its extension, or None when it is no valid number."""
+    phone = read_phone(text, country)
+    return phone and phone.number
+
+
+@lru_cache(maxsize=1024)  # a request asks twice; more would be memory for nothing
+def read_phone(text: str, country: str | None) -> Phone | None:
+    """Return the number with its extension, or None when it is no valid number.
 
     country: ISO code of the country whose numbers may be written without their prefix; None or "" takes international
     forms alone. `00` stands for `+` there, and elsewhere where the country dials it so. Where that gives no valid
@@ -221,11 +270,18 @@ def normalise_phone(text: str, country: str | None) -> str | None:
     if region not in _phones().SUPPORTED_REGIONS:
         region, bare = "", _with_plus(bare)
     # A note behind the number ("privat", "(Fax)") would be dialled on the keypad, and reach somebody else.
-    for reading in dict.fromkeys((_without_note(bare), bare)):
+    before_note = _without_note(bare)
+    for reading in dict.fromkeys((before_note, bare)):
         number = _e164(reading, region or None) or _older_form(reading, region) or _without_prefix(reading)
         if number:
-            return number
+            return Phone(number, _extension(before_note, bare[len(before_note) :]))
     return None
+
+
+def _extension(before_note: str, note: str) -> str:
+    """Return the digits of the extension: behind its word in the note, or behind `#`, `;` or `,,` without a word."""
+    found = _EXTENSION_WORD.search(note) or _EXTENSION.search(before_note)
+    return "".join(str(unicodedata.decimal(digit)) for digit in found[1]) if found else ""
 
 
 def _with_plus(bare: str) -> str:
@@ -310,14 +366,33 @@ def normalise_name(text: str) -> str:
     return _settled(text, _plain_name)
 
 
-def normalise_chat(text: str) -> str | None:
-    """Return a chat handle as it is compared, or None when it names nobody. `@Ann`, `t.me/ann` and `ann` are one."""
+def normalise_chat(text: str, country: str | None = None) -> str | None:
+    """Return a chat handle as it is compared, or None when it names nobody. `@Ann`, `t.me/ann` and `ann` are one.
+
+    A telephone number given as a handle is compared as the number. country: as for a phone.
+    """
     if not isinstance(text, str) or len(text) > LONGEST_TEXT or _UNWRITABLE.search(text):
         return None
+    number = phone_of_chat(text, country)
+    if number:
+        return number.key
     handle = _settled(text, _plain_handle)
     if len(handle) > LONGEST_HANDLE or handle in _NOTHING or not any(c.isalnum() for c in handle):
         return None
     return handle
+
+
+def phone_of_chat(text: str, country: str | None) -> Phone | None:
+    """Return the telephone number that was given as a chat handle: `+34…`, `tel:`, `wa.me/34…`, `34…@c.us`."""
+    if len(text) > LONGEST_TEXT or not any(character.isdecimal() for character in text):
+        return None
+    found = _NUMBER_AS_HANDLE.fullmatch(_INVISIBLE.sub("", text).strip())
+    if found is None or found.lastgroup is None:
+        return None
+    written = found[found.lastgroup]
+    if found.lastgroup in _INTERNATIONAL_HANDLES:
+        written, country = f"+{written.lower().removeprefix('%2b').removeprefix('+')}", None
+    return read_phone(written, country)
 
 
 def _plain_name(text: str) -> str:

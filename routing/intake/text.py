@@ -60,6 +60,15 @@ def compose(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def mark_controls(text: str) -> str:
+    """Return an address as one line in which control characters are seen, as U+FFFD: without them it could be another
+    person's. Those around it were pasted along, and go. Raises BadText as `clean` does."""
+    if text.isascii() and text.isprintable():
+        return text
+    refuse_surrogates(text)
+    return compose(_CONTROL.sub("\ufffd", text.strip()))
+
+
 def refuse_controls(text: str) -> str:
     """Return a text that identifies something (an external id, a key), unchanged. Raises BadText rather than clean it:
     two different identifiers must never become one by losing what is invisible."""

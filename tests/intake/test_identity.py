@@ -17,6 +17,8 @@ from routing.intake.identity import (
     normalise_email,
     normalise_name,
     normalise_phone,
+    phone_of_chat,
+    read_phone,
 )
 from tests.data import data_path
 
@@ -60,6 +62,9 @@ def rows(name):
         ("ann＠example．com", "ann@example.com"),
         ('"ann"@example.com', "ann@example.com"),
         ('"Ann Lee"@example.com', '"ann lee"@example.com'),
+        ('\u200b"ann "＠example.com', '"ann "@example.com'),
+        ('" ann"@example.com', '" ann"@example.com'),
+        ('"ann＠work"@example.com', "ann＠work@example.com"),
         ("o'hara+crm@example.com", "o'hara+crm@example.com"),
         ("иван@пример.рф", "иван@xn--e1afmkfd.xn--p1ai"),
         ("ИВАН@ПРИМЕР.РФ", "иван@xn--e1afmkfd.xn--p1ai"),
@@ -87,6 +92,8 @@ def test_spellings_of_one_address_are_one(written, key):
             "a@x.com b@x.com",
         ),
         *("ann lee@example.com", "ann@exam ple.com", "ann@-x.com", "ann@x..com", "ann@x.com.", ".ann@x.com"),
+        # without what is invisible or a control character in it, it would be somebody else's address
+        *('"a\u200bb"@x.com', '"a\x01b"@x.com', '"a\tb"@x.com', "a\x1fb@x.com", "a\ufffdb@x.com"),
         *("a\0@x.com", "ann@x_y.com", "ann@[1.2.3]", "ann@[fe80::1%eth0]", "ann@℀.com", "a" * 65 + "@x.com"),
         "a@" + "b." * 130 + "com",
     ],
@@ -177,6 +184,94 @@ def test_every_published_spelling_gives_the_true_number_or_none():
             assert normalise_phone(key, None) == normalise_phone(key, row["default_region"]) == key
 
 
+def test_the_extension_of_every_published_spelling_is_read():
+    told = [row for row in rows("phones/phone_variants.csv") if row["libphonenumber_verdict"] == "valid"]
+    wrong = [
+        row
+        for row in told
+        if read_phone(row["raw_input"], row["default_region"]).extension != row["expected_extension"]
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("note", "extension"),
+    [
+        *(
+            (f" {word} 12", "12")
+            for word in [
+                "ext",
+                "ext.",
+                "Ext:",
+                "extension",
+                "extensión",
+                "extensão",
+                "x",
+                "X",
+                "х",
+                "доб.",
+                "доб",
+                "добавочный",
+                "вн.",
+            ]
+        ),
+        *(
+            (f" {word} 12", "12")
+            for word in [
+                "внутр.",
+                "int.",
+                "interno",
+                "anexo",
+                "ramal",
+                "poste",
+                "wewn.",
+                "linka",
+                "tst.",
+                "DW",
+                "Durchwahl",
+            ]
+        ),
+        *((f" {word} 12", "12") for word in ["App.", "Apparat", "Nst.", "Klappe"]),
+        *((note, "12") for note in ("x12", " (ext. 12)", ", доб.12", ";ext=12", " #12", ",12", ",,12#", " ext.１２")),
+        (" ext. 0012", "0012"),
+        *((note, "") for note in ("", " privat", " (Fax)", " casa", " or 654321", " ext", " next 12")),
+    ],
+)
+def test_an_extension_is_read_apart(note, extension):
+    assert read_phone(f"+34 910 000 333{note}", None) == ("+34910000333", extension)
+
+
+def test_the_same_number_with_another_extension_is_another_key():
+    keys = {read_phone(f"+34 910 000 333{note}", None).key for note in ("", " ext. 12", " доб. 12", " x13")}
+    assert keys == {"+34910000333", "+34910000333;ext=12", "+34910000333;ext=13"}
+
+
+@pytest.mark.parametrize("written", ["+54 9 11 2345-6789", "+54 11 2345-6789", "011 15 2345-6789", "11 2345 6789"])
+def test_argentina_with_and_without_the_nine_is_one_key(written):
+    assert read_phone(written, "AR").key == "+541123456789"
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        *("+34 600 123 456", "tel:+34600123456", "tel:+34-600-123-456", "whatsapp:+34600123456", "wa.me/34600123456"),
+        *("https://wa.me/34600123456?text=Hola", "34600123456@c.us", "34600123456@s.whatsapp.net", "tel:600123456"),
+        *("https://api.whatsapp.com/send?phone=34600123456&text=x", "viber://chat?number=%2B34600123456"),
+        *("https://t.me/+34600123456", "34600123456:12@s.whatsapp.net"),
+    ],
+)
+def test_a_number_given_as_a_handle_is_the_number(handle):
+    assert phone_of_chat(handle, "ES") == ("+34600123456", "")
+    assert normalise_chat(handle, "ES") == "+34600123456"
+
+
+@pytest.mark.parametrize(
+    "handle", ["600123456", "@ann34600123456", "t.me/+AbCdEf", "wa.me/message/X1", "+12", "1@c.us", "wa.me/1"]
+)
+def test_a_handle_is_no_number(handle):
+    assert phone_of_chat(handle, "ES") is None
+
+
 # The library dials the note as well, and finds no number.
 READ_WITHOUT_ITS_NOTE = {"8(912)345-67-89 WhatsApp": "+79123456789"}
 
@@ -190,7 +285,7 @@ def test_what_people_type_instead_of_a_number_is_read_as_published():
 
 def test_a_number_is_read_about_as_fast_as_the_library_reads_it():
     text, country = "8 (800) 555-35-35", "RU"
-    read = normalise_phone.__wrapped__  # without its memory of numbers seen before
+    read = read_phone.__wrapped__  # without its memory of numbers seen before
     library = _best(lambda: phonenumbers.is_valid_number(phonenumbers.parse(text, country)))
     assert _best(lambda: read(text, country)) < 4 * library
 
