@@ -20,10 +20,15 @@ $$
 """
 # Twenty seconds from one lead to the next, the last one now. One lead of twenty is held still, the others were won.
 LEADS = """
-INSERT INTO routing_contact (id, name, email, phone, chat, email_key, phone_key, created_at)
-SELECT pg_temp.stored_id('contact', n, at), 'Stored', 's' || n || '@example.org', '+4930' || n, '', 's' || n || '@example.org',
-    '+4930' || n, at
-FROM (SELECT n, now() - (%(total)s - n) * interval '20 seconds' AS at FROM generate_series(%(first)s, %(last)s) n) one;
+WITH contact AS (
+    INSERT INTO routing_contact (id, name, email, phone, chat, created_at)
+    SELECT pg_temp.stored_id('contact', n, at), 'Stored', 's' || n || '@example.org', '+4930' || n, '', at
+    FROM (SELECT n, now() - (%(total)s - n) * interval '20 seconds' AS at FROM generate_series(%(first)s, %(last)s) n) one
+    RETURNING id, email, phone, created_at
+)
+INSERT INTO routing_contactpoint (contact_id, kind, text, key, shared, main, source_id, first_seen_at)
+SELECT id, kind, text, text, false, false, %(source)s, created_at
+FROM contact CROSS JOIN LATERAL (VALUES ('email', email), ('phone', phone)) AS v (kind, text);
 INSERT INTO routing_lead (id, source_id, external_id, name, contact_id, stage_id, state, responsible_id, score, currency, language,
     country, region, postal_code, product, tags, utm, fields, comment, arrived_unqualified, arrived_at, created_at,
     trigger_id, round, attempt, assigned_at)

@@ -20,10 +20,12 @@ from accounts.models import Manager
 from accounts.time import clock
 
 from .api.serializers import read_lead
+from .exceptions import Conflict
 from .intake import identity
 from .intake.bodies import BadBody, parse_body
 from .intake.limits import LONGEST, LONGEST_KEY, LONGEST_TAG, MOST_KEYS, MOST_TAGS, too_long_key
-from .models import ApiKey, Company, Contact, HandOver, Lead, Member, Source, Stage, Trigger
+from .models import ApiKey, Company, Contact, ContactPoint, HandOver, Lead, Member, Source, Stage, Trigger
+from .services.contact_points import Read, read_point
 
 
 class ChoicesField(forms.TypedMultipleChoiceField):
@@ -295,35 +297,49 @@ class LeadForm(forms.ModelForm):
 
 
 class ContactForm(forms.ModelForm):
-    """A person; what is written is kept beside the form it is compared by."""
-
     class Meta:
         model = Contact
-        fields = ["name", "email", "phone", "chat", "company"]
+        fields = ["name", "company"]
+
+
+class PointForm(forms.ModelForm):
+    """A phone, e-mail or chat; what is written is kept in the form it is compared by."""
+
+    text = forms.CharField(max_length=500, label=_("Number, address or handle"))
+
+    class Meta:
+        model = ContactPoint
+        fields = ["kind", "text", "main"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["text"] = self.instance.written
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        keys = {
-            "email": identity.normalise_email(cleaned.get("email") or ""),
-            "phone": identity.normalise_phone(cleaned.get("phone") or "", None),
-            "chat": identity.normalise_chat(cleaned.get("chat") or ""),
-        }
-        self.derived_columns: list[str] = []
-        for name in set(keys) & set(self.changed_data):
-            self._take_key(name, keys[name], cleaned)
+        kind, text = cleaned.get("kind"), cleaned.get("text")
+        self.read: Read | None = None
+        if kind and text and {"kind", "text"} & set(self.changed_data):
+            try:
+                self.read = read_point(kind, text, contact=self.instance.contact_id, point=self.instance.pk)
+                cleaned["text"] = self.read.text
+            except Conflict as conflict:
+                self.add_error("text", conflict.detail)
+        elif self.instance.pk:
+            cleaned["text"] = self.instance.text  # its extension is not in it
         return cleaned
 
-    def _take_key(self, name: str, key: str | None, cleaned: dict[str, Any]) -> None:
-        column = f"{name}_key"
-        if name == "phone" and key is None and cleaned.get("phone"):
-            self.add_error("phone", _("Include the country code: +34 600 000 000."))
-        elif name == "email" and key is None and cleaned.get("email"):
-            self.add_error("email", _("Mail cannot reach this address."))
-        elif key and Contact.objects.filter(**{column: key}).exclude(pk=self.instance.pk).exists():
-            self.add_error(name, _("Another contact already has this."))
-        else:
-            setattr(self.instance, column, key)
-            self.derived_columns.append(column)
+
+class PointFormSet(BaseInlineFormSet):
+    """All of a contact's; one of each kind at most is the main one."""
+
+    def clean(self) -> None:
+        super().clean()
+        kept = [form.cleaned_data for form in self.forms if form.is_valid() and not form.cleaned_data.get("DELETE")]
+        main = [each["kind"] for each in kept if each.get("main")]
+        if len(set(main)) < len(main):
+            raise forms.ValidationError(_("Choose one main number, address and handle of each kind at most."))
 
 
 class CompanyForm(forms.ModelForm):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -12,14 +13,14 @@ from accounts.models import Manager
 
 from . import engine
 from .engine import Candidate, Reason
-from .models import Decision, Lead, Offer
+from .models import Contact, ContactPoint, Decision, Lead, Offer
 
 Document = dict[str, Any]
 
 LEAD_VALUES = (
     "id", "external_id", "name", "source__code", "source__channel", "stage__pipeline__code", "stage__code", "state", "score",
     "responsible__user__email", "responsible__user__name", "created_at", "arrived_at", "contact_id", "contact__name",
-    "contact__email", "contact__phone", "contact__chat", "company_id", "company__name", "company__domain", "budget", "currency",
+    "company_id", "company__name", "company__domain", "as_sent", "matched_by", "shares_with", "budget", "currency",
     "language", "country", "region", "postal_code", "product", "tags", "utm", "fields", "comment",
 )  # fmt: skip
 
@@ -29,8 +30,79 @@ def instant(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def lead_document(row: Mapping[str, Any], *, accept_by: datetime | None, decision: Document | None) -> Document:
-    """Return the lead as the API answers it. row: LEAD_VALUES."""
+class Point(NamedTuple):
+    """A phone, e-mail or chat of a contact."""
+
+    kind: str
+    text: str
+    extension: str
+    valid: bool  # it can be read
+    shared: bool  # it is another contact's
+    main: bool
+    source: str | None
+    first_seen_at: datetime
+
+
+def points_of(contacts: Iterable[Any]) -> dict[Any, list[Point]]:
+    """Return phones, e-mails and chats of each contact, the first to be shown first."""
+    points: dict[Any, list[Point]] = defaultdict(list)
+    rows = ContactPoint.objects.filter(contact__in=set(contacts)).best_first().select_related("source")
+    for row in rows:
+        source = row.source.code if row.source else None
+        point = Point(
+            row.kind, row.text, row.extension, row.key is not None, row.shared, row.main, source, row.first_seen_at
+        )
+        points[row.contact_id].append(point)
+    return points
+
+
+def contact_document(id_: Any, name: str, points: Sequence[Point]) -> Document:
+    """Return the contact as the API answers it. points: the first to be shown first."""
+    phones, emails, chats = ([p for p in points if p.kind == kind] for kind in ("phone", "email", "chat"))
+    return {
+        "id": str(id_),
+        "name": name,
+        "email": emails[0].text if emails else None,
+        "email_valid": emails[0].valid if emails else None,
+        "phone": phones[0].text if phones else None,
+        "phone_extension": (phones[0].extension or None) if phones else None,
+        "phone_valid": phones[0].valid if phones else None,
+        "chat": chats[0].text if chats else None,
+        "emails": list(map(_point_document, emails)),
+        "phones": list(map(_point_document, phones)),
+        "chats": list(map(_point_document, chats)),
+    }
+
+
+def _point_document(point: Point) -> Document:
+    told = {"phone_extension": point.extension, "main": point.main, "shared": point.shared}
+    return {
+        point.kind: point.text,
+        **{key: value for key, value in told.items() if value},
+        **({} if point.valid or point.kind == "chat" else {"valid": False}),
+        "source": point.source,
+        "first_seen_at": instant(point.first_seen_at),
+    }
+
+
+def as_sent_document(sent: Mapping[str, Any] | None) -> Document | None:
+    """Return contact and company as they came, and beside them what cannot be read."""
+    if sent is None:
+        return None
+    contact = sent.get("contact")
+    marks = {f"{key}_valid": False for key in sent.get("unreadable", ())}
+    return {"contact": {**contact, **marks} if contact and marks else contact, "company": sent.get("company")}
+
+
+def lead_document(
+    row: Mapping[str, Any],
+    *,
+    points: Sequence[Point],
+    sharers: Iterable[tuple[Any, str]],
+    accept_by: datetime | None,
+    decision: Document | None,
+) -> Document:
+    """Return the lead as the API answers it. row: LEAD_VALUES. sharers: ids and names of contacts."""
     return {
         "id": str(row["id"]),
         "external_id": row["external_id"],
@@ -47,20 +119,16 @@ def lead_document(row: Mapping[str, Any], *, accept_by: datetime | None, decisio
         "accept_by": instant(accept_by),
         "created_at": instant(row["created_at"]),
         "arrived_at": instant(row["arrived_at"]),
-        "contact": row["contact_id"]
-        and {
-            "id": str(row["contact_id"]),
-            "name": row["contact__name"],
-            "email": row["contact__email"] or None,
-            "phone": row["contact__phone"] or None,
-            "chat": row["contact__chat"] or None,
-        },
+        "contact": row["contact_id"] and contact_document(row["contact_id"], row["contact__name"], points),
         "company": row["company_id"]
         and {
             "id": str(row["company_id"]),
             "name": row["company__name"],
             "domain": row["company__domain"] or None,
         },
+        "as_sent": as_sent_document(row["as_sent"]),
+        "matched_by": row["matched_by"] or None,
+        "shares_with": [{"id": str(contact), "name": name} for contact, name in sharers],
         "budget": None if row["budget"] is None else f"{row['budget']:.2f}",
         "currency": row["currency"] or None,
         "language": row["language"] or None,
@@ -87,7 +155,24 @@ def lead_documents(leads: QuerySet[Lead]) -> list[Document]:
         .values("lead_id", "trigger__code", "reason", "registry__code", "registry__trigger__code", "at")
     )
     decisions = {row["lead_id"]: brief(row) for row in last}
-    return [lead_document(row, accept_by=row["accept_by"], decision=decisions.get(row["id"])) for row in rows]
+    points = points_of(row["contact_id"] for row in rows if row["contact_id"])
+    sharers = names_of(contact for row in rows for contact in row["shares_with"])
+    return [
+        lead_document(
+            row,
+            points=points.get(row["contact_id"], ()),
+            sharers=[(contact, sharers[contact]) for contact in row["shares_with"] if contact in sharers],
+            accept_by=row["accept_by"],
+            decision=decisions.get(row["id"]),
+        )
+        for row in rows
+    ]
+
+
+def names_of(contacts: Iterable[Any]) -> dict[Any, str]:
+    """Return the names of those contacts that there are."""
+    wanted = set(contacts)
+    return dict(Contact.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
 
 
 def brief(row: Mapping[str, Any]) -> Document:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("me/calendar/", desk.new_calendar, name="my-new-calendar"),
     path("me/why/", desk.why_not_me, name="why-not-me"),
     path("me/leads/<uuid:lead_id>/", desk.lead, name="my-lead"),
+    path("me/leads/<uuid:lead_id>/contact/", desk.contact, name="my-lead-contact"),
     path("me/leads/<uuid:lead_id>/accept/", desk.accept, name="accept"),
     path("me/leads/<uuid:lead_id>/decline/", desk.decline, name="decline"),
     path("me/leads/<uuid:lead_id>/move/", desk.move, name="move"),

@@ -14,6 +14,7 @@ from accounts.models import Account, Manager, ScheduleException, User, WorkSched
 from routing.models import (
     Company,
     Contact,
+    ContactPoint,
     Decision,
     Lead,
     Ledger,
@@ -151,8 +152,15 @@ def make_company(name: str = "Ruiz SL", **facts: Any) -> Company:
     return Company.objects.create(name=name, name_key=name.casefold(), **{"created_at": MONDAY, **facts})
 
 
-def make_contact(email: str = "ana@client.example", **facts: Any) -> Contact:
-    return Contact.objects.create(**{"name": "Ana", "email": email, "email_key": email, "created_at": MONDAY, **facts})
+def make_contact(email: str = "ana@client.example", *, phone: str = "", chat: str = "", **facts: Any) -> Contact:
+    """Make a contact who is known by these; "" by none. phone: E.164."""
+    shown = {"email": email, "phone": phone, "chat": chat}
+    contact = Contact.objects.create(**{"name": "Ana", "created_at": MONDAY, **shown, **facts})
+    for kind, key in (("email", email.lower()), ("phone", phone), ("chat", chat.lower().lstrip("@"))):
+        if key:
+            text, at = shown[kind], contact.created_at
+            ContactPoint.objects.create(contact=contact, kind=kind, text=text, key=key, first_seen_at=at)
+    return contact
 
 
 def make_lead(*, state: str = "idle", in_stage: str = "sales/new", **facts: Any) -> Lead:

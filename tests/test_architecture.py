@@ -38,12 +38,13 @@ SERVICES = [
     "offers",
     "assignment",
     "distribution",
+    "contact_points",
 ]
 # Arithmetic: the standard library, and what is named here.
 PURE = {
     "routing/engine": set(),
     "routing/policy": set(),
-    "routing/intake": {"phonenumbers"},
+    "routing/intake": {"phonenumbers", "anyascii", "nicknames"},
     "routing/wording": {"django"},  # its translations
     "routing/spreadsheets/number_formats.py": set(),
     "routing/spreadsheets/workbook.py": set(),

@@ -22,6 +22,7 @@ from accounts.models import Account, User
 
 from ..models import Lead, LeadExport, Pipeline
 from ..roster import Roster
+from ..screens.who import SENT, sent_text
 from ..spreadsheets.writing import csv_lines, xlsx_file
 
 MOST_EXPORTED = 100_000
@@ -33,9 +34,11 @@ COLUMNS = {  # column of the table → its title
     "contact__name": gettext_lazy("Contact"),
     "contact__email": gettext_lazy("E-mail"),
     "contact__phone": gettext_lazy("Phone"),
+    "contact__phone_extension": gettext_lazy("Extension"),
     "contact__chat": gettext_lazy("Chat"),
     "company__name": gettext_lazy("Company"),
     "company__domain": gettext_lazy("Domain"),
+    "matched_by": gettext_lazy("Contact known by"),
     "source__code": gettext_lazy("Source"),
     "stage__pipeline__code": gettext_lazy("Pipeline"),
     "stage__code": gettext_lazy("Stage"),
@@ -68,7 +71,7 @@ def exported(
     number = leads.order_by()[:MOST_EXPORTED].count()
     export = LeadExport.objects.create(at=at, by=by, kind=kind, filters=filters, leads=number)
     logger.info("user %s exports %s leads", by.pk, number, extra={"action": "leads_exported", "export": export.pk})
-    header, rows = list(map(str, COLUMNS.values())), _rows(leads)
+    header, rows = list(map(str, [*COLUMNS.values(), *SENT.values()])), _rows(leads)
     name = f"leads-{at:%Y-%m-%d}.{kind}"
     if kind == "xlsx":
         return FileResponse(
@@ -110,9 +113,9 @@ def _names(column: str, roster: Roster) -> dict[str, str]:
 
 def _rows(leads: QuerySet[Lead]) -> Iterator[list[object]]:
     zone = ZoneInfo(Account.get().time_zone)
-    rows = leads.order_by("-created_at", "-pk").values_list(*COLUMNS)[:MOST_EXPORTED]
-    for row in rows.iterator(chunk_size=1000):
-        yield [_cell(value, zone) for value in row]
+    rows = leads.order_by("-created_at", "-pk").values_list(*COLUMNS, "as_sent")[:MOST_EXPORTED]
+    for *row, as_sent in rows.iterator(chunk_size=1000):
+        yield [*(_cell(value, zone) for value in row), *(sent_text(as_sent, *which) for which in SENT)]
 
 
 def _cell(value: object, zone: ZoneInfo) -> object:

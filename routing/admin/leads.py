@@ -39,7 +39,9 @@ from ..forms import (
     ReassignForm,
 )
 from ..models import Decision, ImportRow, Lead, LeadImport, Stage, UnqualifiedLead
+from ..representations import names_of, points_of
 from ..roster import current
+from ..screens.who import matched_words, reaches, sent_beside, with_extension
 from ..services.assignment import credit_back, reassign
 from ..services.stages import move_lead, qualify_lead
 from ..timelines import EXPLAINED, Explained, timeline, why_not
@@ -235,7 +237,7 @@ class LeadAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         lead = self.get_object(request, object_id)
-        context = history(lead) if lead and request.method == "GET" else {}
+        context = history(lead) | who_it_is(lead) if lead and request.method == "GET" else {}
         if context:
             context |= why_not_them(request, context["decisions"])
             context["timeline"] = timeline(lead, current(), zone=request.zones.own, most=MOST_SHOWN)  # type: ignore[attr-defined]
@@ -409,7 +411,7 @@ class UnqualifiedLeadAdmin(LeadAdmin):
 
     @display(description=_("phone"))
     def phone(self, lead: Lead) -> str:
-        return lead.contact.phone if lead.contact else ""
+        return with_extension(lead.contact.phone, lead.contact.phone_extension) if lead.contact else ""
 
     @display(description=_("comment"))
     def comment_begins(self, lead: Lead) -> str:
@@ -429,6 +431,20 @@ def history(lead: Lead) -> dict[str, Any]:
     decisions = Decision.objects.filter(lead=lead).select_related(*EXPLAINED).order_by("-id")[:MOST_SHOWN]
     return {
         "decisions": shown(list(decisions)[::-1]),
+    }
+
+
+def who_it_is(lead: Lead) -> dict[str, Any]:
+    """Return what is known of the lead's contact, and what was sent where it differs."""
+    points = points_of([lead.contact_id])[lead.contact_id] if lead.contact_id else []
+    return {
+        "reaches": reaches(points),
+        "sent": sent_beside(lead, points),
+        "matched": matched_words(lead.matched_by),
+        "sharers": [
+            (reverse("admin:routing_contact_change", args=[contact]), name)
+            for contact, name in names_of(lead.shares_with).items()
+        ],
     }
 
 

@@ -9,20 +9,23 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts.admin_theme import AutocompleteFilter, ModelAdmin, UncountedPaginator, action
+from accounts.admin_theme import AutocompleteFilter, ModelAdmin, TabularInline, UncountedPaginator, action, display
 from accounts.forms import PauseForm
 from accounts.models import Manager, Pause, User
 from accounts.services import pause_manager, resume_manager
 from accounts.time import clock
 
-from ..forms import CompanyForm, ContactForm, ErasureForm
+from ..exceptions import Conflict
+from ..forms import CompanyForm, ContactForm, ErasureForm, PointForm, PointFormSet
 from ..intake import identity
-from ..models import Company, Contact, Task
+from ..models import Company, Contact, ContactPoint, Task
 from ..personal_data.people import person_of
 from ..personal_data.rights import erase_person, export_person
+from ..services.contact_points import Read, show_points, write_point
 from ..tasks import give_back_soon, hurry
 from .search import MOST_FOUND, contacts_found
 
@@ -31,16 +34,51 @@ def managers() -> QuerySet[Manager]:
     return Manager.objects.select_related("user")
 
 
+class PointInline(TabularInline):
+    """A contact's phones, e-mails and chats: who may change the contact may change them."""
+
+    model = ContactPoint
+    form = PointForm
+    formset = PointFormSet
+    fields = ("kind", "text", "main", "note", "source", "first_seen_at")
+    readonly_fields = ("note", "source", "first_seen_at")
+    extra = 0
+    show_title = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ContactPoint]:
+        return super().get_queryset(request).best_first().select_related("source")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("routing.change_contact")
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("routing.view_contact")
+
+    @display(description=_("note"))
+    def note(self, point: ContactPoint) -> str:
+        if point.shared:
+            owner = (
+                ContactPoint.objects.filter(kind=point.kind, key=point.key, shared=False)
+                .select_related("contact")
+                .first()
+            )
+            return _now("Shared with %(name)s") % {"name": owner.contact} if owner else ""
+        return _now("Unreadable") if point.pk and point.key is None else ""
+
+
 @admin.register(Contact)
 class ContactAdmin(ModelAdmin):
     form = ContactForm
     list_display = ("__str__", "email", "phone", "company", "responsible", "created_at")
     list_filter = (("responsible", AutocompleteFilter),)
     list_select_related = ("company", "responsible__user")
-    search_fields = ("email_key__startswith",)
+    search_fields = ("name",)  # see get_search_results
     search_help_text = _("Search by name, e-mail, e-mail domain, phone number or beginning of the chat handle")
     autocomplete_fields = ("company",)
-    fields = ("name", "email", "phone", "chat", "company", "responsible", "created_at")
+    fields = ("name", "company", "responsible", "created_at")
+    inlines = (PointInline,)
     readonly_fields = ("responsible", "created_at")
     paginator = UncountedPaginator
     ordering = ("-pk",)
@@ -79,6 +117,23 @@ class ContactAdmin(ModelAdmin):
             "back": reverse("admin:routing_contact_changelist"),
         }
         return TemplateResponse(request, "routing/erase_page.html", context)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Write what was removed first, then what is no longer the main one: a key, and the first place, are one's."""
+        formset.save(commit=False)
+        for point in formset.deleted_objects:
+            point.delete()
+        written = [*formset.new_objects, *(point for point, _fields in formset.changed_objects)]
+        forms = [each for each in formset.forms if any(each.instance is point for point in written)]
+        at = clock.now()
+        for each in sorted(forms, key=lambda form: form.instance.main):
+            point = each.instance
+            point.first_seen_at = point.first_seen_at or at
+            try:
+                write_point(point, each.read or Read(point.text, point.extension, point.key))
+            except Conflict as conflict:  # just now
+                messages.error(request, f"{point.text}: {conflict.detail}")
+        show_points(form.instance.pk)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str

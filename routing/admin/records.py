@@ -20,6 +20,7 @@ from accounts.time import clock
 from ..engine.values import LEAD, Reason
 from ..models import (
     Adjustment,
+    ContactPoint,
     Decision,
     Heartbeat,
     IntakeRequest,
@@ -29,6 +30,7 @@ from ..models import (
     Lineup,
     Load,
     Offer,
+    PossibleDuplicate,
     Setback,
     SweepBatch,
 )
@@ -183,6 +185,19 @@ class LeadEditAdmin(BigReadOnlyAdmin):
 class OnlineTimeAdmin(BigReadOnlyAdmin):
     list_display = ("manager", "began_at", "seen_at")
     list_select_related = ("manager__user",)
+
+
+@admin.register(ContactPoint)
+class ContactPointAdmin(BigReadOnlyAdmin):
+    list_display = ("contact", "kind", "text", "extension", "shared", "main", "source", "first_seen_at")
+    list_filter = ("kind", "shared")
+    list_select_related = ("contact", "source")
+
+
+@admin.register(PossibleDuplicate)
+class PossibleDuplicateAdmin(BigReadOnlyAdmin):
+    list_display = ("found_at", "one", "other", "reasons")
+    list_select_related = ("one", "other")
 
 
 @admin.register(SweepBatch)

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import phonenumbers
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, F, QuerySet, Value, When
 
 from ..intake import identity
-from ..models import Company, Contact, Lead
-from ..models.crm import CONTACT_WORDS, LEAD_WORDS
+from ..models import Company, Contact, ContactPoint, Lead
+from ..models.crm import CONTACT_WORDS, LEAD_WORDS, SENT_WORDS
 from ..roster import current
 
 MOST_FOUND = 200  # in each way to find; more than anybody reads
@@ -26,6 +26,7 @@ class Way(NamedTuple):
     of: str  # the column of a lead that holds what is found
     rows: QuerySet[Any]
     newest: QuerySet[Any] | None = None
+    id: str = "pk"  # the column of the rows that is found
 
 
 def contacts_found(term: str) -> list[UUID]:
@@ -34,18 +35,33 @@ def contacts_found(term: str) -> list[UUID]:
 
 
 def people_found(term: str) -> dict[str, list[UUID]]:
-    """Return, by column of a lead, the ids of such contacts, companies by their domain, leads whose name has the words."""
+    """Return, by column of a lead, the ids of such contacts, companies by their domain, and of leads whose name, or what was
+    sent with them, has the words."""
     term = term.strip()
     companies = Company.objects.filter(domain_key__startswith=term.lower())
-    named = _with_words("pk", Lead.objects.exclude(name=""), LEAD_WORDS, term)  # without, as the index has it
-    return _ids([Way("company", companies), named, *_ways_to_contacts(term)])
+    # Without those that have no such words, as the indexes have it.
+    named = _with_words("pk", Lead.objects.exclude(name=""), LEAD_WORDS, term)
+    sent = [_with_words("pk", Lead.objects.exclude(also_sent=""), SENT_WORDS, each) for each in _spellings(term)]
+    return _ids([Way("company", companies), named, *sent, *_ways_to_contacts(term)])
+
+
+def _spellings(term: str) -> list[str]:
+    """Return what came, as it may be written: a number also with its country."""
+    number = identity.normalise_phone(term, current().account.country)
+    return [term, number.lstrip("+")] if number else [term]
 
 
 def _ids(ways: Sequence[Way]) -> dict[str, list[UUID]]:
     """Ask all ways at once, and once more for the newest rows with words that too many have."""
-    asked = [(n, way.rows, MOST_FOUND if way.newest is None else COMMON) for n, way in enumerate(ways)]
+    asked = [
+        (n, way.rows.values(of=F(way.id)), MOST_FOUND if way.newest is None else COMMON) for n, way in enumerate(ways)
+    ]
     found = _asked(asked)
-    common = [(n, ways[n].newest, MOST_FOUND) for n, _rows, most in asked if most == COMMON == len(found[n])]
+    common = [
+        (n, newest.values(of=F("pk")), MOST_FOUND)
+        for n, _rows, most in asked
+        if most == COMMON == len(found[n]) and (newest := ways[n].newest) is not None
+    ]
     found |= _asked(common) if common else {}
     ids: dict[str, list[UUID]] = {way.of: [] for way in ways}
     for n, way in enumerate(ways):
@@ -55,35 +71,46 @@ def _ids(ways: Sequence[Way]) -> dict[str, list[UUID]]:
 
 def _asked(ways: Sequence[tuple[int, Any, int]]) -> dict[int, list[UUID]]:
     """Return the ids of the rows of each way, by its number."""
-    first, *others = (rows.annotate(way=Value(n)).values_list("way", "pk")[:most] for n, rows, most in ways)
+    first, *others = (rows.annotate(way=Value(n)).values_list("way", "of")[:most] for n, rows, most in ways)
     found: dict[int, list[UUID]] = {n: [] for n, _rows, _most in ways}
-    for n, pk in first.union(*others, all=True):
-        found[n].append(pk)
+    for n, id_ in first.union(*others, all=True):
+        found[n].append(id_)
     return found
 
 
 def _ways_to_contacts(term: str) -> list[Way]:
-    contacts = Contact.objects.order_by()
     key = identity.normalise_email(term) or term.lower()
-    ways = [contacts.filter(email_key__startswith=key)]
+    ways = [_points("email").filter(key__startswith=key)]
     digits = "".join(c for c in term if c.isdecimal() and c.isascii())
     if len(digits) >= 3 and not any(c.isalpha() for c in term):
-        ways.append(contacts.filter(phone_key__startswith=f"+{digits}"))
-        ways += _dialled(contacts, term, digits.lstrip("0"))
+        ways.append(_points("phone").filter(key__startswith=f"+{digits}"))
+        ways += _dialled(term, digits.lstrip("0"))
     if handle := identity.normalise_chat(term):
-        ways.append(contacts.filter(chat_key__startswith=handle))
-    return [_with_words("contact", contacts, CONTACT_WORDS, term), *(Way("contact", rows) for rows in ways)]
+        ways.append(_points("chat").filter(key__startswith=handle))
+    return [
+        _with_words("contact", Contact.objects.order_by(), CONTACT_WORDS, term),
+        *(Way("contact", rows, id="contact") for rows in ways),
+    ]
 
 
-def _dialled(contacts: QuerySet[Contact], term: str, digits: str) -> list[QuerySet[Contact]]:
+def _points(kind: str) -> QuerySet[ContactPoint]:
+    """Return the phones, e-mails or chats, each of its owner alone."""
+    return ContactPoint.objects.order_by().filter(kind=kind, shared=False)
+
+
+def _dialled(term: str, digits: str) -> list[QuerySet[ContactPoint]]:
     """Return those with the number of the account's country that begins so, else with the whole number of any other."""
     country = current().account.country
-    if own := identity.normalise_phone(term, country):
-        return [contacts.filter(phone_key=own)]
-    ways = [contacts.filter(phone_key__in=[f"+{code}{digits}" for code in _calling_codes()])]
+    if own := identity.read_phone(term, country):
+        return [_points("phone").filter(key__startswith=own.key), _sharing(own.key)]
+    ways = [_points("phone").filter(key__in=[f"+{code}{digits}" for code in _calling_codes()])]
     if code := phonenumbers.country_code_for_region(country):
-        ways.append(contacts.filter(phone_key__startswith=f"+{code}{digits}"))
+        ways.append(_points("phone").filter(key__startswith=f"+{code}{digits}"))
     return ways
+
+
+def _sharing(key: str) -> QuerySet[ContactPoint]:
+    return ContactPoint.objects.order_by().filter(kind="phone", shared=True, key=key)
 
 
 @cache

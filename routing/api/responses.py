@@ -6,6 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -14,13 +15,12 @@ from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 
 from routing.exceptions import InvalidLead, NotAllowed, NotFound, Refused
-from routing.intake import identity
 from routing.intake.bodies import BadBody
 from routing.links import accept_paths
 from routing.models import Lead
-from routing.representations import Document, lead_documents
+from routing.representations import Document, contact_document, lead_documents
 from routing.roster import Roster
-from routing.services.intake import IntakeResult, phone_country
+from routing.services.intake import IntakeResult, phone_country, points_sent, read_contact
 
 from .authentication import Caller
 from .permissions import visible_leads
@@ -65,8 +65,9 @@ def linked(caller: Caller, documents: list[Document], absolute: Callable[[str], 
     return documents
 
 
-HIDDEN: dict[str, dict[str, str | None]] = {
-    "contact": {"name": "", "email": None, "phone": None, "chat": None},
+HIDDEN: dict[str, Document] = {
+    "contact": dict.fromkeys(contact_document("", "", ()), None)
+    | {"name": "", "emails": [], "phones": [], "chats": []},
     "company": {"name": "", "domain": None},
 }
 
@@ -83,7 +84,11 @@ def masked(caller: Caller, documents: list[Document]) -> list[Document]:
         shared = set(map(str, others.order_by().values_list(role, flat=True).distinct()))
         for document in documents:
             if document[role] and document[role]["id"] in shared:
-                document[role] = {"id": document[role]["id"], **nothing}
+                document[role] = {**nothing, "id": document[role]["id"]}
+                if role == "contact":
+                    document["matched_by"] = None
+    for document in documents:
+        document["shares_with"] = []
     return documents
 
 
@@ -124,7 +129,7 @@ def shown(
         return [result.document if isinstance(result, IntakeResult) else result for result in results]
     before = [result for result in results if isinstance(result, IntakeResult) and not result.created]
     visible = _visible(before, caller) if before else set()
-    return [_shown(result, form, visible, roster) for result, form in zip(results, forms, strict=True)]
+    return [_shown(result, form, visible, caller, roster) for result, form in zip(results, forms, strict=True)]
 
 
 def _visible(before: Sequence[IntakeResult], caller: Caller) -> set[uuid.UUID]:
@@ -135,40 +140,37 @@ def _visible(before: Sequence[IntakeResult], caller: Caller) -> set[uuid.UUID]:
     return visible
 
 
-def _shown(result: IntakeResult | Exception, form: Form | Exception, visible: set[uuid.UUID], roster: Roster) -> Any:
+def _shown(
+    result: IntakeResult | Exception, form: Form | Exception, visible: set[uuid.UUID], caller: Caller, roster: Roster
+) -> Any:
     if isinstance(result, Exception) or isinstance(form, Exception):
         return result
     if result.created:
-        return as_sent(result.document, form, roster)
+        return told(result, form, caller, roster)
     if result.lead_id in visible:
         return result.document
     return NotAllowed("A lead with this external_id exists already, and this key cannot see it.")
 
 
-def as_sent(document: Document, form: Form, roster: Roster) -> Document:
-    """Return the lead with the person and the company as its sender told of them."""
-    country = phone_country(form, roster.source_by_code[document["source"]], roster)
-    if document["contact"]:
-        sent = form.get("contact") or {}
-        document["contact"] = {
-            "id": document["contact"]["id"],
-            "name": sent.get("name") or "",
-            "email": _tidied(sent.get("email"), identity.normalise_email),
-            "phone": _tidied(sent.get("phone"), lambda text: identity.normalise_phone(text, country)),
-            "chat": sent.get("chat") or None,
-        }
+def told(result: IntakeResult, form: Form, caller: Caller, roster: Roster) -> Document:
+    """Return the lead with the person and the company as its sender told of them, or may read them."""
+    document = result.document
+    document["shares_with"] = []
+    contact, company = form.get("contact") or {}, form.get("company") or {}
+    is_new = document["matched_by"] == Lead.MatchedBy.NEW
+    if document["contact"] and not is_new and (result.known_elsewhere or not caller.source_id):
+        source = roster.source_by_code[document["source"]]
+        sent = read_contact(contact, phone_country(form, source, roster))
+        points = points_sent(sent, source.code, at=datetime.fromisoformat(document["created_at"]))
+        document["contact"] = contact_document(document["contact"]["id"], sent["name"], points)
+        document["matched_by"] = None
     if document["company"]:
-        sent = form.get("company") or {}
         document["company"] = {
             "id": document["company"]["id"],
-            "name": sent.get("name") or "",
-            "domain": sent.get("domain") or None,
+            "name": company.get("name") or "",
+            "domain": company.get("domain") or None,
         }
     return document
-
-
-def _tidied(text: str | None, normalised: Callable[[str], str | None]) -> str | None:
-    return (normalised(text) or text) if text else None
 
 
 # Writing

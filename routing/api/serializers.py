@@ -128,6 +128,13 @@ class NumeralIdentifier(Numeral, Identifier):
     pass
 
 
+class Address(Text):
+    """An e-mail address: a control character in it is marked, and never left out."""
+
+    def cleaned(self, data: str) -> str:
+        return text.mark_controls(data)
+
+
 class Code(Text):
     """A code in a fixed alphabet, written in any case: a currency, a country."""
 
@@ -323,7 +330,7 @@ class Form(serializers.Serializer[Any]):
 
 class ContactIn(Form):
     name = Text(max_length=LONGEST["contact.name"])
-    email = Text(max_length=LONGEST["contact.email"], code="invalid-email")
+    email = Address(max_length=LONGEST["contact.email"], code="invalid-email")
     phone = Numeral(max_length=LONGEST["contact.phone"], code="invalid-phone")
     chat = Text(max_length=LONGEST["contact.chat"])
 
@@ -407,6 +414,8 @@ class PauseIn(Form):
 def read_lead(data: object, *, at: datetime, zone: ZoneInfo) -> dict[str, Any]:
     """Return what the service takes. Raises ValidationError."""
     form: dict[str, Any] = LEAD_IN.run_validation({} if data is None else data)
+    if isinstance(data, Mapping):
+        form["as_sent"] = {"contact": data.get("contact"), "company": data.get("company")}
     written = form.get("arrived_at")
     if written is not None:
         try:
@@ -449,12 +458,57 @@ class PersonOut(Out):
     name = serializers.CharField(allow_blank=True)
 
 
+class PointOut(Out):
+    main = serializers.BooleanField(required=False, help_text="Chosen to be shown first. Only when true")
+    shared = serializers.BooleanField(required=False, help_text="It is another contact's. Only when true")
+    first_seen_at = serializers.DateTimeField()
+
+    def get_fields(self) -> dict[str, Any]:
+        source = serializers.CharField(allow_null=True, help_text="Code of the source it was first sent by")
+        return {**super().get_fields(), "source": source}
+
+
+class EmailOut(PointOut):
+    email = serializers.CharField()
+    valid = serializers.BooleanField(required=False, help_text="Only when false: it is no address")
+
+
+class PhoneOut(PointOut):
+    phone = serializers.CharField(help_text="E.164, or as it was written where it cannot be read")
+    phone_extension = serializers.CharField(required=False)
+    valid = serializers.BooleanField(required=False, help_text="Only when false: it is no number")
+
+
+class ChatOut(PointOut):
+    chat = serializers.CharField()
+
+
 class ContactOut(Out):
+    """The known contact; `email`, `phone` and `chat` are the first of the lists."""
+
     id = serializers.UUIDField()
     name = serializers.CharField()
     email = serializers.CharField(allow_null=True)
+    email_valid = serializers.BooleanField(allow_null=True, help_text="false: it is no address. null: there is none")
     phone = serializers.CharField(allow_null=True)
+    phone_extension = serializers.CharField(allow_null=True)
+    phone_valid = serializers.BooleanField(allow_null=True, help_text="false: it is no number. null: there is none")
     chat = serializers.CharField(allow_null=True)
+    emails = EmailOut(many=True, help_text="The main one first, then the newest")
+    phones = PhoneOut(many=True)
+    chats = ChatOut(many=True)
+
+
+class AsSentOut(Out):
+    contact = serializers.DictField(
+        allow_null=True, help_text="Exactly as it came. `email_valid`, `phone_valid`: false beside what cannot be read"
+    )
+    company = serializers.DictField(allow_null=True, help_text="Exactly as it came")
+
+
+class ContactNameOut(Out):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
 
 
 class CompanyOut(Out):
@@ -486,6 +540,15 @@ class LeadOut(Out):
     arrived_at = serializers.DateTimeField(help_text="When it reached the source")
     contact = ContactOut(allow_null=True)
     company = CompanyOut(allow_null=True)
+    as_sent = AsSentOut(allow_null=True, help_text="null for leads from before it was kept, and erased ones")
+    matched_by = serializers.ChoiceField(
+        choices=[(value, value) for value in Lead.MatchedBy.values],
+        allow_null=True,
+        help_text="By what the contact was found; new: it was made of this lead",
+    )
+    shares_with = ContactNameOut(
+        many=True, help_text="Other contacts who have a number, address or handle that came with the lead"
+    )
     budget = serializers.CharField(allow_null=True, help_text="1200.00")
     currency = serializers.CharField(allow_null=True)
     language = serializers.CharField(allow_null=True)

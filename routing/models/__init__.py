@@ -1,5 +1,6 @@
 """Tables, in the order of a lead's way."""
 
+from .contact_points import ContactPoint, PossibleDuplicate
 from .crm import Company, Contact, Lead, LeadEdit, LeadEvent, Load, Task, UnqualifiedLead
 from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, SweepBatch, waiting_since
 from .handovers import HandedLead, HandOver
@@ -15,6 +16,7 @@ __all__ = [
     "ApiKey",
     "Company",
     "Contact",
+    "ContactPoint",
     "Decision",
     "HandOver",
     "HandedLead",
@@ -32,6 +34,7 @@ __all__ = [
     "Member",
     "Offer",
     "Pipeline",
+    "PossibleDuplicate",
     "RefusedIntake",
     "Registry",
     "Setback",

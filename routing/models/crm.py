@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Replace
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.history.configuration_tables import TableTrigger
 from accounts.models import Manager
@@ -20,6 +21,7 @@ from accounts.people.names import NameField
 from routing.engine import LeadFacts
 from routing.intake.limits import LONGEST, LONGEST_TAG
 
+from .as_sent import AsSent
 from .identifiers import PublicId
 from .intake import Source
 from .pipelines import Stage
@@ -68,23 +70,27 @@ class Company(models.Model):
 
 
 # What a search for words looks through; "simple": a name has no stem. The domain of an e-mail is a word of its own.
-CONTACT_WORDS = SearchVector("name", Replace("email_key", Value("@"), Value(" ")), config="simple")
+CONTACT_WORDS = SearchVector(
+    "name",
+    Replace("email", Value("@"), Value(" ")),
+    Replace("other_emails", Value("@"), Value(" "), output_field=models.TextField()),
+    config="simple",
+)
 LEAD_WORDS = SearchVector("name", config="simple")
+SENT_WORDS = SearchVector("also_sent", config="simple")
 
 
 class Contact(models.Model):
-    """A person to reach: by e-mail, phone or chat. What was written is kept beside what is compared."""
+    """A person to reach. By what they are known again stands in ContactPoint; here is of each kind what is shown first."""
 
     id = PublicId()
     name = NameField(max_length=LONGEST["contact.name"], blank=True)
-    email = models.CharField(_("e-mail"), max_length=LONGEST["contact.email"], blank=True)
-    phone = models.CharField(max_length=LONGEST["contact.phone"], blank=True)
-    chat = models.CharField(max_length=LONGEST["contact.chat"], blank=True)
-    email_key = models.CharField(max_length=320, null=True, blank=True, unique=True, editable=False)
-    phone_key = models.CharField(
-        max_length=20, null=True, blank=True, unique=True, editable=False, help_text=_("E.164")
-    )
-    chat_key = models.CharField(max_length=LONGEST["contact.chat"], null=True, blank=True, unique=True, editable=False)
+    # The echo of ContactPoint, for lists, searches and files (leadrouter_show_points).
+    email = models.CharField(_("e-mail"), max_length=LONGEST["contact.email"], blank=True, editable=False)
+    phone = models.CharField(max_length=LONGEST["contact.phone"], blank=True, editable=False)
+    phone_extension = models.CharField(max_length=8, blank=True, editable=False, db_default="")
+    chat = models.CharField(max_length=LONGEST["contact.chat"], blank=True, editable=False)
+    other_emails = models.TextField(blank=True, editable=False, db_default="")
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="contacts")
     responsible = models.ForeignKey(Manager, related_name="contacts", **responsible_options)
     created_at = models.DateTimeField()
@@ -93,7 +99,7 @@ class Contact(models.Model):
         verbose_name = _("contact")
         permissions = [("erase_person", _("Can export and erase a person's data"))]
         # Search: people are found by any part of their name.
-        indexes = [GinIndex(CONTACT_WORDS, name="contact_by_words")]
+        indexes = [GinIndex(CONTACT_WORDS, name="contact_by_all_words")]
 
     def __str__(self) -> str:
         return self.name or self.email or self.phone or self.chat
@@ -119,6 +125,7 @@ LEAD_EDITED = (
 LEAD_TOLD_ELSEWHERE = (
     *("id", "source", "stage", "state", "responsible", "trigger", "round", "attempt", "assigned_at", "accepted_at"),
     *("accepted_by", "arrived_unqualified", "arrived_at", "created_at"),
+    *("as_sent", "also_sent", "matched_by", "shares_with"),
 )
 
 
@@ -141,6 +148,12 @@ class EditsKept(TableTrigger):
 class Lead(models.Model):
     """Somebody's interest in buying; it stands in one stage, and one manager at most is responsible for it."""
 
+    class MatchedBy(models.TextChoices):
+        EMAIL = "email", _("e-mail")
+        CHAT = "chat", pgettext_lazy("contact point", "chat")
+        PHONE = "phone", pgettext_lazy("contact point", "phone")
+        NEW = "new", pgettext_lazy("contact", "new")
+
     class State(models.TextChoices):
         IDLE = "idle", _("idle")
         WAITING = "waiting", _("waiting")
@@ -158,6 +171,30 @@ class Lead(models.Model):
     name = NameField(max_length=LONGEST["name"], blank=True)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
+    # What came, and whose it was taken to be.
+    as_sent = AsSent(blank=True, editable=False, db_default="", help_text=_("Contact and company exactly as they came"))
+    also_sent = models.TextField(
+        blank=True,
+        editable=False,
+        db_default="",
+        help_text=_("Words of it that contact and company do not show, to search"),
+    )
+    matched_by = models.CharField(
+        max_length=5,
+        choices=MatchedBy.choices,
+        blank=True,
+        editable=False,
+        db_default="",
+        help_text=_("By what its contact was found"),
+    )
+    shares_with = ArrayField(
+        models.UUIDField(),
+        default=list,
+        blank=True,
+        editable=False,
+        db_default=Value("{}"),
+        help_text=_("Other contacts who have a number, address or handle that came with it"),
+    )
     stage = models.ForeignKey(Stage, on_delete=models.PROTECT, related_name="leads")
     state = models.CharField(max_length=8, choices=State.choices, default=State.IDLE, editable=False)
     responsible = models.ForeignKey(Manager, related_name="leads", db_index=False, **responsible_options)
@@ -256,6 +293,7 @@ class Lead(models.Model):
             ),
             # Search. Most leads have no name of their own, and cost the index nothing.
             GinIndex(LEAD_WORDS, condition=~Q(name=""), name="lead_by_words"),
+            GinIndex(SENT_WORDS, condition=~Q(also_sent=""), name="lead_by_words_sent"),
         ]
 
     def __str__(self) -> str:

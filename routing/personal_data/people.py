@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from accounts.models import Account
 from routing.intake import identity
-from routing.models import Contact, Lead
+from routing.models import Contact, ContactPoint, Lead
 
 SHORTEST_NUMBER = 7  # digits; what is shorter is found in too many texts that mean something else
 
@@ -39,8 +39,9 @@ def person_of(contacts: Iterable[Contact], *, written: Iterable[str] = ()) -> Da
     """Return the person behind contacts. written: other spellings by which they were asked for."""
     rows = list(contacts)
     ids = [row.pk for row in rows]
-    texts = {text for row in rows for text in (row.email, row.email_key, row.chat, row.chat_key) if text}
-    numbers = {number for row in rows for number in (row.phone, row.phone_key) if number}
+    points = list(ContactPoint.objects.filter(contact__in=ids, shared=False))  # what they share is somebody else's
+    numbers = {text for p in points if p.kind == ContactPoint.Kind.PHONE for text in (p.text, p.key) if text}
+    texts = {text for p in points if p.kind != ContactPoint.Kind.PHONE for text in (p.text, p.key) if text}
     for text in written:
         (texts if re.search(r"[^\d\s()+./-]", text) else numbers).add(text)
     return DataSubject(
@@ -52,14 +53,21 @@ def person_of(contacts: Iterable[Contact], *, written: Iterable[str] = ()) -> Da
 
 
 def find(*, email: str | None = None, phone: str | None = None, contact: uuid.UUID | None = None) -> DataSubject:
-    """Return the person with this e-mail, phone or contact; if several are given, anybody who has one of them."""
-    key = identity.normalise_email(email) if email else None
-    number = identity.normalise_phone(phone, Account.get().country or None) if phone else None
-    asked = Q(pk__in=[])
-    for column, value in (("email_key", key), ("phone_key", number), ("pk", contact)):
-        if value:
-            asked |= Q(**{column: value})
-    return person_of(Contact.objects.filter(asked).order_by("pk"), written=filter(None, (email, key, phone, number)))
+    """Return the person with this e-mail, phone or contact; if several are given, anybody who has one of them.
+
+    A number without an extension finds those of all its extensions.
+    """
+    address = identity.normalise_email(email) if email else None
+    number = identity.read_phone(phone, Account.get().country or None) if phone else None
+    known = ContactPoint.objects.filter(shared=False)  # who shares a number is somebody else
+    asked = Q(pk=contact) if contact else Q(pk__in=[])
+    if address:
+        asked |= Q(pk__in=known.filter(kind=ContactPoint.Kind.EMAIL, key=address).values("contact"))
+    if number:
+        own = Q(key=number.key) if number.extension else Q(key=number.key) | Q(key__startswith=f"{number.key};ext=")
+        asked |= Q(pk__in=known.filter(own, kind=ContactPoint.Kind.PHONE).values("contact"))
+    written = filter(None, (email, address, phone, number and number.number))
+    return person_of(Contact.objects.filter(asked).order_by("pk"), written=written)
 
 
 def _national(number: str) -> str:

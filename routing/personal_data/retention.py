@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.history import audit_trail
 from accounts.models import AuditEntry, OnlineTime
-from routing.models import Contact, ImportRow, IntakeRequest, Lead, RefusedIntake
+from routing.models import Contact, ContactPoint, ImportRow, IntakeRequest, Lead, RefusedIntake
 
 from .people import person_of
 from .rights import erase_person
@@ -83,7 +83,7 @@ def _forget_people(*, at: datetime, until: float) -> int:
     before = at - timedelta(days=days)
     theirs = Lead.objects.filter(contact=OuterRef("pk"))
     alive = theirs.filter(Q(created_at__gte=before) | Q(stage__kind__in=["unqualified", "open"]))
-    known = Q(email_key__isnull=False) | Q(phone_key__isnull=False) | Q(chat_key__isnull=False) | ~Q(name="")
+    known = Exists(ContactPoint.objects.filter(contact=OuterRef("pk"))) | ~Q(name="")
     forgotten = 0
     for contact in Contact.objects.filter(~Exists(alive), known, created_at__lt=before).order_by("pk")[:PEOPLE]:
         if monotonic() >= until:

@@ -5,7 +5,6 @@ Plain values, in a number of queries that does not grow with the leads. Nothing 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,13 +25,14 @@ from .. import engine
 from ..candidates import look
 from ..engine import Candidate, Reason
 from ..models import Decision, Lead, Load, Offer, Stage
+from ..representations import Point, names_of, points_of
 from ..roster import Roster, Rule
 from ..timelines import EXPLAINED, Explained, explained, name_of, why_not
 from ..wording import explanations, sentences
 from ..wording.explanations import CandidateFacts
+from .who import Reach, Sent, matched_words, reaches, sent_beside
 
 LATEST_DECISIONS = 1_000  # among which those that concern a manager are looked for
-TELEGRAM = re.compile(r"@?([A-Za-z][A-Za-z0-9_]{4,31})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +52,10 @@ class Card:
     title: str
     person: str
     company: str
-    phone: str
-    email: str
-    chat: str
-    chat_address: str  # of a page to write to them; "" where there is none
+    reaches: tuple[Reach, ...]  # all phones, e-mails and chats of the contact
+    sent: tuple[Sent, ...]  # what came with the lead and differs
+    shares_with: tuple[str, ...]  # others who have a number or an address of these
+    matched: str  # how the contact was found, in words
     details: tuple[str, ...]  # product, budget
     source: str
     stage: str
@@ -182,11 +182,20 @@ def _cards(manager: Manager, stages: Mapping[int, Stage], *, at: datetime, most:
     active = leads_of(manager).filter(stage__kind__in=Stage.ACTIVE).select_related("contact", "company", "source")
     offered = active.filter(state=Lead.State.OFFERED).order_by("accept_by", "pk")[:most]
     kept = active.filter(state=Lead.State.ASSIGNED).order_by("-created_at", "-pk")[:most]
-    return [card(lead, stages, at=at) for lead in offered], [card(lead, stages, at=at) for lead in kept]
+    found = cards([*offered, *kept], stages, at=at)
+    return found[: len(offered)], found[len(offered) :]
 
 
-def card(lead: Any, stages: Mapping[int, Stage], *, at: datetime) -> Card:
-    """Return a lead of `leads_of` as it is listed."""
+def cards(leads: Sequence[Any], stages: Mapping[int, Stage], *, at: datetime) -> list[Card]:
+    """Return leads of `leads_of` as they are listed."""
+    points = points_of(lead.contact_id for lead in leads if lead.contact_id)
+    names = names_of(contact for lead in leads for contact in lead.shares_with)
+    return [_card(lead, stages, points.get(lead.contact_id, ()), names, at=at) for lead in leads]
+
+
+def _card(
+    lead: Any, stages: Mapping[int, Stage], points: Sequence[Point], names: Mapping[UUID, str], *, at: datetime
+) -> Card:
     contact, accept_by = lead.contact, lead.accept_by
     onward, others = _steps(stages[lead.stage_id], stages)
     return Card(
@@ -194,10 +203,10 @@ def card(lead: Any, stages: Mapping[int, Stage], *, at: datetime) -> Card:
         title=str(lead),
         person=contact.name if contact else "",
         company=str(lead.company) if lead.company else "",
-        phone=(contact.phone_key or contact.phone) if contact else "",
-        email=contact.email if contact else "",
-        chat=contact.chat if contact else "",
-        chat_address=chat_address(contact.chat) if contact else "",
+        reaches=reaches(points),
+        sent=sent_beside(lead, points),
+        shares_with=tuple(names[each] for each in lead.shares_with if names.get(each)),
+        matched=matched_words(lead.matched_by),
         details=tuple(filter(None, (lead.product, budget(lead)))),
         source=lead.source.title or lead.source.code,
         stage=title_of(stages[lead.stage_id]),
@@ -208,14 +217,6 @@ def card(lead: Any, stages: Mapping[int, Stage], *, at: datetime) -> Card:
         onward=onward,
         others=others,
     )
-
-
-def chat_address(handle: str) -> str:
-    """Return the page on which to write to somebody, or "": a handle of Telegram, or an address as it is."""
-    if handle.lower().startswith(("https://", "http://")):
-        return handle
-    telegram = TELEGRAM.fullmatch(handle.strip())
-    return f"https://t.me/{telegram[1]}" if telegram else ""
 
 
 def budget(lead: Lead) -> str:

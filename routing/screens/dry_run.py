@@ -16,7 +16,7 @@ from accounts.time.availability import Stretch, pauses_at
 from ..candidates import gather_candidates
 from ..engine import LEAD, Candidate, Case, LeadFacts, Reason, Verdict, run
 from ..intake import identity
-from ..models import Company, Contact, new_id
+from ..models import Company, Contact, ContactPoint, new_id
 from ..roster import Roster, Rule
 from ..wording import explanations
 from .desk import seen_now
@@ -94,11 +94,18 @@ def facts_of(sample: Mapping[str, Any]) -> LeadFacts:
 
 
 def _known_contact(sample: Mapping[str, Any], country: str | None) -> Contact | None:
-    """Return the contact by e-mail, else by phone, as intake does."""
-    email = identity.normalise_email(sample.get("email") or "")
-    phone = identity.normalise_phone(sample.get("phone") or "", country)
-    found = Contact.objects.filter(email_key=email).first() if email else None
-    return found or (Contact.objects.filter(phone_key=phone).first() if phone else None)
+    """Return the contact by e-mail, else by phone, as intake does; a sample has no name to compare."""
+    phone = identity.read_phone(sample.get("phone") or "", country)
+    keys = {"email": identity.normalise_email(sample.get("email") or ""), "phone": phone and phone.key}
+    for kind, key in keys.items():
+        point = (
+            ContactPoint.objects.filter(kind=kind, key=key, shared=False).select_related("contact").first()
+            if key
+            else None
+        )
+        if point:
+            return point.contact
+    return None
 
 
 def _known_company(sample: Mapping[str, Any]) -> Company | None:

@@ -9,20 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from operator import itemgetter
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from django.db import DatabaseError, InterfaceError, connection
 
 from routing.candidates import Gathered, gather_candidates
 from routing.engine import Case, LeadFacts, Verdict
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
-from routing.intake import identity
+from routing.intake import identity, names
 from routing.locks import ConfigurationChanged, in_transaction
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
 from routing.prepared_statements import Statement, run
-from routing.representations import Document, lead_document, lead_documents
+from routing.representations import Document, Point, lead_document, lead_documents
 from routing.roster import Roster, Rule, SourceFacts, StageFacts, current
 
 from .assignment import change_of_fields, dumps, insert_events, insert_leads, record, state_of
@@ -30,7 +31,7 @@ from .distribution import distribute
 
 logger = logging.getLogger(__name__)
 
-Form = Mapping[str, Any]  # LeadIn.validated_data
+Form = Mapping[str, Any]  # LeadIn.validated_data, and beside it `as_sent`: contact and company as they came
 Row = dict[str, Any]  # columns of a lead, and beside them its facts, its trigger, its contact and company
 
 
@@ -41,6 +42,7 @@ class IntakeResult:
     lead_id: UUID
     created: bool
     document: Document  # the lead as the API answers it
+    known_elsewhere: bool = False  # its contact, by leads of other sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,7 @@ def _claim(once: IdempotencyKey, *, at: datetime) -> None:
 
 
 def _prepared(form: Form, roster: Roster, source_id: int | None, *, at: datetime) -> Row | InvalidLead:
-    """Return the columns of the lead that the form becomes, and its person and company as they are compared."""
+    """Return the columns of the lead that the form becomes, and its person and company as they are shown and compared."""
     try:
         source = _source(form, roster, source_id)
         stage = _stage(form, roster)
@@ -198,41 +200,61 @@ def _prepared(form: Form, roster: Roster, source_id: int | None, *, at: datetime
         "arrived_unqualified": stage.kind == Stage.Kind.UNQUALIFIED,
         "arrived_at": form.get("arrived_at") or at,
         "created_at": at,
-        "contact": {
-            **{key: contact.get(key) or "" for key in ("name", "email", "phone", "chat")},
-            "email_key": contact.get("email") and identity.normalise_email(contact["email"]),
-            "phone_key": contact.get("phone") and identity.normalise_phone(contact["phone"], country),
-            "chat_key": contact.get("chat") and identity.normalise_chat(contact["chat"]),
-        },
+        "contact": read_contact(contact, country),
         "company": {
             **{key: company.get(key) or "" for key in ("name", "domain")},
             "name_key": company.get("name") and identity.normalise_name(company["name"]),
-            "domain_key": company.get("domain") and identity.normalise_domain(company["domain"]),
+            "domain_key": (company.get("domain") and identity.normalise_domain(company["domain"])) or None,
         },
     }
     errors = _unreachable(row)
     if errors:
         return InvalidLead(errors[0]["detail"], errors=errors)
-    _tidy(row)
+    row["sent"], row["as_sent"] = _as_sent(form, row["contact"])
     facts = LeadFacts.of(row, contact=row["contact"], company=row["company"])
     row |= {"facts": facts, "rule": roster.rule_for(stage.id, "created", facts)}
     return row
+
+
+def read_contact(contact: Mapping[str, Any], country: str | None) -> Row:
+    """Return what was sent of the contact as it is shown, and the keys it is compared by; None: it cannot be read."""
+    name, email, phone, chat = (contact.get(key) or "" for key in ("name", "email", "phone", "chat"))
+    address = identity.normalise_email(email) if email else None
+    number = identity.read_phone(phone, country) if phone else None
+    handle = identity.normalise_chat(chat, country) if chat else None
+    called = identity.phone_of_chat(chat, country) if handle and handle.startswith("+") else None
+    if called and number and called.key == number.key:
+        called = None
+    return {
+        "name": name,
+        "email": address or email,
+        "email_key": address,
+        "phone": number.number if number else phone,
+        "phone_extension": number.extension if number else "",
+        "phone_key": number.key if number else None,
+        "chat": chat,
+        "chat_key": handle,
+        "chat_phone": called.key if called else None,  # the number of a handle that is one
+    }
+
+
+def _as_sent(form: Form, contact: Row) -> tuple[Document, str]:
+    """Return contact and company exactly as they came, and what of the contact cannot be read; and the same as JSON."""
+    unreadable = [key for key in ("email", "phone") if contact[key] and not contact[f"{key}_key"]]
+    marks = {"unreadable": unreadable} if unreadable else {}
+    read = {key: form.get(key) for key in ("contact", "company")}
+    sent = {**form.get("as_sent", read), **marks}
+    try:
+        return sent, orjson.dumps(sent).decode()
+    except TypeError:  # half a surrogate pair, or a number beyond all bounds, in a field that nobody has asked for
+        sent = {**read, **marks}
+        return sent, orjson.dumps(sent).decode()
 
 
 def phone_country(form: Form, source: SourceFacts, roster: Roster) -> str | None:
     """Return the country of a number without a prefix: the lead's; only where the lead names none the source's, else the
     account's."""
     return form.get("country") or source.country or roster.account.country or None
-
-
-def _tidy(row: Row) -> None:
-    """Show addresses as they are compared, where they could be read; else as they were written."""
-    contact = row["contact"]
-    for key in ("email", "phone"):
-        contact[f"{key}_key"] = contact[f"{key}_key"] or None
-        contact[key] = contact[f"{key}_key"] or contact[key]
-    contact["chat_key"] = contact["chat_key"] or None
-    row["company"]["domain_key"] = row["company"]["domain_key"] or None
 
 
 def _unreachable(row: Row) -> list[FieldError]:
@@ -310,17 +332,18 @@ def _invalid(pointer: str, detail: str) -> InvalidLead:
 
 # --- Entering the stage --------------------------------------------------------------------------------------------------
 
-# Known leads of the same source and number; the person and the company, found or made (migration 0002), in the order sent.
-# What is found is left in a setting of the transaction as well, for the statement that gathers the candidates to return.
+# Known leads of the same source and number; the person and the company, found or made, in the order sent (migrations 0002,
+# 0026). What is found is left in a setting of the transaction as well, for the statement that gathers the candidates.
 IDENTIFY = Statement(
     "identify",
     """
 SELECT set_config('leadrouter.identified', json_agg(json_build_array(
-    sent.position, known.id, contact.responsible_id, company.responsible_id,
-    contact.id, contact.name, contact.email, contact.phone, contact.chat, company.id, company.name, company.domain))::text, true)
+    sent.position, known.id, person.met, person.matched, person.shares, person.asked, person.known_name, person.responsible,
+    person.points, person.elsewhere, company.id, company.name, company.domain, company.responsible_id))::text, true)
 FROM json_to_recordset(%(sent)s) AS sent (
-    position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, phone text, chat text,
-    email_key text, phone_key text, chat_key text, company_id uuid, company text, domain text, name_key text, domain_key text)
+    position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, email_key text, chat text,
+    chat_key text, phone text, phone_key text, phone_extension text, chat_phone text, same uuid[], others uuid[],
+    company_id uuid, company text, domain text, name_key text, domain_key text)
 LEFT JOIN LATERAL (
     SELECT id FROM routing_lead WHERE source_id = sent.source_id AND external_id = sent.external_id LIMIT 1) AS known ON true
 LEFT JOIN LATERAL (
@@ -328,14 +351,33 @@ LEFT JOIN LATERAL (
     WHERE known.id IS NULL OFFSET 0  -- asked before the function runs: a known lead changes nobody
 ) AS company ON true
 LEFT JOIN LATERAL (
-    SELECT * FROM leadrouter_contact(sent.contact_id, sent.name, sent.email, sent.phone, sent.chat,
-        sent.email_key, sent.phone_key, sent.chat_key, company.id, %(at)s)
+    SELECT * FROM leadrouter_meet(sent.contact_id, sent.name, sent.email, sent.email_key, sent.chat, sent.chat_key, sent.phone,
+        sent.phone_key, sent.phone_extension, sent.chat_phone, company.id, sent.source_id, sent.same, sent.others, %(at)s)
     WHERE known.id IS NULL OFFSET 0
-) AS contact ON true
+) AS person ON true
 """,
     sent="json",
     at="timestamptz",
 )
+
+
+class Found(NamedTuple):
+    """What IDENTIFY says of one lead."""
+
+    position: int
+    known: str | None  # id of the lead, if it exists
+    contact: str | None
+    matched_by: str | None
+    shares_with: list[tuple[str, str]] | None  # ids and names of contacts
+    asked: list[tuple[str, str]] | None  # contacts whose names are to be compared first
+    name: str | None
+    owner: int | None
+    points: list[list[Any]] | None  # of a contact that is not new
+    elsewhere: bool | None
+    company: str | None
+    company_name: str | None
+    domain: str | None
+    company_owner: int | None
 
 
 def _enter(
@@ -345,7 +387,8 @@ def _enter(
 
     However many triggers the leads come by: what they need is read once, under the locks of all their registries.
     """
-    sent = {"sent": dumps(list(map(_sent, count(), rows))), "at": at}
+    asked = list(map(_sent, count(), rows))
+    sent = {"sent": dumps(asked), "at": at}
     rules = list({row["rule"].id: row["rule"] for row in rows if row["rule"]}.values()) if distributed else []
     gathered = None
     if rules:  # then it is one round trip
@@ -354,7 +397,7 @@ def _enter(
         found = gathered.identified
     else:
         [[found]] = run(IDENTIFY, **sent)
-    before, new = _identified(rows, found)
+    before, new = _identified(rows, _introduced(asked, found, at=at), roster, at=at)
     events = list(_fields_set(new.values(), at=at))
     by_trigger = [row for row in new.values() if row["rule"]]
     kept = [{**_columns(row), **IDLE} for row in new.values() if not row["rule"]]
@@ -403,7 +446,7 @@ def _results(
         if lead is not None:
             return IntakeResult(lead_id=lead, created=False, document=documents[str(lead)])
         document = _document(row, verdicts.get(row["id"]), roster, at=at)
-        return IntakeResult(lead_id=row["id"], created=True, document=document)
+        return IntakeResult(lead_id=row["id"], created=True, document=document, known_elsewhere=row["known_elsewhere"])
 
     return list(map(result, prepared))
 
@@ -427,31 +470,99 @@ def _sent(position: int, row: Row) -> Row:
     }
 
 
-def _identified(rows: list[Row], found: str | None) -> tuple[dict[UUID, UUID], dict[UUID, Row]]:
+def _introduced(sent: list[Row], found: str | None, *, at: datetime) -> list[Found]:
+    """Return what was found of each lead, in the order sent; where a number is known, after the names were compared.
+
+    Names on one number differ seldom: only then there is another round trip.
+    """
+    answers = [Found(*answer) for answer in json.loads(found or "[]")]
+    while asked := [answer for answer in answers if answer.asked]:
+        for answer in asked:
+            row = sent[answer.position]
+            for contact, name in answer.asked or ():
+                row.setdefault("same" if names.may_be_one(row["name"], name) else "others", []).append(contact)
+        [[found]] = run(IDENTIFY, sent=dumps([sent[answer.position] for answer in asked]), at=at)
+        answers = [answer for answer in answers if not answer.asked] + [Found(*a) for a in json.loads(found)]
+    return sorted(answers, key=attrgetter("position"))
+
+
+def _identified(
+    rows: list[Row], found: Sequence[Found], roster: Roster, *, at: datetime
+) -> tuple[dict[UUID, UUID], dict[UUID, Row]]:
     """Return which rows are leads that exist (row id -> lead id), and those that are new, with their person and company."""
     before: dict[UUID, UUID] = {}
     new: dict[UUID, Row] = {}
     first: dict[tuple[int, str], UUID] = {}  # a number that comes twice in one request is one lead
-    for position, existing, contact_owner, company_owner, *people in sorted(
-        json.loads(found or "[]"), key=itemgetter(0)
-    ):
-        row = rows[position]
-        contact, name, email, phone, chat, company, company_name, domain = people
-        known = UUID(existing) if existing else None
+    for each in found:
+        row = rows[each.position]
+        known = UUID(each.known) if each.known else None
         if row["external_id"]:
             known = known or first.setdefault((row["source_id"], row["external_id"]), row["id"])
         if known and known != row["id"]:
             before[row["id"]] = known
             continue
+        sent, firm = row["contact"], {"name": each.company_name or "", "domain": each.domain or ""}
+        is_new = each.matched_by == Lead.MatchedBy.NEW
+        if is_new:
+            points = points_sent(sent, _code(row["source_id"], roster), at=at, shared=bool(each.shares_with))
+        else:
+            points = _points(each, roster)
+        name = sent["name"] if is_new else each.name or ""
         row |= {
-            "contact_id": contact and UUID(contact),
-            "contact": {"name": name, "email": email, "phone": phone, "chat": chat},
-            "company_id": company and UUID(company),
-            "company": {"name": company_name, "domain": domain},
-            "owners": {"contact": contact_owner, "company": company_owner},
+            "contact_id": each.contact and UUID(each.contact),
+            "contact": {"name": name, "points": points},
+            "company_id": each.company and UUID(each.company),
+            "matched_by": each.matched_by or "",
+            "shares_with": [contact for contact, _name in each.shares_with or ()],
+            "sharers": each.shares_with or [],
+            "known_elsewhere": bool(each.elsewhere),
+            "also_sent": _also_sent(sent, row["company"], name, points, firm),
+            "company": firm,
+            "owners": {"contact": each.owner, "company": each.company_owner},
         }
         new[row["id"]] = row
     return before, new
+
+
+def _points(found: Found, roster: Roster) -> list[Point]:
+    """Return the phones, e-mails and chats of a known contact."""
+    return [
+        Point(*told, source=_code(source, roster), first_seen_at=datetime.fromisoformat(at))
+        for *told, source, at in found.points or ()
+    ]
+
+
+def points_sent(sent: Row, source: str | None, *, at: datetime, shared: bool = False) -> list[Point]:
+    """Return those of a contact that a lead makes, as leadrouter_meet writes them. shared: the number is another's."""
+    by_chat = shared and not sent["phone_key"]
+    kinds = (
+        ("email", sent["email"], "", sent["email_key"], False),
+        ("phone", sent["phone"], sent["phone_extension"], sent["phone_key"], shared and bool(sent["phone_key"])),
+        ("phone", sent["chat_phone"], "", sent["chat_phone"], by_chat),
+        ("chat", sent["chat"], "", sent["chat_key"], by_chat and bool(sent["chat_phone"])),
+    )
+    return [
+        Point(kind, text, extension, bool(key), is_shared, False, source=source, first_seen_at=at)
+        for kind, text, extension, key, is_shared in kinds
+        if text
+    ]
+
+
+def _code(source_id: int | None, roster: Roster) -> str | None:
+    source = roster.sources.get(source_id) if source_id else None
+    return source.code if source else None
+
+
+def _also_sent(sent: Row, firm_sent: Row, name: str, points: Sequence[Point], firm: Mapping[str, str]) -> str:
+    """Return the words that came and that neither contact nor company shows, and what cannot be read, for the search."""
+    shown = {point.text for point in points if point.valid}
+    words = [sent[key] for key in ("email", "phone", "chat") if sent[key] not in shown]
+    if sent["phone_key"] and sent["phone"] not in shown:
+        words.append(sent["phone"].lstrip("+"))  # with the plus it is another word
+    words += [text for text, known in ((sent["name"], name), (firm_sent["name"], firm["name"])) if text != known]
+    if firm_sent["domain_key"] and firm_sent["domain_key"] != identity.normalise_domain(firm["domain"]):
+        words.append(firm_sent["domain"])
+    return " ".join(filter(None, words))
 
 
 def _distributed(
@@ -490,7 +601,16 @@ def _case(row: Row, *, at: datetime) -> Case:
     )
 
 
-BESIDES = {"contact", "company", "owners", "facts", "rule"}  # what a row holds beside the columns of its lead
+BESIDES = {
+    "contact",
+    "company",
+    "owners",
+    "facts",
+    "rule",
+    "sent",
+    "sharers",
+    "known_elsewhere",
+}  # what a row holds beside the columns of its lead
 
 
 def _columns(row: Row) -> Row:
@@ -504,6 +624,7 @@ def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime
     person = roster.people[verdict.manager] if verdict and verdict.manager else None
     values = {
         **row,
+        "as_sent": row["sent"],
         "source__code": source.code,
         "source__channel": source.channel,
         "stage__pipeline__code": stage.pipeline,
@@ -511,7 +632,7 @@ def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime
         "state": state["state"],
         "responsible__user__email": person and person.email,
         "responsible__user__name": person and person.name,
-        **{f"contact__{key}": row["contact"][key] for key in ("name", "email", "phone", "chat")},
+        "contact__name": row["contact"]["name"],
         **{f"company__{key}": row["company"][key] for key in ("name", "domain")},
     }
     decision = (
@@ -524,4 +645,10 @@ def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime
             "at": at.isoformat().replace("+00:00", "Z"),
         }
     )
-    return lead_document(values, accept_by=verdict.accept_by if verdict else None, decision=decision or None)
+    return lead_document(
+        values,
+        points=row["contact"]["points"],
+        sharers=row["sharers"],
+        accept_by=verdict.accept_by if verdict else None,
+        decision=decision or None,
+    )

@@ -238,7 +238,13 @@ class Reading:
 
 def read_row(cells: Sequence[str], reading: Reading, *, at: datetime) -> tuple[dict[str, Any], list[str]]:
     """Return the lead as `take_leads` takes it, and what is wrong with the row; what is wrong is left out of the lead."""
-    form: dict[str, Any] = {"contact": {}, "company": {}, "utm": {}, "fields": {}}
+    form: dict[str, Any] = {
+        "contact": {},
+        "company": {},
+        "utm": {},
+        "fields": {},
+        "as_sent": {"contact": {}, "company": {}},
+    }
     cells, faults = without_errors(reading.header, cells, [key == IGNORED for key in reading.columns])
     if len(cells) > len(reading.header):
         faults.append(_now("The row has more cells than the table has columns."))
@@ -250,11 +256,15 @@ def read_row(cells: Sequence[str], reading: Reading, *, at: datetime) -> tuple[d
         try:
             if key in FIELDS:
                 _put(form, key, _value(key, cell, reading, at=at))
+                group, _dot, name = key.partition(".")
+                if group in form["as_sent"]:
+                    form["as_sent"][group][name] = cell
             else:
                 form["fields"][_key(str(label))] = _many_lines(cell)
         except (BadCell, BadDate, texts.BadText) as error:
             label = label if key in FIELDS else str(label)[:LONGEST_KEY]
             faults.append(_now("%(field)s: %(fault)s") % {"field": label, "fault": error})
+    form["as_sent"] = {group: came or None for group, came in form["as_sent"].items()}
     return form, faults
 
 
@@ -368,6 +378,7 @@ def tags(cell: str) -> list[str]:
 
 READERS: Mapping[str, Callable[[str], Any]] = {
     "external_id": texts.refuse_controls,
+    "contact.email": texts.mark_controls,
     "contact.phone": phone,
     "budget": amount,
     "currency": _code(3, "EUR"),

@@ -24,10 +24,11 @@ from accounts.time import clock
 from accounts.time.feeds import feed_path, renew_feed
 
 from ..exceptions import Busy, OfferClosed, Refused
-from ..models import Decision, Lead, Stage
+from ..models import ContactPoint, Decision, Lead, Stage
 from ..roster import current
-from ..screens.desk import card, desk_of, leads_of, title_of, zone_of
+from ..screens.desk import cards, desk_of, leads_of, title_of, zone_of
 from ..screens.versions import desk_version
+from ..services.contact_points import add_point, choose_main, correct_point, remove_point
 from ..services.offers import accept_offer, decline_offer
 from ..services.stages import move_lead
 from ..tasks import give_back_soon, hurry
@@ -83,7 +84,11 @@ def me(request: HttpRequest) -> HttpResponse:
 @signed_in
 def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     """Show one of the manager's leads, and what happened to it."""
-    manager, at, roster = own_manager(request), clock.now(), current()
+    return _lead(request, own_manager(request), lead_id)
+
+
+def _lead(request: HttpRequest, manager: Manager, lead_id: UUID, *, point_problem: str = "") -> HttpResponse:
+    at, roster = clock.now(), current()
     rows = leads_of(manager).select_related("contact", "company", "source", "responsible")
     found = rows.filter(pk=lead_id).first()
     if found is None:
@@ -93,15 +98,54 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     context = {
         "page": "desk",
         "lead": found,
-        "card": card(found, stages, at=at),
+        "card": cards([found], stages, at=at)[0],
         "fields": found.fields.items(),
         "tasks": found.tasks.open().order_by("due_at", "pk")[:50],
         "moments": timeline(found, roster, zone=zone)[::-1],
         "zone": str(zone),
         "why_decline": WHY_DECLINE,
+        "points": found.contact.points.best_first() if may_edit_contact(manager, found) else None,
+        "point_kinds": ContactPoint.Kind.choices,
+        "point_problem": point_problem,
         "now": at,
     }
     return render(request, "routing/lead.html", context)
+
+
+def may_edit_contact(manager: Manager, lead: Lead) -> bool:
+    """Tell whether the manager may correct how the lead's contact is reached: who is responsible for the contact, and for a
+    contact of nobody who has the lead."""
+    contact = lead.contact
+    return contact is not None and contact.responsible_id in (None, manager.pk)
+
+
+@require_POST
+@signed_in
+def contact(request: HttpRequest, lead_id: UUID) -> HttpResponse:
+    """Add, correct or remove a phone, e-mail or chat of a lead's contact, or choose the one that is shown first."""
+    manager = own_manager(request)
+    found = leads_of(manager).select_related("contact").filter(pk=lead_id).first()
+    if found is None:
+        raise Http404
+    if not may_edit_contact(manager, found):
+        raise PermissionDenied
+    text, number = request.POST.get("text", "").strip(), request.POST.get("point", "")
+    point = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
+    try:
+        match request.POST.get("do"):
+            case "add":
+                add_point(found.contact_id, request.POST.get("kind", ""), text[:500], at=clock.now())
+            case "correct":
+                correct_point(found.contact_id, point, text[:500])
+            case "main":
+                choose_main(found.contact_id, point)
+            case "remove":
+                remove_point(found.contact_id, point)
+            case _:
+                raise Http404
+    except Refused as refused:
+        return _lead(request, manager, lead_id, point_problem=refused.detail)
+    return redirect("my-lead", lead_id)
 
 
 @require_safe

@@ -20,7 +20,20 @@ from accounts.time import clock
 from routing import audit, candidates, locks
 from routing.engine import LEAD, Reason
 from routing.exceptions import Refused
-from routing.models import Decision, Lead, Ledger, Load, Member, Offer, Pipeline, Source, Stage, Trigger
+from routing.models import (
+    ContactPoint,
+    Decision,
+    Lead,
+    Ledger,
+    Load,
+    Member,
+    Offer,
+    Pipeline,
+    PossibleDuplicate,
+    Source,
+    Stage,
+    Trigger,
+)
 from routing.prepared_statements import Statement, run
 from routing.services.intake import IdempotencyKey, Replayed, answer_leads, take_lead
 from routing.services.stages import move_lead
@@ -270,6 +283,90 @@ def test_one_person_who_comes_many_times_at_once_is_one_contact(team):
     }
     assert len(contacts) == 5
     assert Lead.objects.count() == 300
+
+
+def come(team, **contact) -> Lead:
+    taken = take_lead({"contact": contact}, source_id=team["source"].pk, at=clock.now())
+    return Lead.objects.get(pk=taken.lead_id)
+
+
+def test_a_new_person_who_comes_from_everywhere_at_once_is_one_contact_with_all_they_gave(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+    ways = ({"email": "eva@example.com"}, {"phone": "+34600010101"}, {"chat": "@eva"}, {"chat": "wa.me/34600010101"})
+    everything = {"name": "Eva", "email": "eva@example.com", "phone": "+34 600 010 101", "chat": "@eva"}
+    for _ in range(10):
+        ContactPoint.objects.all().delete()
+        Lead.objects.update(contact=None)
+        leads = at_once(lambda n: come(team, **everything), times=32, clients=32)
+        assert len({lead.contact_id for lead in leads}) == 1
+        assert Counter(lead.matched_by for lead in leads) == {"new": 1, "email": 31}
+    assert {come(team, **way).contact_id for way in ways} == {leads[0].contact_id}
+
+
+def test_people_who_share_a_number_and_come_at_once_are_a_contact_each_and_the_number_is_of_one(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+    names = ["Rosa", "Tom", "Uma", "Zoe"]
+    for turn in range(10):
+        number = f"+3460000{turn:04}"
+
+        def work(n: int, number: str = number, turn: int = turn) -> Lead:
+            name = names[n % 4]
+            return come(team, name=name, phone=number, email=f"{name}{turn}@example.com" if n % 8 < 4 else None)
+
+        leads = at_once(work, times=32, clients=32)
+        people = {name: {lead.contact_id for n, lead in enumerate(leads) if names[n % 4] == name} for name in names}
+        assert all(len(ids) == 1 for ids in people.values()), people
+        assert len(set.union(*people.values())) == 4
+        points = ContactPoint.objects.filter(kind="phone", key=number)
+        assert Counter(points.values_list("shared", flat=True)) == {False: 1, True: 3}
+        owner = points.get(shared=False).contact
+        for lead in leads:
+            assert lead.shares_with == ([] if lead.contact_id == owner.pk else [owner.pk])
+        assert come(team, phone=number).contact_id == owner.pk
+    assert not PossibleDuplicate.objects.exists()
+
+
+def test_two_known_people_who_give_the_same_new_number_at_once_are_proposed_as_one(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+    for turn in range(20):
+        ana, bea = (come(team, email=f"{name}{turn}@example.com").contact_id for name in ("ana", "bea"))
+        number = f"+3460000{turn:04}"
+        leads = at_once(
+            lambda n, turn=turn, number=number: come(
+                team, email=f"{('ana', 'bea')[n]}{turn}@example.com", phone=number
+            ),
+            times=2,
+            clients=2,
+        )
+        owner = ContactPoint.objects.get(kind="phone", key=number).contact_id
+        assert [lead.contact_id for lead in leads] == [ana, bea]
+        assert sorted(map(len, (lead.shares_with for lead in leads))) == [0, 1]
+        pair = PossibleDuplicate.objects.latest("pk")
+        assert {pair.one_id, pair.other_id} == {ana, bea}
+        assert owner in {ana, bea}
+    assert PossibleDuplicate.objects.count() == 20
+
+
+def test_without_the_index_a_number_is_of_two(team):
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+    with without_index("contact_point_of_one_contact"):
+        for turn in range(20):
+            at_once(lambda n, turn=turn: come(team, phone=f"+3460000{turn:04}"), times=8, clients=8)
+        assert Lead.objects.values("contact").distinct().count() > 20
+
+
+@contextmanager
+def without_index(name: str) -> Iterator[None]:
+    """Take away a unique index that is no constraint of its table, and all that its absence let in."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [name])
+        [definition] = cursor.fetchone()
+        cursor.execute(f"DROP INDEX {name}")
+        try:
+            yield
+        finally:
+            cursor.execute("DELETE FROM routing_contactpoint")
+            cursor.execute(definition)
 
 
 def test_two_sweeps_at_once_redistribute_each_offer_once(team):

@@ -47,7 +47,7 @@ SEARCHES = ("Demo", "demo request", "example.org", "s12345@example.org", "030 12
 # What else would have been written along with the leads.
 BESIDES = """
 INSERT INTO routing_company (id, name, domain, name_key, domain_key, created_at)
-SELECT id, 'Company ' || email_key, '', 'company ' || email_key, NULL, created_at FROM routing_contact;
+SELECT id, 'Company ' || email, '', 'company ' || email, NULL, created_at FROM routing_contact;
 UPDATE routing_lead SET company_id = contact_id WHERE contact_id IN (SELECT id FROM routing_company);
 INSERT INTO routing_task (lead_id, title, responsible_id, due_at)
 SELECT id, 'Call', responsible_id, created_at FROM routing_lead;

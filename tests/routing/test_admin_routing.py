@@ -18,7 +18,6 @@ from routing.admin.search import contacts_found
 from routing.models import (
     Adjustment,
     ApiKey,
-    Contact,
     Decision,
     Lead,
     LeadEvent,
@@ -35,7 +34,6 @@ from tests.factories import (
     balances,
     fresh,
     make_account,
-    make_contact,
     make_exception,
     make_lead,
     make_manager,
@@ -655,20 +653,6 @@ def test_a_trigger_that_distributed_nothing_is_deleted_with_all_that_hangs_on_it
 
 
 # People behind leads
-
-
-def test_a_changed_address_is_compared_by_its_new_form(client, sue):
-    ana = make_contact("ana@client.example")
-    make_contact("bea@client.example")
-    address = f"/admin/routing/contact/{ana.pk}/change/"
-    assert save(client, address, email="Ana.New@Client.Example").status_code == 302
-    ana.refresh_from_db()
-    assert (ana.email, ana.email_key) == ("Ana.New@Client.Example", "ana.new@client.example")
-    assert list(errors(save(client, address, email="BEA@client.example"))) == ["email"]
-    assert list(errors(save(client, address, email="no address"))) == ["email"]
-    assert list(errors(save(client, address, phone="12"))) == ["phone"]
-    assert save(client, address, email="").status_code == 302
-    assert Contact.objects.get(pk=ana.pk).email_key is None
 
 
 def test_a_registry_with_decisions_is_not_deleted(client, sue):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date
+from functools import partial
 from importlib import import_module
 from random import Random
 
@@ -13,7 +14,7 @@ from routing.engine import Standing
 from routing.models import (
     ApiKey,
     Company,
-    Contact,
+    ContactPoint,
     Decision,
     IntakeRequest,
     Lead,
@@ -22,6 +23,7 @@ from routing.models import (
     Load,
     Member,
     Offer,
+    PossibleDuplicate,
     Registry,
     Stage,
     Trigger,
@@ -302,11 +304,41 @@ def test_a_cycle_has_a_start(refused):
 
 
 def test_an_address_is_one_contacts(refused):
-    make_contact(phone_key="+34600000000", chat_key="ana")
-    for key in ({"phone_key": "+34600000000"}, {"chat_key": "ana"}):
-        assert refused(lambda key=key: make_contact("eva@client.example", **key))
-    assert refused(lambda: make_contact())
-    Contact.objects.create(created_at=MONDAY), Contact.objects.create(created_at=MONDAY)
+    ana = make_contact(phone="+34600000000", chat="ana")
+    for key in ({"phone": "+34600000000"}, {"chat": "ana"}, {"email": "ana@client.example"}):
+        made = partial(make_contact, **{"email": "", **key})
+        assert refused(made) == "contact_point_of_one_contact"
+    eva = make_contact("")
+    add = partial(ContactPoint.objects.create, contact=eva, kind="phone", text="+34600000000", first_seen_at=MONDAY)
+    add(key="+34600000000", shared=True)
+    assert refused(partial(add, key="+34600000000", shared=True)) == "contact_point_once"
+    assert refused(partial(add, key=None, shared=True)) == "contact_point_shares_a_key"
+    add(key=None, main=True), add(key=None)
+    assert refused(partial(add, key=None, main=True)) == "contact_point_main_once"
+    assert ana.points.count() == 3
+
+
+def test_a_number_whose_owner_loses_it_is_of_the_first_who_shares_it():
+    ana, eva, uma = make_contact(phone="+34600000000"), make_contact(""), make_contact("")
+    number = {"kind": "phone", "text": "+34600000000", "key": "+34600000000", "first_seen_at": MONDAY}
+    for each in (eva, uma):
+        ContactPoint.objects.create(contact=each, shared=True, **number)
+    ana.points.filter(kind="phone").delete()
+    assert dict(ContactPoint.objects.values_list("contact", "shared").filter(kind="phone")) == {
+        eva.pk: False,
+        uma.pk: True,
+    }
+    eva.points.update(key=None)
+    assert uma.points.get().shared is False
+
+
+def test_a_pair_is_proposed_once():
+    one, other = sorted((make_contact(""), make_contact("")), key=lambda each: each.pk)
+    pair = partial(PossibleDuplicate.objects.create, reasons=["shared_phone"], found_at=MONDAY)
+    pair(one=one, other=other)
+    for wrong in ({"one": one, "other": other}, {"one": other, "other": one}, {"one": one, "other": one}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            pair(**wrong)
 
 
 def test_a_name_without_a_domain_is_one_company(refused):

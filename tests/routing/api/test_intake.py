@@ -1,6 +1,7 @@
 """POST /leads and /leads/bulk: what is taken, what is refused, and that nothing is lost."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -545,3 +546,44 @@ def test_a_bug_is_answered_without_a_word_of_it_and_its_lead_is_kept(
     assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/problem+json")
     assert b"secret" not in answer.content
     assert json.loads(bytes(RefusedIntake.objects.get().body)) == LEAD
+
+
+def test_the_sender_is_told_who_it_is_and_what_they_sent(world: World) -> None:
+    first = {"contact": {"name": "Eva", "email": "eva.ros@example.com", "phone": "+34 600 010 101"}}
+    second = {
+        "contact": {"email": "Eva.Ros@example.com", "phone": "+34 699 020 202 ext. 5", "chat": "@eva"},
+        "company": {},
+    }
+    for actor in ("account", "key_a"):
+        world.api(actor).post("leads", first)
+        lead = world.api(actor).post("leads", second).json()
+        if actor == "account":
+            assert lead["matched_by"] == "email"
+            assert [point["phone"] for point in lead["contact"]["phones"]] == ["+34699020202", "+34600010101"]
+            assert lead["contact"]["phone_extension"] == "5"
+        else:  # others have told of her, too
+            assert (lead["matched_by"], lead["contact"]["name"]) == (None, "")
+            assert [point["phone"] for point in lead["contact"]["phones"]] == ["+34699020202"]
+        assert lead["as_sent"] == second
+        assert lead["shares_with"] == []
+    only_theirs = {"contact": {"name": "Tom", "email": "tom@example.com"}}
+    world.api("key_a").post("leads", only_theirs)
+    lead = world.api("key_a").post("leads", {"contact": {"email": "tom@example.com", "phone": "+34600000009"}}).json()
+    assert (lead["matched_by"], lead["contact"]["name"]) == ("email", "Tom")
+    assert world.api("key_a").get(f"leads/{lead['id']}").json() == lead
+
+
+@pytest.mark.parametrize(
+    "address", ['"a\x00b"@example.com', "a\x01b@example.com", '"a\tb"@example.com', "a\nb@example.com"]
+)
+def test_a_control_character_never_makes_another_address_of_one(world: World, address: str) -> None:
+    known = world.api().post("leads", {"contact": {"email": "ab@example.com"}}).json()
+    lead = world.api().post("leads", {"contact": {"email": address, "phone": "+34600000001"}}).json()
+    assert lead["contact"]["id"] != known["contact"]["id"]
+    assert (lead["contact"]["email"], lead["contact"]["email_valid"]) == (
+        re.sub(r"[\x00-\x1f]", "\ufffd", address),
+        False,
+    )
+    assert lead["as_sent"]["contact"] == {"email": address, "phone": "+34600000001", "email_valid": False}
+    found = world.api().get(f"leads/{lead['id']}").json()
+    assert {key: found[key] for key in lead} == lead

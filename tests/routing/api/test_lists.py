@@ -117,7 +117,7 @@ def test_a_cursor_opens_nothing_that_is_not_the_callers(world: World) -> None:
 
 def test_a_list_takes_a_fixed_number_of_statements(world: World, django_assert_num_queries: Any) -> None:
     take(world, 30, "key_a")
-    for actor, statements in (("account", 5), ("key_a", 5)):
+    for actor, statements in (("account", 6), ("key_a", 6)):
         world.api(actor).get("leads?limit=2")
         for limit in (2, 30):
             with django_assert_num_queries(statements):

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Model
 
 from accounts.models import code_validator
-from routing.models import Contact, Lead
+from routing.models import Contact, ContactPoint, Lead, PossibleDuplicate
 from routing.personal_data.places import COMPANIES, IMPERSONAL, PLACES, STAFF
 
 FREE = (models.CharField, models.TextField, models.JSONField, models.BinaryField, models.GenericIPAddressField)
@@ -81,5 +81,6 @@ def test_the_registry_names_only_columns_that_are_there():
 
 def test_what_identifies_a_person_is_in_the_registry():
     emptied = {(place.model, name) for place in PLACES for name in place.emptied}
-    assert {(Contact, name) for name in ("name", "email", "email_key", "phone", "phone_key", "chat_key")} <= emptied
-    assert {(Lead, name) for name in ("name", "comment", "fields", "utm")} <= emptied
+    assert {(Contact, name) for name in ("name", "email", "other_emails", "phone", "chat")} <= emptied
+    assert {(Lead, name) for name in ("name", "comment", "fields", "utm", "as_sent", "also_sent")} <= emptied
+    assert {place.model for place in PLACES if place.deleted} >= {ContactPoint, PossibleDuplicate}

@@ -33,6 +33,7 @@ from tests.factories import (
     MONDAY,
     asking_acceptance,
     balances,
+    make_contact,
     make_manager,
     make_supervisor,
     make_task,
@@ -171,9 +172,7 @@ def test_an_export_has_everything_of_the_person_and_nothing_of_others():
     ],
 )
 def test_the_journal_is_searched_as_people_write(body):
-    contact = Contact.objects.create(
-        email=EMAIL, email_key=EMAIL, phone=PHONE, phone_key="+34611222333", chat="@рита_канарейка", created_at=MONDAY
-    )
+    contact = make_contact(EMAIL, phone="+34611222333", chat="@рита_канарейка")
     RefusedIntake.objects.create(at=MONDAY, code="x", problem={}, body=body, size=len(body))
     kept = RefusedIntake.objects.create(at=MONDAY, code="x", problem={}, body=b'{"phone": "+34 699 000 000"}', size=9)
     erase = person_of([contact])
@@ -197,13 +196,13 @@ def test_the_command_exports_and_asks_before_it_erases(capsys, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_the_admin_erases_after_a_page_that_asks_for_a_word(client, world):
     leave_traces(world)
-    contact = Contact.objects.get(email_key=EMAIL)
+    contact = Contact.objects.get(email=EMAIL)
     client.force_login(make_user("adam", group="Administrators", is_staff=True))
     chosen = {"action": "erase", "_selected_action": [str(contact.pk)]}
     page = client.post("/admin/routing/contact/", chosen)
     assert "They have 2 leads" in page.content.decode()
     client.post("/admin/routing/contact/", chosen | {"confirm": "yes"})
-    assert Contact.objects.filter(pk=contact.pk, email_key=EMAIL).exists()
+    assert Contact.objects.filter(pk=contact.pk, email=EMAIL).exists()
     export = client.post("/admin/routing/contact/", chosen | {"action": "export_person"})
     assert export.json()["places"]["routing.Contact"][0]["email"] == EMAIL
     client.post("/admin/routing/contact/", chosen | {"confirm": "erase"})

@@ -1,0 +1,140 @@
+"""Who a lead is from, for pages and files: what is known of the contact, and what came with the lead where it differs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext, gettext_lazy, pgettext
+
+from routing.intake import identity
+from routing.models import Lead
+from routing.representations import Point
+
+TELEGRAM = re.compile(r"@?([A-Za-z][A-Za-z0-9_]{4,31})")
+SENT = {  # what of a contact and a company is kept as it came, with its title
+    ("contact", "name"): gettext_lazy("Name as sent"),
+    ("contact", "email"): gettext_lazy("E-mail as sent"),
+    ("contact", "phone"): gettext_lazy("Phone as sent"),
+    ("contact", "chat"): gettext_lazy("Chat as sent"),
+    ("company", "name"): gettext_lazy("Company as sent"),
+    ("company", "domain"): gettext_lazy("Domain as sent"),
+}
+LEAST_DIGITS = 5  # of a number that cannot be read, and that a person may dial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """A phone, e-mail or chat, as it is shown and opened."""
+
+    kind: str
+    text: str
+    address: str  # "tel:…", "mailto:…", of a page; "" where there is none
+    valid: bool
+    shared: bool
+    main: bool
+    source: str | None
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """Something that came with a lead and that the known contact or company does not show."""
+
+    label: str
+    text: str
+    valid: bool
+
+
+def reaches(points: Sequence[Point]) -> tuple[Reach, ...]:
+    """Return how the contact is reached, phones first."""
+    order = ("phone", "email", "chat")
+    return tuple(_reach(point) for kind in order for point in points if point.kind == kind)
+
+
+def _reach(point: Point) -> Reach:
+    return Reach(
+        kind=point.kind,
+        text=with_extension(point.text, point.extension),
+        address=_address(point),
+        valid=point.valid or point.kind == "chat",
+        shared=point.shared,
+        main=point.main,
+        source=point.source,
+        first_seen_at=point.first_seen_at,
+    )
+
+
+def with_extension(phone: str, extension: str) -> str:
+    return gettext("%(phone)s ext. %(extension)s") % {"phone": phone, "extension": extension} if extension else phone
+
+
+def _address(point: Point) -> str:
+    if point.kind == "phone":
+        if point.valid:
+            return f"tel:{point.text};ext={point.extension}" if point.extension else f"tel:{point.text}"
+        digits = re.sub(r"[^\d+]", "", point.text)
+        return f"tel:{digits}" if sum(map(str.isdigit, digits)) >= LEAST_DIGITS else ""
+    if point.kind == "email":
+        return f"mailto:{point.text}" if point.valid else ""
+    return chat_address(point.text)
+
+
+def chat_address(handle: str) -> str:
+    """Return the page on which to write to somebody, or "": a handle of Telegram, or an address as it is."""
+    if handle.lower().startswith(("https://", "http://")):
+        return handle
+    telegram = TELEGRAM.fullmatch(handle.strip())
+    return f"https://t.me/{telegram[1]}" if telegram else ""
+
+
+def sent_beside(lead: Lead, points: Sequence[Point]) -> tuple[Sent, ...]:
+    """Return what came with the lead and differs from what is known. lead: joined with contact and company."""
+    unreadable = (lead.as_sent or {}).get("unreadable", ())
+    return tuple(
+        Sent(label=str(label), text=text, valid=field not in unreadable)
+        for (whose, field), label in SENT.items()
+        if (text := sent_text(lead.as_sent, whose, field)) and not _is_shown(lead, whose, field, text, points)
+    )
+
+
+def sent_text(as_sent: Mapping[str, Any] | None, whose: str, field: str) -> str:
+    """Return a text as it came, with control characters seen."""
+    values = (as_sent or {}).get(whose)
+    value = values.get(field) if isinstance(values, Mapping) else None
+    return re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", str(value)).strip() if value is not None else ""
+
+
+def _is_shown(lead: Lead, whose: str, field: str, text: str, points: Sequence[Point]) -> bool:
+    if field == "name":
+        known = getattr(lead, whose)
+        return known is not None and identity.normalise_name(known.name) == identity.normalise_name(text)
+    if field == "domain":
+        domain = lead.company.domain if lead.company else ""
+        return domain == text or identity.normalise_domain(domain) == identity.normalise_domain(text) is not None
+    return any(point.kind == field and _is_one(field, point, text) for point in points)
+
+
+def _is_one(kind: str, point: Point, text: str) -> bool:
+    if not point.valid or point.text == text:
+        return point.text == text
+    if kind == "email":
+        return identity.normalise_email(text) == point.text
+    if kind == "chat":
+        return identity.normalise_chat(text) == identity.normalise_chat(point.text)
+    number, extension = identity.read_phone(point.text, None), re.sub(r"\D", "", point.extension)
+    dialled = re.sub(r"\D", "", text)
+    return number is not None and dialled[: len(dialled) - len(extension)][-9:] == number.number[1:][-9:]
+
+
+def matched_words(matched_by: str) -> str:
+    """Say how the lead's contact was found."""
+    return {
+        "email": gettext("Known by the e-mail address"),
+        "chat": gettext("Known by the chat handle"),
+        "phone": gettext("Known by the phone number"),
+        "new": pgettext("contact", "New contact"),
+    }.get(matched_by, "")
