@@ -3,6 +3,7 @@
 import logging
 from contextlib import suppress
 from datetime import datetime
+from uuid import UUID
 
 from celery import shared_task
 from django.db import transaction
@@ -11,7 +12,9 @@ from kombu.exceptions import OperationalError
 from accounts.time import clock
 
 from .exceptions import Busy
+from .models import HandOver
 from .personal_data.retention import prune as prune_now
+from .services.hand_over import continue_hand_over
 from .services.imports import continue_import
 from .services.offers import give_back_offers
 from .services.sweep import sweep as sweep_now
@@ -64,3 +67,17 @@ def hurry_import(import_id: int) -> None:
     """Begin an import now; without a broker the sweep does."""
     with suppress(OperationalError):
         run_import.delay(import_id)
+
+
+@shared_task(name="routing.tasks.run_hand_over")
+def run_hand_over(batch_id: str) -> None:
+    """Give or return the next leads of a hand-over, and ring for those after them."""
+    if continue_hand_over(UUID(batch_id), at=clock.now()):
+        run_hand_over.delay(batch_id)
+
+
+def hurry_hand_over(batch: HandOver) -> None:
+    """Have the worker go on with a hand-over that has more leads than one transaction takes; else the sweep does."""
+    if batch.is_running:
+        with suppress(OperationalError):
+            run_hand_over.delay(str(batch.pk))

@@ -25,7 +25,8 @@ from ..exceptions import Refused
 from ..forms import HandOverForm
 from ..models import HandedLead, HandOver
 from ..roster import Roster, current
-from ..services.hand_over import HandOverLine, finish_hand_over, hand_over, preview_hand_over, undo_hand_over
+from ..services.hand_over import FAILED, NO_TRIGGER, HandOverLine, hand_over, preview_hand_over, undo_hand_over
+from ..tasks import hurry_hand_over
 from ..wording.explanations import in_brief
 from .records import BigReadOnlyAdmin
 
@@ -46,7 +47,7 @@ class HandOverAdmin(BigReadOnlyAdmin):
         return [
             path("of/<int:manager_id>/", inside(self.ask), name="routing_handover_of"),
             path("<uuid:batch_id>/undo/", inside(require_POST(self.undo)), name="routing_handover_undo"),
-            path("<uuid:batch_id>/finish/", inside(require_POST(self.finish)), name="routing_handover_finish"),
+            path("<uuid:batch_id>/progress/", inside(self.progress), name="routing_handover_progress"),
             *super().get_urls(),
         ]
 
@@ -82,6 +83,10 @@ class HandOverAdmin(BigReadOnlyAdmin):
     def _do(self, request: HttpRequest, manager: Manager, asked: dict[str, Any], by: User) -> HttpResponse:
         batch = hand_over(manager.pk, at=clock.now(), by=by, **asked)
         self.log_change(request, manager, [{"changed": {"name": str(_("hand-over")), "object": str(batch)}}])
+        hurry_hand_over(batch)
+        if batch.is_running:
+            messages.success(request, _("The hand-over has begun and goes on in the background."))
+            return redirect("admin:routing_handover_change", batch.pk)
         went = batch.lines.filter(to__isnull=False).count()
         sentence = ngettext("%(count)d lead was handed over.", "%(count)d leads were handed over.", went)
         messages.success(request, sentence % {"count": went})
@@ -95,17 +100,23 @@ class HandOverAdmin(BigReadOnlyAdmin):
             messages.error(request, error.detail)
             return redirect("admin:routing_handover_change", batch_id)
         self.log_change(request, batch, [{"changed": {"name": str(_("undone")), "object": str(batch)}}])
+        hurry_hand_over(batch)
+        if batch.is_running:
+            messages.success(request, _("Leads are being returned in the background."))
+            return redirect("admin:routing_handover_change", batch_id)
         back, left = (batch.lines.filter(undone=undone).count() for undone in HandedLead.Undone.values)
         sentence = _("Returned: %(back)d. Not returned, because they have moved on since the hand-over: %(left)d.")
         messages.success(request, sentence % {"back": back, "left": left})
         return redirect("admin:routing_handover_change", batch_id)
 
-    def finish(self, request: HttpRequest, batch_id: UUID) -> HttpResponse:
-        _who_may(request)
+    def progress(self, request: HttpRequest, batch_id: UUID) -> HttpResponse:
+        """Answer how far it is, for the page to put in place of the one before; at the end the page is loaded anew."""
         batch = get_object_or_404(HandOver, pk=batch_id)
-        if batch.finished_at is None and batch.undone_at is None:
-            finish_hand_over(batch.pk, at=clock.now())
-        return redirect("admin:routing_handover_change", batch_id)
+        if not self.has_view_permission(request, batch):
+            raise PermissionDenied
+        if not batch.is_running:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return TemplateResponse(request, "routing/_hand_over_progress.html", {"original": batch, **_progress(batch)})
 
 
 @admin.register(HandedLead)
@@ -128,23 +139,35 @@ def _shown(batch: HandOver | None, request: HttpRequest) -> dict[str, Any]:
     counts: Counter[str | None] = Counter(batch.lines.values_list("to__user__name", flat=True))
     changes = request.user.has_perm("routing.change_lead")
     return {
-        "lines": [
-            (x.lead_id, x.lead, x.stage, x.to, in_brief(Reason(x.why)), x.get_undone_display())
-            for x in rows[:MOST_SHOWN]
-        ],
+        "lines": [(x.lead_id, x.lead, x.stage, x.to, _why(x.why), x.get_undone_display()) for x in rows[:MOST_SHOWN]],
         "stayed": counts.pop(None, 0),
         "counts": sorted(counts.items()),
         "may_undo": changes and batch.may_be_undone(at=clock.now()),
-        "may_finish": changes and batch.finished_at is None and batch.undone_at is None,
+        **(_progress(batch) if batch.is_running else {}),
     }
+
+
+def _progress(batch: HandOver) -> dict[str, Any]:
+    """Return how many leads were given or left so far, or returned or not, and of how many."""
+    if batch.undo_began_at is None:
+        done = batch.lines.count()
+        return {"done": done, "total": max(done, batch.leads or 0)}
+    given = batch.lines.filter(to__isnull=False)
+    return {"done": given.exclude(undone="").count(), "total": given.count(), "undoing": True}
+
+
+def _why(text: str) -> str:
+    """Return the reason of a line in a few words."""
+    if text == NO_TRIGGER:
+        return _("no trigger ever distributed it")
+    return _("its distribution failed") if text == FAILED else in_brief(Reason(text))
 
 
 def _previewed(lines: list[HandOverLine], roster: Roster) -> dict[str, Any]:
     names = {person.id: person.name or person.email for person in roster.people.values()}
     counts = Counter(names[line.to] for line in lines if line.to)
     shown = [
-        (x.lead.pk, x.lead, roster.stages[x.lead.stage_id].path, names.get(x.to or 0), in_brief(Reason(x.why)), "")
-        for x in lines
+        (x.lead.pk, x.lead, roster.stages[x.lead.stage_id].path, names.get(x.to or 0), _why(x.why), "") for x in lines
     ]
     return {
         "preview": True,

@@ -240,6 +240,8 @@ HANDED_OVER = {
     "manager": "ann@example.com",
     "to": None,
     "at": "2026-03-02T17:00:00Z",
+    "leads": 1,
+    "done": 1,
     "finished_at": "2026-03-02T17:00:01Z",
     "undone_at": None,
     "reason": "leaves",
@@ -440,10 +442,11 @@ HAND_OVER = extend_schema(
     operation_id="hand_over",
     summary="Hand over a manager's leads, or preview who would get them",
     description="The trigger of each lead's stage decides, else the one that distributed it last. With `to`, all leads go "
-    "to one manager. `preview` changes nothing. For supervisors and keys of the account.",
+    "to one manager. `preview` changes nothing. More than 200 leads are answered with 202: the worker goes on. "
+    "For supervisors and keys of the account.",
     request=shapes.HandOverIn,
-    responses=shapes.HandOverOut,
-    examples=[sent({"also": ["tasks", "contact"], "reason": "leaves", "preview": True}), answered(HANDED_OVER)],
+    responses={200: shapes.HandOverOut, 202: shapes.HandOverOut},
+    examples=[sent({"also": ["tasks", "contact"], "reason": "leaves", "preview": True}), answered(HANDED_OVER, "200", "202")],
 )
 READ_HAND_OVER = extend_schema(
     operation_id="read_hand_over",
@@ -454,8 +457,9 @@ READ_HAND_OVER = extend_schema(
 UNDO_HAND_OVER = extend_schema(
     operation_id="undo_hand_over",
     summary="Undo a hand-over",
-    description="Possible once, within a day. Leads that have moved on since are not returned, and the answer lists them.",
+    description="Possible once, within a day. Leads that have moved on since are not returned, and the answer lists them. "
+    "202 while the worker goes on.",
     request=None,
-    responses=shapes.HandOverOut,
-    examples=[answered(HANDED_OVER)],
+    responses={200: shapes.HandOverOut, 202: shapes.HandOverOut},
+    examples=[answered(HANDED_OVER, "200", "202")],
 )

@@ -31,7 +31,7 @@ from routing.services.hand_over import hand_over, preview_hand_over, undo_hand_o
 from routing.services.intake import Answer, IdempotencyKey, IntakeResult, Replayed, Results, answer_leads
 from routing.services.offers import accept_offer, decline_offer
 from routing.services.stages import move_lead
-from routing.tasks import give_back_soon, hurry
+from routing.tasks import give_back_soon, hurry, hurry_hand_over
 
 from . import schema as described
 from .authentication import ApiKeyAuthentication, Caller, SessionAuthentication, caller_of
@@ -379,7 +379,7 @@ class HandOverView(ApiView):
     scopes = {"POST": "manage"}
 
     @described.HAND_OVER
-    def post(self, request: Request, email: str) -> Response:
+    def post(self, request: Request, email: str) -> HttpResponseBase:
         caller, roster = caller_of(request), self.roster(request)
         manager = visible_manager(caller, email)
         refuse_part_sight(caller)
@@ -388,7 +388,10 @@ class HandOverView(ApiView):
         if form.get("preview"):
             lines = preview_hand_over(manager.pk, at=caller.at, to=asked["to"], stages=asked["stages"])
             return Response(preview_document(manager.pk, lines, asked, roster))
-        return Response(hand_over_document(hand_over(manager.pk, at=caller.at, by=caller.user, **asked), current()))
+        do = answered(hand_over, hand_over_answer)
+        batch, answer = do(manager.pk, at=caller.at, by=caller.user, **asked)
+        hurry_hand_over(batch)
+        return written(*answer)
 
 
 class HandOverBatchView(ApiView):
@@ -404,13 +407,20 @@ class UndoView(ApiView):
     scopes = {"POST": "manage"}
 
     @described.UNDO_HAND_OVER
-    def post(self, request: Request, hand_over_id: str) -> Response:
+    def post(self, request: Request, hand_over_id: str) -> HttpResponseBase:
         caller = caller_of(request)
         batch = read_hand_over(caller, hand_over_id)
-        return Response(hand_over_document(undo_hand_over(batch.pk, at=caller.at, by=caller.user), current()))
+        batch, answer = answered(undo_hand_over, hand_over_answer)(batch.pk, at=caller.at, by=caller.user)
+        hurry_hand_over(batch)
+        return written(*answer)
 
 
 # What they share
+
+
+def hand_over_answer(batch: HandOver) -> tuple[HandOver, Answer]:
+    """Return the batch, and the answer that tells of it: 202 while it is going on."""
+    return batch, (202 if batch.is_running else 200, dumps(hand_over_document(batch, current())))
 
 
 def counted(response: HttpResponse, results: Sequence[IntakeResult | InvalidLead], *, refused: int = 0) -> HttpResponse:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Manager, User
@@ -14,6 +15,13 @@ from .crm import Lead
 from .decisions import Decision
 from .identifiers import PublicId
 from .pipelines import Stage
+
+
+class HandOverQuerySet(models.QuerySet["HandOver"]):
+    def running(self) -> HandOverQuerySet:
+        """Return those that are going on: leads are given, or returned."""
+        giving = Q(finished_at=None, undo_began_at=None, undone_at=None)
+        return self.filter(giving | Q(undo_began_at__isnull=False, undone_at=None))
 
 
 class HandOver(models.Model):
@@ -43,20 +51,38 @@ class HandOver(models.Model):
     reason = models.CharField(max_length=500, blank=True)
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True, help_text=_("Empty if it was interrupted and can be continued."))
+    leads = models.PositiveIntegerField(null=True, help_text=_("Number of leads when it began"))
+    finished_at = models.DateTimeField(
+        null=True, help_text=_("Empty while it is going on, or if it was undone before.")
+    )
+    undo_began_at = models.DateTimeField(null=True)
     undone_at = models.DateTimeField(null=True)
     undone_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
+
+    objects = HandOverQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("hand-over")
         ordering = ["-at"]
-        indexes = [models.Index(fields=["manager", "-at"], name="handover_of_a_manager")]
+        indexes = [
+            models.Index(fields=["manager", "-at"], name="handover_of_a_manager"),
+            # The sweep looks for those that are going on.
+            models.Index(
+                fields=["at"],
+                condition=Q(finished_at=None, undone_at=None) | Q(undo_began_at__isnull=False, undone_at=None),
+                name="handover_going_on",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.manager} {self.at:%Y-%m-%d %H:%M}"
 
     def may_be_undone(self, *, at: datetime) -> bool:
-        return self.undone_at is None and at < self.at + self.UNDONE_WITHIN
+        return self.undo_began_at is None and self.undone_at is None and at < self.at + self.UNDONE_WITHIN
+
+    @property
+    def is_running(self) -> bool:
+        return self.undone_at is None and (self.finished_at is None or self.undo_began_at is not None)
 
 
 class HandedLead(models.Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -451,9 +451,11 @@ def take_back_turns(decisions: Iterable[Decision], *, at: datetime, by: User | N
             for manager, old, new in zip(row.lineup.managers, row.balances, after, strict=True):
                 amounts[row.registry_id, manager] += old - new
             received[row.registry_id, row.chosen_id] -= 1
-    for registry, manager in sorted(key for key in amounts if amounts[key] or received[key]):
-        key, kind = (registry, manager), Adjustment.Kind.UNDONE
-        _adjust(registry, manager, None, kind, amounts[key], received=received[key], at=at, by=by)
+    changes: dict[int, list[tuple[int, UUID | None, int, int]]] = defaultdict(list)
+    for key in sorted(key for key in amounts if amounts[key] or received[key]):
+        changes[key[0]].append((key[1], None, amounts[key], received[key]))
+    for registry, of_registry in changes.items():  # in the order of their locks
+        _adjust_all(registry, of_registry, Adjustment.Kind.UNDONE, at=at, by=by)
 
 
 def withdraw_offer(lead: Lead, *, at: datetime) -> None:

@@ -1,17 +1,21 @@
 """Hand over the leads of a manager who leaves or ends a shift: previewed, in bounded transactions, undone within a day.
 
+The request does the first transaction, and the worker the others. They work from rows: a worker that is killed goes on.
+
 The trigger of the lead's stage decides, else the one that distributed it last; or all leads go to one person. What
 counts in registries is said in docs/rules.md, "Hand-overs".
 """
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
@@ -19,8 +23,8 @@ from accounts.models import User
 from routing import engine
 from routing.candidates import gather_candidates
 from routing.engine import Case, Finally, Reason, Verdict
-from routing.exceptions import Conflict, NotFound
-from routing.locks import in_transaction, lock_leads, retry
+from routing.exceptions import Busy, Conflict, NotFound
+from routing.locks import in_transaction, lock_leads, retry, sqlstate
 from routing.models import Company, Contact, Decision, HandedLead, HandOver, Lead, LeadEvent, Offer, Task
 from routing.roster import Roster, Rule, current
 
@@ -28,8 +32,15 @@ from .assignment import record, take_back_turns
 from .distribution import cases_of, distribute
 
 AT_ONCE = 200  # leads in one transaction
+MODELS: dict[str, type[Task] | type[Contact] | type[Company]] = {
+    HandOver.Along.TASKS: Task,
+    HandOver.Along.CONTACT: Contact,
+    HandOver.Along.COMPANY: Company,
+}
 
-NO_TRIGGER = "no_trigger"
+NO_TRIGGER, FAILED = "no_trigger", "failed"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,7 @@ def preview_hand_over(
     return retry(lambda: _preview(manager_id, current(), at=at, to=to, stages=stages))
 
 
+@in_transaction
 def hand_over(
     manager_id: int,
     *,
@@ -58,47 +70,109 @@ def hand_over(
     also: Collection[str] = (),
     reason: str = "",
 ) -> HandOver:
-    """Give the manager's leads of these stages (none: all active ones) to others; return the batch.
+    """Begin to give the manager's leads of these stages (none: all active ones) to others; return the batch.
 
+    The first AT_ONCE leads are given now. If there are more, the worker goes on (`continue_hand_over`).
     to: who gets all of them; None: the triggers decide. also: HandOver.Along, as far as it is the manager's.
     Raises Conflict.
     """
     _check(manager_id, to, current())
     batch = HandOver.objects.create(
-        manager_id=manager_id, to_id=to, stages=sorted(stages), also=sorted(also), reason=reason, by=by, at=at
+        manager_id=manager_id,
+        to_id=to,
+        stages=sorted(stages),
+        also=sorted(also),
+        reason=reason,
+        by=by,
+        at=at,
+        leads=_leads_of(manager_id, stages).count(),
     )
-    return finish_hand_over(batch.pk, at=at)
+    _go_on(batch, at=at)
+    return batch
 
 
-def finish_hand_over(batch_id: UUID, *, at: datetime) -> HandOver:
-    """Finish a hand-over, which may have been interrupted."""
-    while _hand_over_some(batch_id, at=at):
-        pass
-    HandOver.objects.filter(pk=batch_id, finished_at=None).update(finished_at=at)
-    return HandOver.objects.get(pk=batch_id)
-
-
+@in_transaction
 def undo_hand_over(batch_id: UUID, *, at: datetime, by: User | None = None) -> HandOver:
-    """Return the leads that have not moved on since; once, within a day.
+    """Begin to return the leads that have not moved on since; once, within a day. A hand-over that is going on ends.
 
+    The first AT_ONCE leads are returned now. If there are more, the worker goes on.
     Raises NotFound, Conflict.
     """
-    batch = HandOver.objects.select_related("manager").filter(pk=batch_id).first()
+    batch = HandOver.objects.select_for_update(of=("self",), no_key=True).filter(pk=batch_id).first()
     if batch is None:
         raise NotFound(gettext("No such hand-over."))
     if not batch.may_be_undone(at=at):
         raise Conflict(
             gettext("This hand-over was already undone.")
-            if batch.undone_at
+            if batch.undo_began_at
             else gettext("A hand-over can be undone only within a day.")
         )
     if not batch.manager.active:
         raise Conflict(gettext("The manager is not active."))
-    while _undo_some(batch_id, at=at, by=by):
-        pass
-    HandOver.objects.filter(pk=batch_id).update(undone_at=at, undone_by=by)
-    batch.refresh_from_db()
+    batch.undo_began_at, batch.undone_by = at, by
+    batch.save(update_fields=["undo_began_at", "undone_by"])
+    _go_on(batch, at=at)
     return batch
+
+
+def continue_hand_overs(*, at: datetime, blocks: int) -> None:
+    """Give or return the next leads of the hand-overs that are going on, oldest first."""
+    for batch_id in HandOver.objects.running().order_by("at").values_list("pk", flat=True):
+        while blocks and continue_hand_over(batch_id, at=at):
+            blocks -= 1
+
+
+def continue_hand_over(batch_id: UUID, *, at: datetime) -> bool:
+    """Give or return the next leads of a hand-over; tell whether there may be more."""
+    try:
+        return _continue(batch_id, at=at)
+    except Busy:
+        return False  # the next sweep goes on
+    except Exception as error:
+        if isinstance(error, DatabaseError | InterfaceError) and sqlstate(error) is None:
+            raise  # the database went away
+        logger.exception("leads of hand-over %s failed together", batch_id, extra={"action": "hand_over_failed"})
+    try:
+        return _continue(batch_id, at=at, most=1)
+    except Busy:
+        return False
+    except Exception:
+        logger.exception("a lead of hand-over %s failed", batch_id, extra={"action": "hand_over_lead_failed"})
+        return _leave_next(batch_id)
+
+
+@in_transaction
+def _continue(batch_id: UUID, *, at: datetime, most: int | None = None) -> bool:
+    batch = HandOver.objects.running().select_for_update(of=("self",), no_key=True).filter(pk=batch_id).first()
+    return batch is not None and _go_on(batch, at=at, most=most)
+
+
+def _go_on(batch: HandOver, *, at: datetime, most: int | None = None) -> bool:
+    """Give or return the next leads of the locked batch; tell whether there may be more."""
+    most = most or AT_ONCE
+    undoing = batch.undo_began_at is not None
+    more = (_undo_some(batch, at=at, most=most) if undoing else _hand_over_some(batch, at=at, most=most)) == most
+    if not more:
+        ended = "undone_at" if undoing else "finished_at"
+        setattr(batch, ended, at)
+        batch.save(update_fields=[ended])
+    return more
+
+
+@in_transaction
+def _leave_next(batch_id: UUID) -> bool:
+    """Leave the next lead, which fails alone, where it is."""
+    batch = HandOver.objects.running().select_for_update(of=("self",), no_key=True).filter(pk=batch_id).first()
+    if batch is None:
+        return False
+    if batch.undo_began_at is not None:
+        line = _to_return(batch).first()
+        return bool(line and HandedLead.objects.filter(pk=line.pk).update(undone=HandedLead.Undone.LEFT))
+    lead = _to_give(batch).first()
+    if lead is None:
+        return False
+    HandedLead.objects.create(batch=batch, lead=lead, stage_id=lead.stage_id, why=FAILED)
+    return True
 
 
 # Which leads, and by which trigger
@@ -182,16 +256,18 @@ def _lines(order: Sequence[tuple[Lead, int | None]], verdicts: Iterable[Verdict]
 # Doing it
 
 
-@in_transaction
-def _hand_over_some(batch_id: UUID, *, at: datetime) -> int:
-    """Hand over the next leads of the batch; return how many were looked at."""
-    batch, roster = HandOver.objects.get(pk=batch_id), current()
-    done = HandedLead.objects.filter(batch=batch)
-    ids = list(
-        _leads_of(batch.manager_id, batch.stages)
-        .exclude(pk__in=done.values("lead"))[:AT_ONCE]
-        .values_list("pk", flat=True)
+def _to_give(batch: HandOver) -> QuerySet[Lead]:
+    return _leads_of(batch.manager_id, batch.stages).exclude(
+        pk__in=HandedLead.objects.filter(batch=batch).values("lead")
     )
+
+
+def _hand_over_some(batch: HandOver, *, at: datetime, most: int) -> int:
+    """Hand over the next leads of the batch; return how many were looked at."""
+    roster = current()
+    if batch.to_id is not None and not roster.people[batch.to_id].active:
+        return 0  # they left meanwhile: the leads stay
+    ids = list(_to_give(batch)[:most].values_list("pk", flat=True))
     locked = [lead for lead in lock_leads(ids) if lead.responsible_id == batch.manager_id]
     leads = sorted(locked, key=lambda lead: ids.index(lead.pk))
     lines = _by_hand(leads, batch) if batch.to_id else _decided(leads, batch, roster, at=at)
@@ -249,14 +325,15 @@ def _hand_along(lines: Sequence[HandOverLine], batch: HandOver, *, at: datetime)
     went: dict[UUID, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     events: list[LeadEvent] = []
     for kind in batch.also:
-        for row, line in _belongings(kind, lines, batch.manager_id):
+        belongings = list(_belongings(kind, lines, batch.manager_id))
+        for row, line in belongings:
             row.responsible_id = line.to
-            row.save(update_fields=["responsible"])
             went[line.lead.pk][kind].append(str(row.pk))
             data = {"object": kind.removesuffix("s"), "id": str(row.pk), "from": batch.manager_id, "to": line.to}
             events.append(
                 LeadEvent(lead=line.lead, at=at, kind=LeadEvent.Kind.HANDED_ALONG, by_id=batch.by_id, data=data)
             )
+        MODELS[HandOver.Along(kind)]._default_manager.bulk_update([row for row, _ in belongings], ["responsible"])
     LeadEvent.objects.bulk_create(events)
     return went
 
@@ -282,12 +359,13 @@ def _belongings(
 # Undoing it
 
 
-@in_transaction
-def _undo_some(batch_id: UUID, *, at: datetime, by: User | None) -> int:
-    batch = HandOver.objects.get(pk=batch_id)
-    lines = list(
-        HandedLead.objects.filter(batch=batch, to__isnull=False, undone="").select_related("decision__lineup")[:AT_ONCE]
-    )
+def _to_return(batch: HandOver) -> QuerySet[HandedLead]:
+    return HandedLead.objects.filter(batch=batch, to__isnull=False, undone="").select_related("decision__lineup")
+
+
+def _undo_some(batch: HandOver, *, at: datetime, most: int) -> int:
+    """Return the next leads of the batch; tell how many were looked at."""
+    lines = list(_to_return(batch)[:most])
     leads = {lead.pk: lead for lead in lock_leads(line.lead_id for line in lines)}
     back = [line for line in lines if line.lead_id in leads and _is_where_it_was_put(leads[line.lead_id], line)]
     left = {line.pk for line in lines} - {line.pk for line in back}
@@ -295,10 +373,16 @@ def _undo_some(batch_id: UUID, *, at: datetime, by: User | None) -> int:
     HandedLead.objects.filter(pk__in=[line.pk for line in back]).update(undone=HandedLead.Undone.BACK)
     Lead.objects.filter(pk__in=[line.lead_id for line in back]).update(responsible=batch.manager_id)
     _bring_back_along(back, batch.manager_id)
-    take_back_turns([line.decision for line in back if line.decision], at=at, by=by)
+    take_back_turns([line.decision for line in back if line.decision], at=at, by=batch.undone_by)
     told = {"to": batch.manager_id, "hand_over": str(batch.pk)}
     LeadEvent.objects.bulk_create(
-        LeadEvent(lead_id=x.lead_id, at=at, kind=LeadEvent.Kind.HANDED_BACK, by=by, data=told | {"from": x.to_id})
+        LeadEvent(
+            lead_id=x.lead_id,
+            at=at,
+            kind=LeadEvent.Kind.HANDED_BACK,
+            by_id=batch.undone_by_id,
+            data=told | {"from": x.to_id},
+        )
         for x in back
     )
     return len(lines)
@@ -309,9 +393,10 @@ def _is_where_it_was_put(lead: Lead, line: HandedLead) -> bool:
 
 
 def _bring_back_along(lines: Iterable[HandedLead], manager_id: int) -> None:
-    models = {HandOver.Along.TASKS: Task, HandOver.Along.CONTACT: Contact, HandOver.Along.COMPANY: Company}
+    went: dict[tuple[str, int | None], list[str]] = defaultdict(list)
     for line in lines:
         for kind, ids in line.along.items():
-            models[HandOver.Along(kind)]._default_manager.filter(pk__in=ids, responsible=line.to_id).update(
-                responsible=manager_id
-            )
+            went[kind, line.to_id] += ids
+    for (kind, to), ids in went.items():
+        theirs = MODELS[HandOver.Along(kind)]._default_manager.filter(pk__in=ids, responsible=to)
+        theirs.update(responsible=manager_id)

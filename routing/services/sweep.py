@@ -19,12 +19,14 @@ from routing.models import Heartbeat, Lead, Offer
 
 from .assignment import record
 from .distribution import able, cases_of, distribute, still_waiting
+from .hand_over import continue_hand_overs
 from .imports import continue_imports
 from .offers import close_offers
 from .setbacks import is_fault_of_a_lead, isolate_failures, suspect
 
 logger = logging.getLogger(__name__)
 
+HANDED_OVER = 4  # blocks of hand-overs in one sweep
 IMPORTED = 4  # blocks of imports in one sweep: deadlines come first, and again soon
 
 
@@ -45,6 +47,7 @@ def sweep(*, at: datetime) -> Swept:
     swept.given_back = _close(Offer.objects.stranded(at=at).order_by("pk"), Offer.Outcome.WITHDRAWN, at=at)
     swept.assigned = sum(_assign_waiting(trigger, at=at) for trigger in _triggers_waited_for())
     beat("sweep", at=at, took_seconds=round(monotonic() - started, 3))
+    continue_hand_overs(at=at, blocks=HANDED_OVER)
     continue_imports(at=at, blocks=IMPORTED)
     return swept
 

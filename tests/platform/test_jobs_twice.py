@@ -20,7 +20,19 @@ from accounts.security import letters
 from accounts.time import clock
 from leadrouter.celery import app
 from routing import audit, tasks
-from routing.models import Decision, Heartbeat, ImportRow, IntakeRequest, Lead, Ledger, Offer, Setback, SweepBatch
+from routing.models import (
+    Decision,
+    HandedLead,
+    HandOver,
+    Heartbeat,
+    ImportRow,
+    IntakeRequest,
+    Lead,
+    Ledger,
+    Offer,
+    Setback,
+    SweepBatch,
+)
 from routing.services.imports import keep_table, start_import
 from routing.spreadsheets.reading import read_table
 from tests.factories import (
@@ -84,6 +96,23 @@ def imported() -> object:
     )
 
 
+def leads_to_hand_over() -> tuple[Any, ...]:
+    ann, bob = make_manager("ann"), make_manager("bob")
+    trigger = make_trigger(members=[ann, bob])
+    for _ in range(30):
+        make_lead(state="assigned", responsible=ann, trigger=trigger)
+    return (str(HandOver.objects.create(manager=ann, at=clock.now(), leads=30).pk),)
+
+
+def handed_over() -> object:
+    return (
+        Counter(HandedLead.objects.values_list("to__user__name", flat=True)),
+        Counter(Lead.objects.values_list("responsible__user__name", flat=True)),
+        Decision.objects.count(),
+        HandOver.objects.filter(finished_at=None).count(),
+    )
+
+
 def rows_to_prune() -> tuple[Any, ...]:
     for number, days in enumerate((1, 3_000, 4_000)):
         IntakeRequest.objects.create(
@@ -101,6 +130,7 @@ def letters_to_send() -> tuple[Any, ...]:
 CASES = {
     "accounts.tasks.send_letters": Case(letters_to_send, Letter.objects.count),
     "routing.tasks.sweep": Case(leads_to_sweep, swept),
+    "routing.tasks.run_hand_over": Case(leads_to_hand_over, handed_over),
     "routing.tasks.run_import": Case(a_table_to_import, imported),
     "routing.tasks.prune": Case(rows_to_prune, lambda: list(IntakeRequest.objects.values_list("key", flat=True))),
     "leadrouter.worker_heartbeat": Case(lambda: (), lambda: list(Heartbeat.objects.values_list("name"))),

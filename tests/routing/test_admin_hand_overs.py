@@ -2,9 +2,12 @@
 
 import pytest
 
+from accounts.time import clock
 from routing.models import HandOver, Lead
+from routing.services import hand_over as service
+from routing.services.sweep import sweep
 from tests.admin_pages import filled, messages
-from tests.factories import hold, make_manager, make_supervisor, make_trigger, make_user, owners
+from tests.factories import hold, make_lead, make_manager, make_supervisor, make_trigger, make_user, owners
 
 pytestmark = pytest.mark.django_db
 
@@ -68,11 +71,32 @@ def test_it_is_undone_on_its_page(client, sue, ann, leads):
     assert sorted(owners(leads)) == ["A", "A", "C"]
 
 
-def test_one_that_was_interrupted_goes_on(client, sue, ann, leads):
-    batch = HandOver.objects.create(manager=ann, at="2026-03-02T10:00Z")
-    client.post(f"/admin/routing/handover/{batch.pk}/finish/")
-    assert owners(leads).count("B") == 2
-    assert HandOver.objects.get().finished_at is not None
+def test_a_long_one_shows_its_progress_until_the_worker_has_done_it(client, sue, ann, leads, monkeypatch):
+    monkeypatch.setattr(service, "AT_ONCE", 1)
+    page = client.post(address(ann), {"confirmed": "1"}, follow=True)
+    batch = HandOver.objects.get()
+    progress = f"/admin/routing/handover/{batch.pk}/progress/"
+    assert progress in page.content.decode()
+    assert "The hand-over has begun and goes on in the background." in page.content.decode()
+    part = client.get(progress)
+    assert (part.context["done"], part.context["total"]) == (1, 3)
+    assert "1 of 3 leads" in part.content.decode()
+    sweep(at=clock.now())
+    assert client.get(progress)["HX-Refresh"] == "true"
+    page = client.get(f"/admin/routing/handover/{batch.pk}/change/").content.decode()
+    assert progress not in page
+    page = client.post(f"/admin/routing/handover/{batch.pk}/undo/", follow=True).content.decode()
+    assert "1 of 2 leads" in page
+    sweep(at=clock.now())
+    assert owners(leads) == "AAA"
+
+
+def test_a_lead_without_any_trigger_is_told_as_such(client, sue):
+    cid = make_manager("cid")
+    make_lead(state="assigned", responsible=cid)
+    assert "no trigger ever distributed it" in client.post(address(cid), {"reason": "leaves"}).content.decode()
+    page = client.post(address(cid), {"confirmed": "1"}, follow=True)
+    assert "no trigger ever distributed it" in page.content.decode()
 
 
 def test_who_may_not_change_leads_hands_nothing_over(client, ann, leads):
@@ -80,6 +104,6 @@ def test_who_may_not_change_leads_hands_nothing_over(client, ann, leads):
     batch = HandOver.objects.create(manager=ann, at="2026-03-02T10:00Z")
     assert client.get(address(ann)).status_code == 403
     assert client.post(address(ann), {"confirmed": "1"}).status_code == 403
-    for verb in ("undo", "finish"):
+    for verb in ("undo", "progress"):
         assert client.post(f"/admin/routing/handover/{batch.pk}/{verb}/").status_code == 403
     assert owners(leads) == "AAA"

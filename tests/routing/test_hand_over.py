@@ -3,17 +3,20 @@
 from collections import Counter
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Manager
 from routing import audit
 from routing.engine import LEAD
 from routing.exceptions import Conflict, NotFound
-from routing.models import Adjustment, Decision, HandedLead, HandOver, Lead, LeadEvent, Offer, new_id
+from routing.models import Adjustment, Decision, HandedLead, HandOver, Lead, LeadEvent, Offer, Task, new_id
 from routing.services import hand_over as service
 from routing.services.assignment import reassign
-from routing.services.hand_over import finish_hand_over, hand_over, preview_hand_over, undo_hand_over
+from routing.services.hand_over import continue_hand_over, hand_over, preview_hand_over, undo_hand_over
 from routing.services.offers import accept_offer
 from routing.services.stages import move_lead
+from routing.services.sweep import sweep
 from tests.factories import (
     DAY,
     HOUR,
@@ -252,20 +255,106 @@ def test_who_left_already_is_relieved_as_well(ann, bob):
     assert given(hand_over(ann.pk, at=MONDAY, to=bob.pk)) == {"Bob": 2}
 
 
-def test_many_leads_go_in_transactions_of_their_own_and_an_interrupted_one_goes_on(ann, bob, cid, monkeypatch):
+def test_many_leads_go_in_transactions_of_their_own_by_the_worker(ann, bob, cid, monkeypatch):
     monkeypatch.setattr(service, "AT_ONCE", 3)
     trigger = make_trigger(members=[ann, bob, cid])
     hold_by(trigger, ann, 8)
-    batch = HandOver.objects.create(manager=ann, at=MONDAY)
-    service._hand_over_some(batch.pk, at=MONDAY)
-    assert (batch.lines.count(), HandOver.objects.get().finished_at) == (3, None)
+    batch = hand_over(ann.pk, at=MONDAY)
+    assert (batch.lines.count(), batch.leads, batch.is_running) == (3, 8, True)
     lines = preview_hand_over(ann.pk, at=MONDAY)
-    finish_hand_over(batch.pk, at=MONDAY + HOUR)
+    assert continue_hand_over(batch.pk, at=MONDAY + HOUR)
+    sweep(at=MONDAY + HOUR)
+    assert HandOver.objects.get().finished_at == MONDAY + HOUR
+    assert not continue_hand_over(batch.pk, at=MONDAY + HOUR)
     assert given(batch) == {"Bob": 4, "Cid": 4}
     assert {x.lead.pk: x.to for x in lines} == dict(HandedLead.objects.order_by("id").values_list("lead", "to")[3:8])
-    undo_hand_over(batch.pk, at=MONDAY + HOUR)
+    assert list(audit.violations()) == []
+    undone = undo_hand_over(batch.pk, at=MONDAY + HOUR)
+    assert (Lead.objects.filter(responsible=ann).count(), undone.is_running) == (3, True)
+    with pytest.raises(Conflict):
+        undo_hand_over(batch.pk, at=MONDAY + HOUR)
+    sweep(at=MONDAY + 2 * HOUR)
     assert Lead.objects.filter(responsible=ann).count() == 8
+    assert HandOver.objects.get().undone_at == MONDAY + 2 * HOUR
     assert balances(trigger) == {"Bob": 0, "Cid": 0}
+
+
+def test_a_worker_that_is_killed_leaves_nothing_half_done_and_the_next_goes_on(ann, bob, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    monkeypatch.setattr(service, "AT_ONCE", 2)
+    trigger = make_trigger(members=[ann, bob])
+    hold_by(trigger, ann, 6)
+    batch = hand_over(ann.pk, at=MONDAY)
+    with monkeypatch.context() as patch:
+        patch.setattr(LeadEvent.objects, "bulk_create", raising(Killed))
+        with pytest.raises(Killed):
+            continue_hand_over(batch.pk, at=MONDAY)
+    assert (batch.lines.count(), Lead.objects.filter(responsible=bob).count()) == (2, 2)
+    sweep(at=MONDAY)
+    assert given(batch) == {"Bob": 6}
+    assert Decision.objects.filter(chosen=bob).count() == 6
+    assert LeadEvent.objects.filter(kind=LeadEvent.Kind.HANDED_ALL).count() == 6
+
+
+def raising(error):
+    def broken(*args, **kwargs):
+        raise error
+
+    return broken
+
+
+def test_a_lead_that_fails_stays_and_the_others_go(ann, bob, monkeypatch):
+    monkeypatch.setattr(service, "AT_ONCE", 2)
+    trigger = make_trigger(members=[ann, bob])
+    leads = hold_by(trigger, ann, 6)
+    batch = hand_over(ann.pk, at=MONDAY)
+    bad = Lead.objects.filter(responsible=ann).best_first()[1]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION bad_lead() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF NEW.id = '{bad.pk}' THEN RAISE EXCEPTION 'bad'; END IF; RETURN NEW; END $$;"
+            "CREATE TRIGGER bad_lead BEFORE UPDATE ON routing_lead FOR EACH ROW EXECUTE FUNCTION bad_lead()"
+        )
+    sweep(at=MONDAY)
+    sweep(at=MONDAY)
+    assert given(batch) == {"Bob": 5, "-": 1}
+    assert HandedLead.objects.get(to=None).why == "failed"
+    assert (fresh(bad).responsible, len(leads), HandOver.objects.get().is_running) == (ann, 6, False)
+
+
+def test_leads_stay_when_the_one_who_should_get_them_leaves_meanwhile(ann, bob, monkeypatch):
+    monkeypatch.setattr(service, "AT_ONCE", 2)
+    hold(ann, 5)
+    batch = hand_over(ann.pk, at=MONDAY, to=bob.pk)
+    Manager.objects.filter(pk=bob.pk).update(active=False)
+    sweep(at=MONDAY)
+    assert given(batch) == {"Bob": 2}
+    assert Lead.objects.filter(responsible=ann).count() == 3
+    assert not HandOver.objects.get().is_running
+
+
+def test_statements_do_not_grow_with_the_leads(ann, bob):
+    trigger, counted = make_trigger(members=[ann, bob]), []
+    for hours, number in enumerate((2, 2, 20)):  # the first plans what the others run
+        Lead.objects.update(responsible=bob)
+        for lead in hold_by(trigger, ann, number):
+            lead.contact = make_contact(email=f"{lead.pk}@client.example", responsible=ann)
+            lead.company = make_company(str(lead.pk), responsible=ann)
+            lead.save()
+            make_task(lead, responsible=ann)
+        at = MONDAY + hours * HOUR
+        with CaptureQueriesContext(connection) as doing:
+            batch = hand_over(ann.pk, at=at, also=["tasks", "contact", "company"])
+        assert LeadEvent.objects.filter(kind=LeadEvent.Kind.HANDED_ALONG, at=at).count() == 3 * number
+        with CaptureQueriesContext(connection) as undoing:
+            undo_hand_over(batch.pk, at=at)
+        assert Task.objects.filter(responsible=ann).count() == number
+        assert list(audit.violations()) == []
+        counted.append((len(doing), len(undoing)))
+        Task.objects.all().delete()
+    assert counted[1] == counted[2]
 
 
 def test_duty_takes_what_nobody_can_where_the_trigger_says_so(ann, bob):

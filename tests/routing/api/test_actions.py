@@ -4,10 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from accounts.models import Account, Manager, Pause, WorkSchedule
 from accounts.time import clock
-from routing.models import Lead, Offer
+from routing.api import views
+from routing.models import HandOver, Lead, Offer
+from routing.services import hand_over
+from routing.services.sweep import sweep
 
 from .world import LEAD, World
 
@@ -281,6 +285,35 @@ def test_a_managers_leads_are_handed_over_after_a_preview_and_undone(world: Worl
     assert (undone["results"][0]["undone"], undone["undone_at"] is None) == ("back", False)
     assert api.get(f"leads/{lead}").json()["responsible"]["name"] == "Ann"
     assert api.post(f"hand-overs/{done['id']}/undo").status_code == 409
+
+
+def test_a_hand_over_of_many_leads_is_taken_and_its_progress_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_over, "AT_ONCE", 1)
+    for _ in range(3):
+        lead = world.api().post("leads", LEAD).json()["id"]
+        world.api().post(f"leads/{lead}/reassign", {"manager": "ann@example.com"})
+    answer = world.api("sue").post("managers/ann@example.com/hand-over", {"to": "bob@example.com"})
+    begun = answer.json()
+    assert (answer.status_code, begun["done"], begun["leads"], begun["finished_at"]) == (202, 1, 3, None)
+    sweep(at=clock.now())
+    done = world.api("sue").get(f"hand-overs/{begun['id']}").json()
+    assert (done["done"], done["received"], done["finished_at"] is None) == (3, {"bob@example.com": 3}, False)
+    answer = world.api("sue").post(f"hand-overs/{begun['id']}/undo")
+    assert (answer.status_code, answer.json()["undone_at"]) == (202, None)
+    sweep(at=clock.now())
+    assert world.api("sue").get(f"hand-overs/{begun['id']}").json()["undone_at"]
+
+
+def test_a_hand_over_whose_answer_fails_is_not_begun(world: World, lead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object) -> None:
+        raise OperationalError("the database went away")
+
+    monkeypatch.setattr(views, "hand_over_document", broken)
+    assert world.api("sue").post("managers/ann@example.com/hand-over").status_code == 503
+    assert not HandOver.objects.exists()
+    assert world.api().get(f"leads/{lead}").json()["responsible"]["name"] == "Ann"
 
 
 @pytest.mark.parametrize(
