@@ -446,7 +446,10 @@ HAND_OVER = extend_schema(
     "For supervisors and keys of the account.",
     request=shapes.HandOverIn,
     responses={200: shapes.HandOverOut, 202: shapes.HandOverOut},
-    examples=[sent({"also": ["tasks", "contact"], "reason": "leaves", "preview": True}), answered(HANDED_OVER, "200", "202")],
+    examples=[
+        sent({"also": ["tasks", "contact"], "reason": "leaves", "preview": True}),
+        answered(HANDED_OVER, "200", "202"),
+    ],
 )
 READ_HAND_OVER = extend_schema(
     operation_id="read_hand_over",
