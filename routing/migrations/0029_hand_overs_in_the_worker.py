@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0011_letters"),
-        ("routing", "0023_imports_ask_for_the_order_of_dates"),
+        ("routing", "0028_empty_old_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
