@@ -179,7 +179,7 @@ def test_options_is_answered_everywhere_and_never_by_a_crash(cast: Cast, actor: 
 
 
 def test_an_answer_that_a_bug_made_has_the_headers_too(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("routing.api.views.take_leads", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("routing.api.views.answer_leads", lambda *_, **__: 1 / 0)
     row = next(row for row in ROWS if row.method == "POST" and row.route == "api/v1/leads")
     answer = cast.send("account", row)
     assert answer.status_code == 500

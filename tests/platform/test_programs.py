@@ -276,9 +276,9 @@ def test_a_database_made_elsewhere_is_named_and_no_empty_one_begins(tmp_path, mo
 
 
 def test_clean_is_a_command_for_any_python_without_an_environment(tmp_path):
-    program = tmp_path / "leadrouter" / "private_services.py"
-    program.parent.mkdir()
-    shutil.copy(REPOSITORY / "leadrouter" / "private_services.py", program)
+    program = tmp_path / "leadrouter" / "development" / "private_services.py"
+    program.parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "leadrouter" / "development" / "private_services.py", program)
     done = subprocess.run(
         [sys.executable, "-I", "-S", program, "clean"], env={}, capture_output=True, text=True, check=False
     )

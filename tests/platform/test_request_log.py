@@ -105,7 +105,7 @@ def test_nobodys_data_is_in_the_log_whatever_happens(world, log, settings, monke
     client.get(f"/nowhere/{EMAIL}/")
     for _ in range(6):
         client.post("/", {"username": EMAIL, "password": PASSWORD})
-    monkeypatch.setattr("routing.api.views.take_leads", fail_with_everything)
+    monkeypatch.setattr("routing.api.views.answer_leads", fail_with_everything)
     key = {"authorization": f"Bearer {world.keys['key_a']}"}
     broken = client.post("/api/v1/leads", lead, content_type="application/json", headers=key)
     assert broken.status_code == 500

@@ -217,7 +217,7 @@ def test_what_is_no_secret_stays(text):
 
 def test_no_server_or_proxy_of_ours_writes_addresses():
     entry = (REPOSITORY / "ops" / "entrypoint.sh").read_text() + (
-        REPOSITORY / "leadrouter" / "devserver.py"
+        REPOSITORY / "leadrouter" / "development" / "servers.py"
     ).read_text()
     assert "access-log" not in entry
     proxy = (REPOSITORY / "ops" / "Caddyfile").read_text()

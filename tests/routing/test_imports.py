@@ -483,14 +483,14 @@ def test_an_import_killed_after_its_leads_are_written_goes_on_without_doubles(mo
 
 
 def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(monkeypatch):
-    whole = imports.take_leads
+    whole = imports.answer_leads
 
     def choosy(forms, **facts):
         if any(form["contact"].get("email") == "client3@client.example" for form in forms):
             raise DataError("it is too much")
         return whole(forms, **facts)
 
-    monkeypatch.setattr(imports, "take_leads", choosy)
+    monkeypatch.setattr(imports, "answer_leads", choosy)
     batch = make_import(table(6))
     assert run(batch) == {"created": 5, "refused": 1}
     assert batch.rows.get(outcome="refused").number == 5
