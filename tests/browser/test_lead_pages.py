@@ -10,6 +10,7 @@ from routing.services.imports import keep_table
 from routing.services.offers import decline_offer
 from routing.services.sweep import sweep
 from routing.spreadsheets.reading import read_table
+from routing.spreadsheets.writing import xlsx_file
 from tests.factories import (
     MINUTE,
     MONDAY,
@@ -22,6 +23,7 @@ from tests.factories import (
     stage,
     take,
 )
+from tests.routing.spreadsheets.test_reading import with_part
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -56,6 +58,29 @@ def test_a_table_is_imported_with_the_mouse(visit, phone, tmp_path):
     page.get_by_role("link", name="See the new leads").click()
     page.wait_for_url("**/lead/?import=*")
     page.get_by_text("Клиент 29").first.wait_for()
+
+
+@pytest.mark.parametrize(("phone", "dark"), [(False, False), (True, True)], ids=["desktop-light", "phone-dark"])
+def test_a_workbook_says_what_is_to_be_mended(visit, phone, dark, tmp_path):
+    make_trigger(members=[make_manager("ann")])
+    make_source()
+    with xlsx_file(["E-mail", "Company"], [["ann@client.example", "#N/A"], ["bob@client.example", "Ruiz SL"]]) as made:
+        good = made.read()
+    file = tmp_path / "clients.xlsx"
+    file.write_bytes(with_part(good, f"xl/media/{'a' * 100}.bin", bytes(2_000_000)))
+    visitor = visit(user=make_supervisor(), phone=phone, dark=dark)
+    page = visitor.open("/admin/routing/leadimport/add/")
+    page.locator("#id_file").set_input_files(file)
+    page.get_by_role("button", name="Check it").click()
+    page.get_by_text("in the workbook grows more than 100 times when unpacked. Save the sheet as CSV.").wait_for()
+    visitor.assert_well_made("workbook-refused")
+    assert not LeadImport.objects.exists()
+    file.write_bytes(good)
+    page.locator("#id_file").set_input_files(file)
+    page.get_by_role("button", name="Check it").click()
+    page.get_by_text("Column B (Company): the spreadsheet shows the error #N/A.").wait_for()
+    visitor.assert_well_made("workbook-row-refused")
+    page.get_by_role("button", name="Import 1 row").wait_for()
 
 
 @pytest.mark.parametrize(("phone", "dark"), [(False, True), (True, False)], ids=["desktop-dark", "phone-light"])
