@@ -31,7 +31,7 @@ class Limits:
     """How much a workbook may take. Sizes in MiB."""
 
     seconds: int = 5  # of the processor
-    waiting: int = 30  # seconds by the clock, on a machine that is busy
+    waiting: int = 60  # seconds by the clock, on a machine that is busy
     memory: int = 150
     parts: int = 1_000
     unpacked: int = 64  # all parts together
