@@ -305,7 +305,7 @@ class ContactForm(forms.ModelForm):
 class PointForm(forms.ModelForm):
     """A phone, e-mail or chat; what is written is kept in the form it is compared by."""
 
-    text = forms.CharField(max_length=500, label=_("Number, address or handle"))
+    text = forms.CharField(max_length=500, label=_("Number, address or handle"), widget=admin_theme.TextInput)
 
     class Meta:
         model = ContactPoint

@@ -124,9 +124,10 @@ def may_edit_contact(manager: Manager, lead: Lead) -> bool:
 def contact(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     """Add, correct or remove a phone, e-mail or chat of a lead's contact, or choose the one that is shown first."""
     manager = own_manager(request)
-    found = leads_of(manager).select_related("contact").filter(pk=lead_id).first()
-    if found is None:
-        raise Http404
+    found = _known_lead(manager, lead_id)
+    if found.responsible_id != manager.pk:
+        messages.error(request, _("This lead is no longer yours. It was redistributed before you answered."))
+        return redirect("me")
     if not may_edit_contact(manager, found):
         raise PermissionDenied
     text, number = request.POST.get("text", "").strip(), request.POST.get("point", "")
@@ -232,10 +233,7 @@ Action = Callable[[HttpRequest, Lead, datetime, User], str]
 def _act(request: HttpRequest, lead_id: UUID, action: Action) -> HttpResponse:
     """Do something with a lead of the manager's; when it went to somebody else meanwhile, say so."""
     manager = own_manager(request)
-    known = Q(responsible=manager) | Q(offers__manager=manager)
-    found = Lead.objects.filter(known, pk=lead_id).distinct().first()
-    if found is None:
-        raise Http404
+    found = _known_lead(manager, lead_id)
     if found.responsible_id != manager.pk:
         messages.error(request, _("This lead is no longer yours. It was redistributed before you answered."))
         return _back(request, manager)
@@ -244,6 +242,15 @@ def _act(request: HttpRequest, lead_id: UUID, action: Action) -> HttpResponse:
     except Refused as refused:
         messages.error(request, _refusal(refused))
     return _back(request, manager, lead_id)
+
+
+def _known_lead(manager: Manager, lead_id: UUID) -> Lead:
+    """Return a lead that the manager has, or was once offered. Raises Http404."""
+    known = Q(responsible=manager) | Q(offers__manager=manager)
+    found = Lead.objects.filter(known, pk=lead_id).select_related("contact", "company").distinct().first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def _refusal(refused: Refused) -> str:
