@@ -92,6 +92,7 @@ class Account(models.Model):
 
     class Meta:
         verbose_name = _("account")
+        verbose_name_plural = pgettext_lazy("plural", "accounts")
         constraints = [
             *configuration_table(),
             # There is one account: the row with number 1.
@@ -168,6 +169,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         verbose_name = _("user")
+        verbose_name_plural = pgettext_lazy("plural", "users")
         constraints = [
             Versioned(columns=("email", "name")),
             # Of users just what is configuration; never a password.
@@ -226,6 +228,7 @@ class WorkSchedule(models.Model):
 
     class Meta:
         verbose_name = _("work schedule")
+        verbose_name_plural = pgettext_lazy("plural", "work schedules")
         ordering = ["code"]
         constraints = [
             *configuration_table(),
@@ -303,6 +306,7 @@ class Manager(models.Model):
 
     class Meta:
         verbose_name = _("manager")
+        verbose_name_plural = pgettext_lazy("plural", "managers")
         ordering = ["user__email"]
         constraints = [
             # Being seen is no change.
@@ -334,6 +338,7 @@ class ScheduleException(models.Model):
 
     class Meta:
         verbose_name = _("schedule exception")
+        verbose_name_plural = pgettext_lazy("plural", "schedule exceptions")
         ordering = ["first_day", "last_day", "kind"]
         constraints = [
             *configuration_table(owners=("manager", "schedule")),
@@ -391,6 +396,7 @@ class Pause(models.Model):
 
     class Meta:
         verbose_name = _("pause")
+        verbose_name_plural = pgettext_lazy("plural", "pauses")
         ordering = ["-started_at"]
         constraints = [
             # A manager is on one pause at a time; what was before stays as history.
@@ -424,6 +430,7 @@ class OnlineTime(models.Model):
 
     class Meta:
         verbose_name = _("online time")
+        verbose_name_plural = pgettext_lazy("plural", "online times")
         ordering = ["-began_at"]
         constraints = [
             models.UniqueConstraint(fields=["manager", "began_at"], name="onlinetime_begins_once"),
@@ -544,6 +551,7 @@ class Letter(models.Model):
 
     class Meta:
         verbose_name = _("letter")
+        verbose_name_plural = pgettext_lazy("plural", "letters")
         ordering = ["due_at", "id"]
 
     def __str__(self) -> str:

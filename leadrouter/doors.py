@@ -6,10 +6,12 @@ from io import BytesIO
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest, parse_cookie
+from django.utils import translation
 
 from routing.spreadsheets.reading import MOST_BYTES
 
-from . import wsgi
+from . import problems, wsgi
 from .request_log import HEAD_ALONE, MAY_GO_ON
 from .server.messages import Environment
 from .server.worker import Program
@@ -44,12 +46,24 @@ def goes_elsewhere(method: bytes, path: str, kind: str) -> bool:
     return path.startswith(IMPORTS) or (kind.lower().startswith("multipart/form-data") and not path.startswith(API))
 
 
+def refused_page(status: int, headers: dict[str, str]) -> bytes | None:
+    """Return what a browser shows of a refusal by the server itself; None: there is no page for it."""
+    if status not in problems.PAGES:
+        return None
+    request = HttpRequest()
+    request.META = dict(headers)
+    request.COOKIES = parse_cookie(headers.get("HTTP_COOKIE", ""))
+    with translation.override(translation.get_language_from_request(request)):
+        return problems.page_of(status).encode()
+
+
 def program() -> Program:
     return Program(
         application=wsgi.application,
         judges_heads=judges_heads,
         refused_by_head=refused_by_head,
         goes_elsewhere=goes_elsewhere,
+        refused_page=refused_page,
         behind_proxies=settings.TRUSTED_PROXIES > 0,
         body_bytes=max(settings.DATA_UPLOAD_MAX_MEMORY_SIZE, MOST_BYTES) + FORM_BYTES,
     )

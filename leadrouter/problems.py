@@ -25,6 +25,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.template import loader
+from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from rest_framework import exceptions as drf
 from rest_framework.serializers import as_serializer_error
@@ -80,6 +81,23 @@ PLAIN = {  # what HTTP itself has a word for: status → (code, title, what to t
     503: ("busy", "Too busy at the moment", "The request could not be served in time; you can send it again."),
 }
 _PLAIN_CODES = frozenset(code for code, _, _ in PLAIN.values())
+
+
+PAGES = {  # what people read in a browser where no page can be made as usual: status → (title, words)
+    408: (_("It took too long"), _("Nothing was changed. Check your connection, then send it again.")),
+    413: (_("The file is too large"), _("Nothing was changed. Go back and send a smaller file, or split it.")),
+    507: (
+        _("No space left"),
+        _(
+            "The server has no space left to take this in. Nothing was changed. Tell whoever runs this installation, and try again later."
+        ),
+    ),
+}
+
+
+def page_of(status: int) -> str:
+    title, words = PAGES[status]
+    return loader.get_template("refused.html").render({"title": title, "words": words})
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -387,7 +405,7 @@ def handler500(request: HttpRequest) -> HttpResponse:
     if is_full(sys.exception()):
         if request.path_info.startswith(API):
             return plain_problem(507, headers={"Retry-After": "60"})
-        return HttpResponse(loader.get_template("507.html").render(), status=507, headers={"Cache-Control": "no-store"})
+        return HttpResponse(page_of(507), status=507, headers={"Cache-Control": "no-store"})
     if request.path_info.startswith(API):
         return plain_problem(500)
     return defaults.server_error(request)

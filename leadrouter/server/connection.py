@@ -332,7 +332,9 @@ class Connection(asyncio.Protocol):
 
     def refuse(self, status: int) -> None:
         """Answer what cannot be read on, after what came before it."""
-        path = self.reading.path if self.reading is not None and self.reading.target else ""
+        path, page = "", None
+        if self.reading is not None and self.reading.target:
+            path, page = self.reading.path, self.worker.page_of(status, self.reading)
         if self.reading is not None:
             self.reading.body.close()
             self.let_go(self.reading.body.length)
@@ -341,7 +343,7 @@ class Connection(asyncio.Protocol):
         if self.running or self.whole or self.sending:  # it came behind others: they are answered, and then it is over
             self.ends = True
             return
-        self.send(refusal(status, path=path))
+        self.send(refusal(status, path=path, page=page))
 
     def turn_away(self) -> None:
         """Refuse what the client is sending, or what it sends next."""

@@ -262,17 +262,20 @@ def _response(request: Request, status: str, headers: list[tuple[str, str]], spo
     return Response(head, spool.take(), spool.length, close=close)
 
 
-def refusal(status: int, *, path: str = "", close: bool = True) -> Response:
-    """Return an answer of the server itself: a problem document under /api/, else a line of text."""
+def refusal(status: int, *, path: str = "", close: bool = True, page: bytes | None = None) -> Response:
+    """Return an answer of the server itself: a problem document under /api/, else the page, or a line of text."""
     code, title, detail = REFUSALS[status]
     if path.startswith(API):
         document = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
         kind, body = "application/problem+json", json.dumps(document, separators=(",", ":")).encode()
+    elif page is not None:
+        kind, body = "text/html; charset=utf-8", page
     else:
         kind, body = "text/plain; charset=utf-8", f"{title}\n\n{detail}\n".encode()
     head = (
         f"{STATUS_LINES[status]}content-type: {kind}\r\ncontent-length: {len(body)}\r\ncache-control: no-store\r\n"
-        f"x-content-type-options: nosniff\r\ncontent-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
+        f"x-content-type-options: nosniff\r\n"
+        "content-security-policy: default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'\r\n"
         f"x-frame-options: DENY\r\ndate: {date()}\r\n"
         + ("retry-after: 5\r\n" if status in (429, 503, 507) else "")
         + ("connection: close\r\n" if close else "")

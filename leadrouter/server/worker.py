@@ -18,7 +18,7 @@ from typing import Any
 
 from .connection import Connection
 from .limits import SLOT, Addresses, Limits
-from .messages import Application, Environment, Request, Response, refusal, run
+from .messages import API, Application, Environment, Request, Response, refusal, run
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class Program:
     judges_heads: Callable[[bytes, str], bool]  # may a head alone be refused? by method and path
     refused_by_head: Callable[[Environment], Any]  # the application's answer to it, as (status, headers, body), or None
     goes_elsewhere: Callable[[bytes, str, str], bool]  # to the lane of uploads? by method, path and content type
+    refused_page: Callable[[int, dict[str, str]], bytes | None]  # for browsers, by status and some headers
     behind_proxies: bool  # whose connections are not counted
     body_bytes: int
 
@@ -278,6 +279,14 @@ class Worker:
         self.welcome(client, address, received=received, once=True)
 
     # Threads
+
+    def page_of(self, status: int, request: Request) -> bytes | None:
+        """Return the page of a refusal, where a person reads it."""
+        if request.path.startswith(API) or b"text/html" not in (request.header(b"accept") or b""):
+            return None
+        names = {"HTTP_ACCEPT_LANGUAGE": b"accept-language", "HTTP_COOKIE": b"cookie"}
+        headers = {key: (request.header(name) or b"").decode("latin-1") for key, name in names.items()}
+        return self.program.refused_page(status, headers)
 
     def judges_heads(self, request: Request) -> bool:
         return self.program.judges_heads(request.method, request.path)

@@ -97,6 +97,7 @@ class Contact(models.Model):
 
     class Meta:
         verbose_name = _("contact")
+        verbose_name_plural = pgettext_lazy("plural", "contacts")
         permissions = [("erase_person", _("Can export and erase a person's data"))]
         # Search: people are found by any part of their name.
         indexes = [GinIndex(CONTACT_WORDS, name="contact_by_all_words")]
@@ -247,6 +248,7 @@ class Lead(models.Model):
 
     class Meta:
         verbose_name = _("lead")
+        verbose_name_plural = pgettext_lazy("plural", "leads")
         ordering = ["-created_at", "-id"]
         permissions = [
             ("view_unqualified", _("Can see the Unqualified section and where its leads came from")),
@@ -329,6 +331,7 @@ class UnqualifiedLead(Lead):
     class Meta:
         proxy = True
         verbose_name = _("unqualified lead")
+        verbose_name_plural = pgettext_lazy("plural", "unqualified leads")
 
 
 class Load(models.Model):
@@ -369,6 +372,7 @@ class LeadEvent(models.Model):
 
     class Meta:
         verbose_name = _("lead event")
+        verbose_name_plural = pgettext_lazy("plural", "lead events")
         ordering = ["at", "id"]
 
     def __str__(self) -> str:
@@ -423,6 +427,7 @@ class Task(models.Model):
 
     class Meta:
         verbose_name = _("task")
+        verbose_name_plural = pgettext_lazy("plural", "tasks")
 
     def __str__(self) -> str:
         return self.title

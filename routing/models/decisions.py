@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Exists, F, Max, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Manager, Pause
 
@@ -73,6 +74,7 @@ class Decision(models.Model):
 
     class Meta:
         verbose_name = _("decision")
+        verbose_name_plural = pgettext_lazy("plural", "decisions")
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
@@ -163,6 +165,7 @@ class Offer(models.Model):
 
     class Meta:
         verbose_name = _("offer")
+        verbose_name_plural = pgettext_lazy("plural", "offers")
         ordering = ["id"]
         constraints = [
             # A lead is never held by two managers: the database itself says no.
@@ -219,6 +222,7 @@ class Setback(models.Model):
 
     class Meta:
         verbose_name = _("setback")
+        verbose_name_plural = pgettext_lazy("plural", "setbacks")
         ordering = ["-set_aside_at", "next_try_at"]
 
     def __str__(self) -> str:

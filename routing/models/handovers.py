@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Manager, User
 
@@ -63,6 +64,7 @@ class HandOver(models.Model):
 
     class Meta:
         verbose_name = _("hand-over")
+        verbose_name_plural = pgettext_lazy("plural", "hand-overs")
         ordering = ["-at"]
         indexes = [
             models.Index(fields=["manager", "-at"], name="handover_of_a_manager"),

@@ -11,6 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.history.configuration_tables import Recorded, configuration_table
 from accounts.models import code_validator
@@ -40,6 +41,7 @@ class Source(models.Model):
 
     class Meta:
         verbose_name = _("source")
+        verbose_name_plural = pgettext_lazy("plural", "sources")
         ordering = ["code"]
         constraints = [*configuration_table()]
 
@@ -82,6 +84,7 @@ class ApiKey(models.Model):
 
     class Meta:
         verbose_name = _("API key")
+        verbose_name_plural = pgettext_lazy("plural", "API keys")
         ordering = ["name"]
         constraints = [
             # A key that is used says so in its row: that is no change, and must cost intake nothing.
@@ -130,6 +133,7 @@ class IntakeRequest(models.Model):
 
     class Meta:
         verbose_name = _("intake request")
+        verbose_name_plural = pgettext_lazy("plural", "intake requests")
         constraints = [
             # The same key twice is one request: the second sender waits on this index for the first.
             models.UniqueConstraint(fields=["owner", "route", "key"], name="intakerequest_once"),

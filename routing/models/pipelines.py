@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.history.configuration_tables import configuration_table
 from accounts.models import code_validator
@@ -20,6 +21,7 @@ class Pipeline(models.Model):
 
     class Meta:
         verbose_name = _("pipeline")
+        verbose_name_plural = pgettext_lazy("plural", "pipelines")
         ordering = ["position", "id"]
         constraints = [*configuration_table()]
 
@@ -53,6 +55,7 @@ class Stage(models.Model):
 
     class Meta:
         verbose_name = _("stage")
+        verbose_name_plural = pgettext_lazy("plural", "stages")
         ordering = ["pipeline", "position", "id"]
         constraints = [
             *configuration_table(owners=("pipeline",)),

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.history.configuration_tables import configuration_table
 from accounts.models import Manager, User, code_validator
@@ -138,6 +139,7 @@ class Adjustment(models.Model):
 
     class Meta:
         verbose_name = _("adjustment")
+        verbose_name_plural = pgettext_lazy("plural", "adjustments")
         ordering = ["-at", "-id"]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.history.configuration_tables import configuration_table
 from accounts.models import Manager, WorkSchedule, code_validator
@@ -120,6 +121,7 @@ class Trigger(models.Model):
 
     class Meta:
         verbose_name = _("trigger")
+        verbose_name_plural = pgettext_lazy("plural", "triggers")
         ordering = ["stage", "priority", "id"]
         constraints = [
             *configuration_table(),
@@ -154,6 +156,7 @@ class Member(models.Model):
 
     class Meta:
         verbose_name = _("member")
+        verbose_name_plural = pgettext_lazy("plural", "members")
         ordering = ["position", "id"]
         constraints = [
             *configuration_table(owners=("trigger",)),

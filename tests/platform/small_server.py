@@ -52,6 +52,7 @@ def main(port: str, limits: str, proxies: str) -> int:
         judges_heads=lambda method, path: path.startswith("/api/"),
         refused_by_head=refused_by_head,
         goes_elsewhere=lambda method, path, kind: kind.startswith("multipart/form-data"),
+        refused_page=lambda status, headers: f"{status} in {headers['HTTP_ACCEPT_LANGUAGE']}".encode(),
         behind_proxies=proxies == "yes",
         body_bytes=given.get("body_bytes", 1 << 20),
     )

@@ -5,8 +5,11 @@ import re
 from importlib.metadata import version
 
 import pytest
+from django.apps import apps
+from django.utils.translation import override
 
 from leadrouter.development import catalogues
+from routing.models import Lead
 from tests.factories import make_manager, make_supervisor, make_trigger
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
@@ -98,3 +101,13 @@ def test_a_form_of_the_admin_names_its_fields_in_the_reader_s_language(client):
     assert "Минуты на принятие" in page
     for name in ("Acceptance minutes", "Max attempts", "If nobody", "Coefficient", "Online only"):
         assert name not in page
+
+
+def test_a_model_with_a_name_names_several_too():
+    """Else Django puts an English s behind the word of any language."""
+    ours = [model._meta for app in ("accounts", "routing") for model in apps.get_app_config(app).get_models()]
+    assert [
+        m.label for m in ours if "verbose_name" in m.original_attrs and "verbose_name_plural" not in m.original_attrs
+    ] == []
+    with override("ru"):
+        assert str(Lead._meta.verbose_name_plural) == "лиды"

@@ -185,6 +185,17 @@ def test_too_large_a_body_is_refused_by_its_length_and_while_it_comes(port):
     assert time.monotonic() - began < 3
 
 
+def test_a_browser_is_shown_a_page_of_the_refusal_and_a_program_is_not(port):
+    browser = b"Accept: text/html,*/*;q=0.8\r\nAccept-Language: ru\r\n"
+    code, headers, body = ask(port, post(b"/form", (1 << 20) + 1, more=browser))
+    assert (code, headers["content-type"], body) == (413, "text/html; charset=utf-8", b"413 in ru")
+    for path, more, kind in (
+        (b"/api/x", browser, "application/problem+json"),
+        (b"/form", b"", "text/plain; charset=utf-8"),
+    ):
+        assert ask(port, post(path, (1 << 20) + 1, more=more))[1]["content-type"] == kind
+
+
 def test_who_sends_all_before_reading_hears_the_refusal(port):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("POST", "/", b"x" * (8 << 20))
