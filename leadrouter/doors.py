@@ -11,7 +11,7 @@ from django.utils import translation
 
 from routing.spreadsheets.reading import MOST_BYTES
 
-from . import problems, wsgi
+from . import wsgi
 from .request_log import HEAD_ALONE, MAY_GO_ON
 from .server.messages import Environment
 from .server.worker import Program
@@ -48,6 +48,8 @@ def goes_elsewhere(method: bytes, path: str, kind: str) -> bool:
 
 def refused_page(status: int, headers: dict[str, str]) -> bytes | None:
     """Return what a browser shows of a refusal by the server itself; None: there is no page for it."""
+    from . import problems  # it needs Django set up, as wsgi does
+
     if status not in problems.PAGES:
         return None
     request = HttpRequest()

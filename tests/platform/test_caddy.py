@@ -290,16 +290,18 @@ def test_a_body_without_a_length_is_taken_and_one_that_is_too_long_is_not(proxie
 
     sent = {"Authorization": f"Bearer {proxied.key}", "Content-Type": "application/json"}
     assert proxied.ask("POST", "/api/v1/leads", pieces(), **sent).status in (200, 201)
-    for path, accepts, words in (("/api/v1/leads", "*/*", '"too-large"'), ("/", "text/html", "Файл слишком большой")):
-        with proxied.connection() as client:
-            head = f"POST {path} HTTP/1.1\r\nHost: {NAME}:{proxied.https_port}\r\nContent-Length: {50 << 20}\r\n"
-            head += f"Authorization: Bearer {proxied.key}\r\nAccept: {accepts}\r\nAccept-Language: ru\r\n\r\n"
-            client.sendall(head.encode())
-            client.sendall(b" " * ((1 << 20) + 100_000))
+    with proxied.connection() as client:
+        head = f"POST /api/v1/leads HTTP/1.1\r\nHost: {NAME}:{proxied.https_port}\r\nContent-Length: {18 << 20}\r\n"
+        client.sendall(
+            (head + f"Authorization: Bearer {proxied.key}\r\nContent-Type: application/json\r\n\r\n").encode()
+        )
+        with contextlib.suppress(OSError):
+            for _ in range(18):
+                client.sendall(b" " * (1 << 20))
+        if version() >= (2, 6, 4):  # an older one says 502
             answer = http.client.HTTPResponse(client)
             answer.begin()
-            assert answer.status == 413
-            assert words in answer.read().decode()
+            assert (answer.status, answer.read()) == (413, b"The file or body is too large. Nothing was changed.")
     assert proxied.take().status in (200, 201)
 
 
