@@ -3,7 +3,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("routing", "0028_empty_old_keys"),
+        ("routing", "0029_hand_overs_in_the_worker"),
     ]
 
     operations = [
