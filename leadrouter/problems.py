@@ -34,6 +34,7 @@ from rest_framework.views import set_rollback
 from routing import exceptions as domain
 from routing.exceptions import FieldError
 from routing.intake.bodies import MAX_BULK_BYTES, BadBody, TooLarge, UnsupportedBody
+from routing.intake.kinds import BadValue
 from routing.intake.text import BadText
 
 logger = logging.getLogger(__name__)
@@ -184,6 +185,8 @@ def _domain_problem(exc: Exception) -> ProblemResponse | None:
 def _intake_problem(exc: Exception) -> ProblemResponse | None:
     if isinstance(exc, BadBody):
         return problem(BODY_STATUSES.get(type(exc), 400), exc.code, exc.title, exc.detail)
+    if isinstance(exc, BadValue):
+        return _validation_problem(exc.faults)
     if not isinstance(exc, BadText):
         return None
     error: FieldError = {"pointer": exc.pointer, "code": exc.code, "detail": exc.detail}

@@ -12,18 +12,19 @@ from django.core.exceptions import ValidationError
 from django.forms.models import BaseInlineFormSet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from rest_framework import exceptions as rest
 
 from accounts import admin_theme
 from accounts.forms import WrittenField, clean_country
 from accounts.models import Manager
 from accounts.time import clock
 
-from .api.serializers import read_lead
 from .exceptions import Conflict
 from .intake import identity
 from .intake.bodies import BadBody, parse_body
-from .intake.limits import LONGEST, LONGEST_KEY, LONGEST_TAG, MOST_KEYS, MOST_TAGS, too_long_key
+from .intake.fields import LONGEST
+from .intake.kinds import BadValue
+from .intake.limits import LONGEST_KEY, LONGEST_TAG, MOST_KEYS, MOST_TAGS, too_long_key
+from .intake.reading import read_lead
 from .models import ApiKey, Company, Contact, ContactPoint, HandOver, Lead, Member, Source, Stage, Trigger
 from .services.contact_points import Read, read_point
 
@@ -510,9 +511,9 @@ class TakeAgainForm(forms.Form):
             )
         except BadBody as error:
             raise ValidationError(error.detail) from None
-        except rest.ValidationError as error:
+        except BadValue as bad:
             raise ValidationError(
-                [f"{place}: {fault}" if place else fault for place, fault in faults(error.detail)]
+                [f"{place}: {fault}" if place else fault for place, fault in faults(bad.faults)]
             ) from None
         return body
 

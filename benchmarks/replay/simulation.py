@@ -17,8 +17,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from routing.api.serializers import LeadIn
 from routing.exceptions import OfferClosed
+from routing.intake.reading import LEAD_FORM
 from routing.models import Decision, Lead, Offer
 from routing.roster import current
 from routing.services.intake import take_lead
@@ -201,9 +201,7 @@ class Simulation:
 
 def form_of(arrival: Arrival) -> dict[str, Any]:
     """Return the lead as the API's door hands it to the service."""
-    serializer = LeadIn(data={**arrival.form})
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
+    return LEAD_FORM.read(arrival.form)
 
 
 def limits_of(replay: Replay, ids: dict[str, int]) -> dict[int, int]:

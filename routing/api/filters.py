@@ -8,16 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 
+from routing.intake.kinds import BadValue, Fault, in_utc, read_instant
 from routing.intake.text import BadText, refuse_controls
 from routing.models import Lead
 from routing.roster import Roster
 
 from .authentication import Caller, caller_of
 from .pagination import refused
-from .serializers import in_utc, read_instant
 
 LEAD_FILTERS = ("state", "stage", "pipeline", "responsible", "source", "external_id", "created_after", "created_before")
 PAGE = ("cursor", "limit")
@@ -27,23 +26,21 @@ BLANK_FOR_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d\Z)", re.ASCII)
 
 
 def refuse_unknown(request: Request, known: tuple[str, ...]) -> None:
-    """Raise ValidationError for a parameter that means nothing here, is given twice, or is no text."""
+    """Raise BadValue for a parameter that means nothing here, is given twice, or is no text."""
     errors = {}
     for name, values in request.query_params.lists():
         try:
             refuse_controls(values[0])
         except BadText:
-            errors[printable(name)] = [ErrorDetail("This is not text.", "invalid-text")]
+            errors[printable(name)] = [Fault("This is not text.", "invalid-text")]
         if name not in known:
-            errors[printable(name)] = [
-                ErrorDetail(f"Unknown parameter; use one of {', '.join(known)}.", "unknown-parameter")
-            ]
+            errors[printable(name)] = [Fault(f"Unknown parameter; use one of {', '.join(known)}.", "unknown-parameter")]
         elif len(values) > 1:
-            errors[name] = [ErrorDetail("This is given more than once.", "given-twice")]
+            errors[name] = [Fault("This is given more than once.", "given-twice")]
         elif len(values[0]) > LONGEST_VALUE and name != "cursor":
-            errors[name] = [ErrorDetail(f"At most {LONGEST_VALUE} characters.", "too-long")]
+            errors[name] = [Fault(f"At most {LONGEST_VALUE} characters.", "too-long")]
     if errors:
-        raise ValidationError(errors)
+        raise BadValue(errors)
 
 
 def printable(name: str) -> str:
@@ -51,7 +48,7 @@ def printable(name: str) -> str:
 
 
 def filtered(leads: QuerySet[Lead], request: Request, roster: Roster) -> QuerySet[Lead]:
-    """Return the leads that the query of the request asks for. Raises ValidationError."""
+    """Return the leads that the query of the request asks for. Raises BadValue."""
     refuse_unknown(request, (*LEAD_FILTERS, *PAGE))
     errors: dict[str, Any] = {}
     for name, read in READERS.items():
@@ -60,22 +57,22 @@ def filtered(leads: QuerySet[Lead], request: Request, roster: Roster) -> QuerySe
             continue
         try:
             leads = leads.filter(**read(value, roster, caller_of(request)))
-        except ValidationError as error:
-            errors |= error.detail if isinstance(error.detail, dict) else {name: error.detail}
+        except BadValue as bad:
+            errors |= bad.faults if isinstance(bad.faults, dict) else {name: bad.faults}
     if errors:
-        raise ValidationError(errors)
+        raise BadValue(errors)
     return leads
 
 
 def instant_parameter(request: Request, name: str, roster: Roster) -> datetime | None:
-    """Return the instant in the query, None when it has none. Raises ValidationError."""
+    """Return the instant in the query, None when it has none. Raises BadValue."""
     value = request.query_params.get(name)
     if value is None:
         return None
     try:
         return _instant(value, roster)
-    except ValidationError as error:
-        raise ValidationError({name: error.detail}) from None
+    except BadValue as bad:
+        raise BadValue({name: bad.faults}) from None
 
 
 def _instant(value: str, roster: Roster) -> datetime:

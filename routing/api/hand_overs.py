@@ -66,7 +66,7 @@ def _counted(results: list[Document]) -> Document:
 
 
 def asked_of(form: dict[str, Any], roster: Roster) -> dict[str, Any]:
-    """Return what a hand-over asks for, in ids. Raises ValidationError for what there is not."""
+    """Return what a hand-over asks for, in ids. Raises BadValue for what there is not."""
     person = roster.people_by_email.get((form.get("to") or "").strip().lower())
     if form.get("to") and person is None:
         raise refused("to", "unknown-manager", "No manager has this e-mail.")

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.db.models import Q
-from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from routing.intake.kinds import BadValue, Fault
 from routing.intake.text import BadText, refuse_controls
 
 DEFAULT_LIMIT = 50
@@ -124,7 +124,7 @@ class ByEmail(KeysetPagination):
 
 
 def read_limit(request: Request) -> int:
-    """Return how many rows are asked for. Raises ValidationError for what is no number from 1 to 500."""
+    """Return how many rows are asked for. Raises BadValue for what is no number from 1 to 500."""
     text = request.query_params.get("limit")
     if text is None:
         return DEFAULT_LIMIT
@@ -133,9 +133,9 @@ def read_limit(request: Request) -> int:
     return int(text)
 
 
-def refused(name: str, code: str, detail: str) -> ValidationError:
+def refused(name: str, code: str, detail: str) -> BadValue:
     """Return the refusal of one parameter of the query or one field of the body."""
-    return ValidationError({name: [ErrorDetail(detail, code)]})
+    return BadValue({name: [Fault(detail, code)]})
 
 
 def _beyond(columns: Sequence[str], values: Sequence[Any], *, descending: bool) -> Q:

@@ -11,11 +11,11 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponse
-from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 
 from routing.exceptions import InvalidLead, NotAllowed, NotFound, Refused
 from routing.intake.bodies import BadBody
+from routing.intake.kinds import BadValue
 from routing.links import accept_paths
 from routing.models import Lead
 from routing.representations import Document, contact_document, lead_documents
@@ -25,7 +25,7 @@ from routing.services.intake import IntakeResult, phone_country, points_sent, re
 from .authentication import Caller
 from .permissions import visible_leads
 
-Form = dict[str, Any]  # what LeadIn made of a lead
+Form = dict[str, Any]  # what read_lead made of a lead
 
 # Leads that exist
 
@@ -109,7 +109,7 @@ def bulk_lines(
     """Return the line of each item: the lead, or the problem it would have been answered with alone."""
     lines: list[Document] = []
     for index, (result, document) in enumerate(zip(results, shown(results, forms, caller, roster), strict=True)):
-        if isinstance(document, APIException | BadBody | Refused):
+        if isinstance(document, BadBody | BadValue | Refused):
             lines.append({"index": index, "status": 400, "error": {**problem_of(document), "status": 400}})
         else:
             created = isinstance(result, IntakeResult) and result.created

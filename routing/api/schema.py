@@ -129,11 +129,10 @@ class Sessions(OpenApiAuthenticationExtension):
 
 
 class Fields(OpenApiSerializerFieldExtension):
-    target_class = "routing.api.serializers.Optional"
-    match_subclasses = True
+    target_class = "routing.api.serializers.Value"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
-        return append_meta(self.target.json_schema(), {})
+        return append_meta(self.target.kind.json_schema(), {})
 
 
 # Examples

@@ -11,7 +11,6 @@ from typing import Any
 from django.db import DatabaseError, Error, transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,6 +20,8 @@ from accounts.models import Manager, User
 from accounts.services import pause_manager, resume_manager
 from routing.exceptions import InvalidLead, NotFound, OfferClosed
 from routing.intake.bodies import BadBody, NotAList
+from routing.intake.kinds import BadValue
+from routing.intake.reading import read_lead
 from routing.locks import answered
 from routing.models import Decision, HandOver, Lead, Offer
 from routing.representations import Document, decision_documents
@@ -54,7 +55,7 @@ from .responses import (
     result_of,
     written,
 )
-from .serializers import CREDIT_BACK_IN, DECLINE_IN, HAND_OVER_IN, MOVE_IN, PAUSE_IN, REASSIGN_IN, read_lead
+from .serializers import CreditBackIn, DeclineIn, HandOverIn, MoveIn, PauseIn, ReassignIn
 from .throttling import KeyLimit
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
@@ -203,8 +204,8 @@ class BulkView(IntakeView):
             return item
         try:
             return read_lead(item, at=caller.at, zone=roster.zone)
-        except ValidationError as error:
-            return error
+        except BadValue as bad:
+            return bad
 
 
 # Leads
@@ -254,7 +255,7 @@ class DeclineView(ApiView):
     def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller = caller_of(request)
         lead = offered_id(caller, lead_id)
-        form = DECLINE_IN.run_validation(request.data)
+        form = DeclineIn.form.read(request.data)
         decline = answered(decline_offer, lambda _: dumps(result_of(caller, lead)))
         return written(200, decline(lead, at=caller.at, reason=form.get("reason") or "", by=as_themselves(caller)))
 
@@ -266,7 +267,7 @@ class MoveView(ApiView):
     def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller, roster = caller_of(request), self.roster(request)
         lead = read_id(caller, lead_id)
-        form = MOVE_IN.run_validation(request.data)
+        form = MoveIn.form.read(request.data)
         name = form["stage"] or ""
         if "/" not in name:
             pipeline = Lead.objects.values_list("stage__pipeline__code", flat=True).get(pk=lead)
@@ -288,7 +289,7 @@ class ReassignView(ApiView):
         caller = caller_of(request)
         lead = read_id(caller, lead_id)
         refuse_managers(caller)
-        form = REASSIGN_IN.run_validation(request.data)
+        form = ReassignIn.form.read(request.data)
         person = self.roster(request).people_by_email.get((form["manager"] or "").strip().lower())
         if person is None:
             raise refused("manager", "unknown-manager", "No manager has this e-mail.")
@@ -305,7 +306,7 @@ class CreditBackView(ApiView):
         caller = caller_of(request)
         lead = read_id(caller, lead_id)
         refuse_managers(caller)
-        reason = CREDIT_BACK_IN.run_validation(request.data)["reason"].strip()
+        reason = (CreditBackIn.form.read(request.data)["reason"] or "").strip()
         if not reason:
             raise refused("reason", "required", "Give a reason: junk, a duplicate, …")
         credit = answered(credit_back, lambda _: dumps(result_of(caller, lead)))
@@ -347,7 +348,7 @@ class PauseView(ApiView):
     def post(self, request: Request, email: str) -> Response:
         caller = caller_of(request)
         manager = visible_manager(caller, email)
-        form = PAUSE_IN.run_validation(request.data)
+        form = PauseIn.form.read(request.data)
         minutes, reason = form.get("minutes"), form.get("reason") or ""
         with transaction.atomic():
             pause_manager(manager, at=caller.at, minutes=minutes, reason=reason, by=caller.user)
@@ -383,7 +384,7 @@ class HandOverView(ApiView):
         caller, roster = caller_of(request), self.roster(request)
         manager = visible_manager(caller, email)
         refuse_part_sight(caller)
-        form = HAND_OVER_IN.run_validation(request.data)
+        form = HandOverIn.form.read(request.data)
         asked = asked_of(form, roster)
         if form.get("preview"):
             lines = preview_hand_over(manager.pk, at=caller.at, to=asked["to"], stages=asked["stages"])

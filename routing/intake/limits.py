@@ -1,27 +1,10 @@
-"""How much each field of a lead may hold. The database, the API, imports and forms take it from here."""
+"""How much a lead may hold. How long each of its texts may be, fields.py says."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
 
-# Characters, by the field's place in a lead.
-LONGEST = {
-    "external_id": 255,
-    "name": 500,
-    "contact.name": 500,
-    "contact.email": 500,
-    "contact.phone": 200,
-    "contact.chat": 500,
-    "company.name": 500,
-    "company.domain": 255,
-    "currency": 3,
-    "language": 35,
-    "country": 2,
-    "region": 200,
-    "postal_code": 32,
-    "product": 200,
-}
 LONGEST_TAG = 200
 MOST_TAGS = 50
 

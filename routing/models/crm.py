@@ -19,7 +19,8 @@ from accounts.history.configuration_tables import TableTrigger
 from accounts.models import Manager
 from accounts.people.names import NameField
 from routing.engine import LeadFacts
-from routing.intake.limits import LONGEST, LONGEST_TAG
+from routing.intake.fields import LONGEST
+from routing.intake.limits import LONGEST_TAG
 
 from .as_sent import AsSent
 from .identifiers import PublicId

@@ -25,7 +25,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from ..intake import text as texts
-from ..intake.limits import LARGEST_BUDGET, LONGEST, LONGEST_KEY, LONGEST_TAG, MOST_TAGS
+from ..intake.fields import LONGEST
+from ..intake.limits import LARGEST_BUDGET, LONGEST_KEY, LONGEST_TAG, MOST_TAGS
 from .cell_errors import without_errors
 from .dates import BadDate, instant, split
 from .reading import LONGEST_CELL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from routing.api.serializers import LEAD_IN
-from routing.intake.limits import LONGEST
+from routing.intake.fields import LONGEST
+from routing.intake.kinds import BadValue
+from routing.intake.reading import read_lead
 from routing.models import Company, Contact, Lead
 from routing.spreadsheets.leads import (
     OWN,
@@ -225,8 +227,10 @@ def test_a_field_holds_as_much_as_the_api_takes_and_the_database_keeps(place):
     group, _, name = place.rpartition(".")
     model: Any = {"": Lead, "contact": Contact, "company": Company}[group]
     assert model._meta.get_field(name).max_length == LONGEST[place]
-    reader = LEAD_IN.fields[group].fields[name] if group else LEAD_IN.fields[name]
-    assert reader.max_length == LONGEST[place]
+    for length in (LONGEST[place], LONGEST[place] + 1):
+        sent = {name: "x" * length}
+        with pytest.raises(BadValue) if length > LONGEST[place] else nullcontext():
+            read_lead({group: sent} if group else sent, at=AT, zone=MADRID)
     assert read({place: "x" * LONGEST[place]})[1] == []
     assert len(read({place: "x" * (LONGEST[place] + 1)})[1]) == 1
 
