@@ -21,7 +21,7 @@ from accounts.time import clock
 from .exceptions import Conflict
 from .intake import identity
 from .intake.bodies import BadBody, parse_body
-from .intake.fields import LONGEST
+from .intake.fields import COMPANY, LEAD, LONGEST, STORED
 from .intake.kinds import BadValue
 from .intake.limits import LONGEST_KEY, LONGEST_TAG, MOST_KEYS, MOST_TAGS, too_long_key
 from .intake.reading import read_lead
@@ -177,6 +177,14 @@ class MemberForm(forms.ModelForm):
 FIRST_YEAR_TRIED, LAST_YEAR_TRIED = 2000, 2100  # schedules know no others
 
 
+TRIED = [field for field in STORED if field.skill or field.key in ("contact.email", "contact.phone", "company.domain")]
+TRIAL_HELP = {
+    "country": _("For example ES"),
+    "email": _("Enter an existing customer to try the responsible check."),
+    "phone": _("Instead of the e-mail, or in addition to it."),
+}
+
+
 class TrialForm(forms.Form):
     """A lead that is not there, to try a trigger on. Everything may be left empty."""
 
@@ -186,45 +194,21 @@ class TrialForm(forms.Form):
         widget=admin_theme.SplitDateTimeWidget,
         help_text=_("Leave empty for now. Limits and balances are always the current ones."),
     )
-    language = forms.CharField(
-        required=False, max_length=LONGEST["language"], label=_("Language"), widget=admin_theme.TextInput
-    )
-    country = forms.CharField(
-        required=False,
-        max_length=LONGEST["country"],
-        label=_("Country"),
-        widget=admin_theme.TextInput,
-        help_text=_("For example ES"),
-    )
-    region = forms.CharField(
-        required=False, max_length=LONGEST["region"], label=_("Region"), widget=admin_theme.TextInput
-    )
-    postal_code = forms.CharField(
-        required=False, max_length=LONGEST["postal_code"], label=_("Postal code"), widget=admin_theme.TextInput
-    )
-    product = forms.CharField(
-        required=False, max_length=LONGEST["product"], label=_("Product"), widget=admin_theme.TextInput
-    )
-    email = forms.CharField(
-        required=False,
-        max_length=LONGEST["contact.email"],
-        label=_("Contact e-mail"),
-        widget=admin_theme.TextInput,
-        help_text=_("Enter an existing customer to try the responsible check."),
-    )
-    phone = forms.CharField(
-        required=False,
-        max_length=LONGEST["contact.phone"],
-        label=_("Contact phone"),
-        widget=admin_theme.TextInput,
-        help_text=_("Instead of the e-mail, or in addition to it."),
-    )
-    domain = forms.CharField(
-        required=False, max_length=LONGEST["company.domain"], label=_("Company domain"), widget=admin_theme.TextInput
-    )
     fields = JsonObjectField(  # type: ignore[assignment]
         required=False, initial=dict, label=_("Fields"), help_text=_('Your own fields as an object: {"employees": 240}')
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in TRIED:
+            self.fields[field.fact] = forms.CharField(  # type: ignore[index]
+                required=False,
+                max_length=LONGEST[field.key],
+                label=_(field.label if field.skill else field.long_label),
+                widget=admin_theme.TextInput,
+                help_text=TRIAL_HELP.get(field.fact, ""),
+            )
+        self.order_fields(["at", *(field.fact for field in TRIED)])
 
     def clean_at(self) -> datetime | None:
         at = self.cleaned_data["at"]
@@ -288,10 +272,7 @@ class LeadForm(forms.ModelForm):
 
     class Meta:
         model = Lead
-        fields = [
-            "name", "budget", "currency", "language", "country", "region", "postal_code", "product", "tags", "fields",
-            "comment",
-        ]  # fmt: skip
+        fields = [field.name for field in LEAD if not field.origin]
 
     def clean_country(self) -> str:
         return clean_country(self.cleaned_data["country"])
@@ -346,7 +327,7 @@ class PointFormSet(BaseInlineFormSet):
 class CompanyForm(forms.ModelForm):
     class Meta:
         model = Company
-        fields = ["name", "domain"]
+        fields = [field.name for field in COMPANY]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

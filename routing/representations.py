@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -13,21 +13,22 @@ from accounts.models import Manager
 
 from . import engine
 from .engine import Candidate, Reason
+from .intake.fields import COMPANY, LEAD
+from .intake.kinds import instant
 from .models import Contact, ContactPoint, Decision, Lead, Offer
 
 Document = dict[str, Any]
 
 LEAD_VALUES = (
-    "id", "external_id", "name", "source__code", "source__channel", "stage__pipeline__code", "stage__code", "state", "score",
-    "responsible__user__email", "responsible__user__name", "created_at", "arrived_at", "contact_id", "contact__name",
-    "company_id", "company__name", "company__domain", "as_sent", "matched_by", "shares_with", "budget", "currency",
-    "language", "country", "region", "postal_code", "product", "tags", "utm", "fields", "comment",
+    "id", "source__code", "source__channel", "stage__pipeline__code", "stage__code", "state", "score", "responsible__user__email",
+    "responsible__user__name", "created_at", "contact_id", "contact__name", "company_id", "as_sent", "matched_by", "shares_with",
+    *(field.path for field in LEAD + COMPANY),
 )  # fmt: skip
 
 
-def instant(at: datetime | None) -> str | None:
-    """Return the instant as `2026-03-02T10:10:00Z`, with its fraction of a second where it has one."""
-    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+LEAD_ANSWERS, COMPANY_ANSWERS = (
+    [(field.name, field.path, field.kind.answer) for field in fields] for fields in (LEAD, COMPANY)
+)
 
 
 class Point(NamedTuple):
@@ -105,8 +106,7 @@ def lead_document(
     """Return the lead as the API answers it. row: LEAD_VALUES. sharers: ids and names of contacts."""
     return {
         "id": str(row["id"]),
-        "external_id": row["external_id"],
-        "name": row["name"],
+        **_answers(LEAD_ANSWERS, row),
         "source": row["source__code"],
         "channel": row["source__channel"],
         "pipeline": row["stage__pipeline__code"],
@@ -118,30 +118,17 @@ def lead_document(
         else None,
         "accept_by": instant(accept_by),
         "created_at": instant(row["created_at"]),
-        "arrived_at": instant(row["arrived_at"]),
         "contact": row["contact_id"] and contact_document(row["contact_id"], row["contact__name"], points),
-        "company": row["company_id"]
-        and {
-            "id": str(row["company_id"]),
-            "name": row["company__name"],
-            "domain": row["company__domain"] or None,
-        },
+        "company": row["company_id"] and {"id": str(row["company_id"]), **_answers(COMPANY_ANSWERS, row)},
         "as_sent": as_sent_document(row["as_sent"]),
         "matched_by": row["matched_by"] or None,
         "shares_with": [{"id": str(contact), "name": name} for contact, name in sharers],
-        "budget": None if row["budget"] is None else f"{row['budget']:.2f}",
-        "currency": row["currency"] or None,
-        "language": row["language"] or None,
-        "country": row["country"] or None,
-        "region": row["region"] or None,
-        "postal_code": row["postal_code"] or None,
-        "product": row["product"] or None,
-        "tags": row["tags"],
-        "utm": row["utm"],
-        "fields": row["fields"],
-        "comment": row["comment"],
         "decision": decision,
     }
+
+
+def _answers(fields: Iterable[tuple[str, str, Callable[[Any], Any]]], row: Mapping[str, Any]) -> Document:
+    return {name: answer(row[column]) for name, column, answer in fields}
 
 
 def lead_documents(leads: QuerySet[Lead]) -> list[Document]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Account, User
 
+from ..intake.fields import CELLS, COMPANY, FIELDS, Field
 from ..models import Lead, LeadExport, Pipeline
 from ..roster import Roster
 from ..screens.who import SENT, sent_text
@@ -27,17 +28,17 @@ from ..spreadsheets.writing import csv_lines, xlsx_file
 
 MOST_EXPORTED = 100_000
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def titles(fields: Iterable[Field]) -> dict[str, Any]:
+    return {field.path: gettext_lazy(field.label) for field in fields if field in CELLS and field.group != "utm"}
+
+
+PEOPLE = FIELDS.index(COMPANY[-1]) + 1  # the table begins with who it is
 COLUMNS = {  # column of the table → its title
     "pk": gettext_lazy("Id"),
-    "external_id": gettext_lazy("External id"),
-    "name": gettext_lazy("Lead"),
-    "contact__name": gettext_lazy("Contact"),
-    "contact__email": gettext_lazy("E-mail"),
-    "contact__phone": gettext_lazy("Phone"),
+    **titles(FIELDS[:PEOPLE]),
     "contact__phone_extension": gettext_lazy("Extension"),
-    "contact__chat": gettext_lazy("Chat"),
-    "company__name": gettext_lazy("Company"),
-    "company__domain": gettext_lazy("Domain"),
     "matched_by": gettext_lazy("Contact known by"),
     "source__code": gettext_lazy("Source"),
     "stage__pipeline__code": gettext_lazy("Pipeline"),
@@ -45,16 +46,7 @@ COLUMNS = {  # column of the table → its title
     "state": gettext_lazy("State"),
     "responsible__user__email": gettext_lazy("Responsible"),
     "score": gettext_lazy("Score"),
-    "budget": gettext_lazy("Budget"),
-    "currency": gettext_lazy("Currency"),
-    "language": gettext_lazy("Language"),
-    "country": gettext_lazy("Country"),
-    "region": gettext_lazy("Region"),
-    "postal_code": gettext_lazy("Postal code"),
-    "product": gettext_lazy("Product"),
-    "tags": gettext_lazy("Tags"),
-    "comment": gettext_lazy("Comment"),
-    "arrived_at": gettext_lazy("Arrived at"),
+    **titles(FIELDS[PEOPLE:]),
     "created_at": gettext_lazy("Created at"),
 }
 

@@ -38,6 +38,8 @@ from ..forms import (
     QualifyForm,
     ReassignForm,
 )
+from ..intake.fields import LEAD
+from ..intake.kinds import JsonObject, LongText, Tags
 from ..models import Decision, ImportRow, Lead, LeadImport, Stage, UnqualifiedLead
 from ..representations import names_of, points_of
 from ..roster import current
@@ -49,6 +51,10 @@ from .exports import exported
 from .records import shown
 from .search import people_found
 
+ORIGIN = [field.name for field in LEAD if field.origin]
+DETAILS = [field for field in LEAD if not field.origin and field.name != "name"]
+LONG = [field.name for field in DETAILS if isinstance(field.kind, Tags | JsonObject | LongText)]
+SHORT = [field.name for field in DETAILS if field.name not in LONG]  # two in a row
 MOST_AT_ONCE = 500  # leads of one action: each is a transaction, and somebody waits
 MOST_SHOWN = 100  # decisions, offers or events on a lead's page
 
@@ -163,8 +169,8 @@ class LeadAdmin(ModelAdmin):
     change_list_template = "routing/lead_list.html"
     actions: tuple[Any, ...] = ("reassign_selected", "move_selected", "credit_back_selected")
     readonly_fields = (
-        "id", "state", "stage", "responsible", "source", "external_id", "score", "contact", "company", "arrived_at",
-        "created_at", "arrived_unqualified", "utm", "trigger", "round", "attempt",
+        "id", "state", "stage", "responsible", "source", "score", "contact", "company", "created_at", "arrived_unqualified",
+        "trigger", "round", "attempt", *ORIGIN,
     )  # fmt: skip
     fieldsets = (
         (
@@ -182,31 +188,14 @@ class LeadAdmin(ModelAdmin):
         (
             _("Details"),
             {
-                "fields": (
-                    "product",
-                    ("budget", "currency"),
-                    ("language", "country"),
-                    ("region", "postal_code"),
-                    "tags",
-                    "fields",
-                    "comment",
-                ),
+                "fields": (*(tuple(SHORT[n : n + 2]) for n in range(0, len(SHORT), 2)), *LONG),
                 "classes": ("tab",),
             },
         ),
         (
             _("Origin"),
             {
-                "fields": (
-                    "id",
-                    "external_id",
-                    "arrived_at",
-                    "arrived_unqualified",
-                    "utm",
-                    "trigger",
-                    "round",
-                    "attempt",
-                ),
+                "fields": ("id", *ORIGIN, "arrived_unqualified", "trigger", "round", "attempt"),
                 "classes": ("tab",),
             },
         ),

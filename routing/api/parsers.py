@@ -8,19 +8,7 @@ from typing import IO, Any
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from routing.intake.bodies import (
-    MAX_BULK_BYTES,
-    MAX_BYTES,
-    InvalidEncoding,
-    InvalidJson,
-    NotAList,
-    NotAnObject,
-    TooLarge,
-    UnsupportedBody,
-    as_utf8,
-    parse_body,
-    parse_bulk,
-)
+from routing.intake import bodies
 from routing.services.journal import KEPT_BYTES
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/")
@@ -31,7 +19,7 @@ class LeadJSONParser(BaseParser):
     """One JSON object of at most 1 MiB. Its bytes stay on the request as `raw_body`: the idempotency fingerprint."""
 
     media_type = "application/json"
-    max_bytes = MAX_BYTES
+    max_bytes = bodies.MAX_BYTES
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         media_type = (media_type or "")[:256]
@@ -40,37 +28,37 @@ class LeadJSONParser(BaseParser):
         if request is not None:
             request.raw_body = raw
         try:
-            return self.read(as_utf8(raw, media_type), media_type)
-        except (InvalidJson, InvalidEncoding, NotAnObject, NotAList):
+            return self.read(bodies.as_utf8(raw, media_type), media_type)
+        except (bodies.InvalidJson, bodies.InvalidEncoding, bodies.NotAnObject, bodies.NotAList):
             if media_type.lower().startswith(FORMS):
-                raise UnsupportedBody("Form data is not supported. Send JSON.") from None
+                raise bodies.UnsupportedBody("Form data is not supported. Send JSON.") from None
             raise
 
     def read(self, raw: bytes, media_type: str) -> object:
-        value = parse_body(raw, max_bytes=len(raw))
+        value = bodies.parse_body(raw, max_bytes=len(raw))
         if not isinstance(value, dict):
-            raise NotAnObject()
+            raise bodies.NotAnObject()
         return value
 
     def _read(self, stream: IO[Any], headers: dict[str, str]) -> bytes:
         if headers.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
-            raise UnsupportedBody("Compressed bodies are not supported. Send plain JSON.")
+            raise bodies.UnsupportedBody("Compressed bodies are not supported. Send plain JSON.")
         announced = headers.get("CONTENT_LENGTH") or "0"
         if not (announced.isdecimal() and len(announced) < 16 and int(announced) <= self.max_bytes):
-            raise TooLarge(f"The body is larger than {self.max_bytes:,} bytes.")
+            raise bodies.TooLarge(f"The body is larger than {self.max_bytes:,} bytes.")
         raw: bytes = stream.read(self.max_bytes + 1)
         if len(raw) > self.max_bytes:
-            raise TooLarge(f"The body is larger than {self.max_bytes:,} bytes.")
+            raise bodies.TooLarge(f"The body is larger than {self.max_bytes:,} bytes.")
         return raw
 
 
 class BulkParser(LeadJSONParser):
     """Up to 1,000 leads in at most 16 MiB, as a JSON list or as one object a line: a list of objects and BadBody."""
 
-    max_bytes = MAX_BULK_BYTES
+    max_bytes = bodies.MAX_BULK_BYTES
 
     def read(self, raw: bytes, media_type: str) -> object:
-        return parse_bulk(raw, ndjson=media_type.lower().startswith(NDJSON))
+        return bodies.parse_bulk(raw, ndjson=media_type.lower().startswith(NDJSON))
 
 
 def readable_body(request: Request) -> tuple[bytes, int]:

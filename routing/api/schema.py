@@ -11,6 +11,8 @@ from drf_spectacular.plumbing import append_meta
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 
+from routing.intake.fields import LEAD
+
 from . import serializers as shapes
 from .pagination import DEFAULT_LIMIT, MAX_LIMIT
 
@@ -152,8 +154,7 @@ LEAD_SENT = {
 }
 LEAD_ANSWERED = {
     "id": "0195a1b2-0000-7000-8000-000000000001",
-    "external_id": "form-18-7741",
-    "name": "Demo request",
+    **{field.name: LEAD_SENT.get(field.name, field.kind.answer(field.kind.empty())) for field in LEAD},
     "source": "landing",
     "channel": "site",
     "pipeline": "sales",
@@ -181,17 +182,6 @@ LEAD_ANSWERED = {
     "as_sent": {"contact": LEAD_SENT["contact"], "company": LEAD_SENT["company"]},
     "matched_by": "new",
     "shares_with": [],
-    "budget": "1200.00",
-    "currency": "EUR",
-    "language": "es",
-    "country": "ES",
-    "region": None,
-    "postal_code": None,
-    "product": None,
-    "tags": ["demo"],
-    "utm": {"source": "google"},
-    "fields": {"employees": 240},
-    "comment": "",
     "decision": {"trigger": "new-leads", "reason": "fair_share", "registry": "sales", "at": "2026-03-02T10:00:00Z"},
 }
 DECISION = {

@@ -6,7 +6,6 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 from django.db import DatabaseError, Error, transaction
 from django.http import HttpResponse
@@ -97,16 +96,12 @@ class IntakeView(ApiView):
             response = super().handle_exception(exc)
         except Exception:
             if request.method == "POST":
-                self.keep_body({"code": "internal-error", "status": 500})
+                self.keep([({"code": "internal-error", "status": 500}, *readable_body(request))])
             raise
         # Who sends too fast is told when to send again: keeping each try would fill the journal.
         if request.method == "POST" and 400 <= response.status_code < 500 and response.status_code != 429:
-            self.keep_body(response.data)
+            self.keep([(response.data, *readable_body(request))])
         return response
-
-    def keep_body(self, problem: Mapping[str, Any]) -> None:
-        body, size = readable_body(self.request)
-        self.keep([journal.Refusal(problem, body, size)])
 
     def keep(self, refusals: Sequence[journal.Refusal]) -> None:
         """Keep what was refused of the request. Never raises: the answer is what counts."""
@@ -115,13 +110,8 @@ class IntakeView(ApiView):
         except Error:  # nobody was recognised: the database went away before
             return
         if refusals and isinstance(caller, Caller):
-            journal.keep(
-                refusals,
-                at=caller.at,
-                key_id=caller.key_id,
-                source_id=caller.source_id,
-                content_type=str(self.request.META.get("CONTENT_TYPE", "")),
-            )
+            kind = str(self.request.META.get("CONTENT_TYPE", ""))
+            journal.keep(refusals, at=caller.at, key_id=caller.key_id, source_id=caller.source_id, content_type=kind)
 
     def once(self, request: Request) -> IdempotencyKey | None:
         """Return what makes the request one request, None when it has no Idempotency-Key."""
@@ -195,7 +185,7 @@ class BulkView(IntakeView):
             version=caller.version,
         )
         response = counted(written(*answer), results, refused=len(read) - len(forms))
-        self.keep([journal.Refusal.of(line["error"], items[line["index"]]) for line in lines if "error" in line])
+        self.keep([(line["error"], *journal.as_bytes(items[line["index"]])) for line in lines if "error" in line])
         return response
 
     def _read(self, item: object, caller: Caller, roster: Roster) -> Form | Exception:

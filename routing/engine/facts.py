@@ -1,36 +1,23 @@
 """What rules see of a lead: plain values, made once from a row, a request, a replay or a sample."""
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Any, NamedTuple, Self
+from collections import namedtuple
+from collections.abc import Mapping
+from typing import Any, Self
+
+from routing.intake.fields import LEAD, STORED
 
 Needs = Mapping[str, frozenset[str]]
-ASKED_BY = ("language", "country", "region", "product", "postal_code")  # skills that a lead asks for by its own fields
+COLUMNS = [(field.group, field.name, field.kind.empty()) for field in STORED]
+EMPTY = [empty for _group, _name, empty in COLUMNS]
+ASKED_BY = [field.name for field in LEAD if field.skill]
+named: Any = namedtuple  # mypy would have the names written here; they are in the table
+Columns: Any = named("Columns", ["source", "score", *(f.fact for f in STORED)], defaults=[None, 0, *EMPTY])
 
 
-class LeadFacts(NamedTuple):
+class LeadFacts(Columns):  # type: ignore[misc, unused-ignore]
     """A lead with its contact and company, as rules may see them. Unknown values are empty."""
 
-    source: int | None = None
-    name: str = ""
-    budget: Decimal | None = None
-    currency: str = ""
-    language: str = ""
-    country: str = ""
-    region: str = ""
-    postal_code: str = ""
-    product: str = ""
-    comment: str = ""
-    tags: Sequence[str] = ()
-    utm: Mapping[str, Any] = {}
-    fields: Mapping[str, Any] = {}
-    score: int = 0
-    contact_name: str = ""
-    email: str = ""
-    phone: str = ""
-    chat: str = ""
-    company_name: str = ""
-    domain: str = ""
+    __slots__ = ()
 
     @classmethod
     def of(
@@ -41,34 +28,20 @@ class LeadFacts(NamedTuple):
         company: Mapping[str, Any] | None = None,
     ) -> Self:
         """Make facts of columns by their names."""
-        person, firm = contact or {}, company or {}
-        texts = {key: lead.get(key) or "" for key in ("name", "currency", *ASKED_BY, "comment")}
-        return cls(
-            source=lead.get("source_id"),
-            budget=lead.get("budget"),
-            tags=lead.get("tags") or (),
-            utm=_as_mapping(lead.get("utm")),
-            fields=_as_mapping(lead.get("fields")),
-            score=lead.get("score") or 0,
-            contact_name=person.get("name") or "",
-            email=person.get("email") or "",
-            phone=person.get("phone") or "",
-            chat=person.get("chat") or "",
-            company_name=firm.get("name") or "",
-            domain=firm.get("domain") or "",
-            **texts,
-        )
+        groups = {"": lead, "contact": contact or {}, "company": company or {}}
+        values = [empty if (v := groups[group].get(name)) is None else v for group, name, empty in COLUMNS]
+        return cls(lead.get("source_id"), lead.get("score") or 0, *values)
 
     @property
     def needs(self) -> Needs:
         """Return which skills the lead asks for, by the skill's name, in lower case.
 
-        A lead asks by its own fields of that name (language, country, region, product, postal_code), else by its custom
-        fields; a region is served by who has the region or the whole country.
+        A lead asks by its own fields of that name, else by its custom fields; a region is served by who has the region or
+        the whole country.
         """
         own: dict[str, object] = {key: getattr(self, key) for key in ASKED_BY}
         own["region"] = [self.region, self.country]
-        return {key: _folded(value) for key, value in {**self.fields, **own}.items()}
+        return {key: _folded(value) for key, value in {**_as_mapping(self.fields), **own}.items()}
 
 
 def _as_mapping(value: Any) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """The bytes of a request → JSON values, or the one reason why not.
 
 A body that is JSON is read whatever Content-Type says: senders are forms, scripts and exchanges of thirty years,
-and a wrong header must not lose a lead. Everything that could hurt is refused here, before a serializer sees it:
+and a wrong header must not lose a lead. Everything that could hurt is refused here, before anything else sees it:
 too large, too deep, too many keys, keys given twice (which one would count?), numbers no database
 holds, halves of characters.
 """

@@ -3,24 +3,12 @@ erasure read it: a new field is a line here and a column of the model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-from .kinds import (
-    Country,
-    Currency,
-    Email,
-    Instant,
-    JsonObject,
-    Kind,
-    LongText,
-    Money,
-    Name,
-    Numeral,
-    NumeralIdentifier,
-    Phone,
-    Tags,
-    Text,
-)
+from . import kinds
 
 
 def _(text: str) -> str:
@@ -33,75 +21,71 @@ class Field:
     """A field of a lead, or of its contact or company."""
 
     key: str  # its place in a lead: "region", "contact.email"
-    kind: Kind
+    kind: kinds.Kind
     label: str
     long_label: str = ""  # where it stands among fields of others
     skill: bool = False  # a manager may need it as a skill
     origin: bool = False  # says where the lead came from; nobody edits it
+    joint: str | None = None  # between the cells of several columns; None: only one of them counts
     personal: bool = True  # emptied when the person is erased
 
-    @property
+    @cached_property
     def group(self) -> str:
         return self.key.rpartition(".")[0]
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.key.rpartition(".")[2]
 
-    @property
+    @cached_property
     def path(self) -> str:
         """Return its column as seen from a lead."""
         return self.key.replace(".", "__")
 
-    @property
+    @cached_property
     def fact(self) -> str:
         """Return what rules call it: `contact_name`, but `email`, which nothing else has."""
         return self.key.replace(".", "_") if self.name == "name" else self.name
 
 
 FIELDS = (
-    Field(
-        "external_id",
-        NumeralIdentifier(
-            255, help="The lead's identifier at the source. A second lead with the same identifier is the same lead."
-        ),
-        _("External id"),
-        origin=True,
-        personal=False,
-    ),
-    Field("name", Name(500), _("Lead"), _("Lead name")),
-    Field("contact.name", Name(500), _("Contact"), _("Contact: name")),
-    Field("contact.email", Email(500), _("E-mail"), _("Contact: e-mail")),
-    Field("contact.phone", Phone(200), _("Phone"), _("Contact: phone")),
-    Field("contact.chat", Text(500), _("Chat"), _("Contact: chat")),
-    Field("company.name", Name(500), _("Company"), _("Company: name")),
-    Field("company.domain", Text(255), _("Domain"), _("Company: domain")),
-    Field("budget", Money(), _("Budget"), personal=False),
-    Field("currency", Currency(3, example="EUR"), _("Currency"), personal=False),
-    Field("language", Text(35), _("Language"), skill=True, personal=False),
-    Field("country", Country(2, example="ES"), _("Country"), _("Country, two letters"), skill=True, personal=False),
-    Field("region", Text(200), _("Region"), skill=True),
-    Field("postal_code", Numeral(32), _("Postal code"), skill=True),
-    Field("product", Text(200), _("Product"), skill=True, personal=False),
-    Field("tags", Tags(), _("Tags")),
-    Field("utm", JsonObject(), _("UTM"), origin=True),
-    Field("utm.source", Text(), _("UTM source")),
-    Field("utm.medium", Text(), _("UTM medium")),
-    Field("utm.campaign", Text(), _("UTM campaign")),
-    Field("utm.term", Text(), _("UTM term")),
-    Field("utm.content", Text(), _("UTM content")),
-    Field("fields", JsonObject(), _("Fields")),
-    Field("comment", LongText(), _("Comment")),
-    Field(
-        "arrived_at",
-        Instant(
-            help="When the lead reached the source. ISO 8601; without an offset, in the account's time zone.",
-        ),
-        _("Arrived at"),
-        origin=True,
-        personal=False,
-    ),
-)
+    Field("external_id", kinds.NumeralIdentifier(
+        255, help="The lead's identifier at the source. A second lead with the same identifier is the same lead."
+    ), _("External id"), origin=True, personal=False),
+    Field("name", kinds.Name(500), _("Lead"), _("Lead name"), joint=" "),
+    Field("contact.name", kinds.Name(500), _("Contact"), _("Contact: name"), joint=" "),
+    Field("contact.email", kinds.Email(500, "invalid-email"), _("E-mail"), _("Contact: e-mail")),
+    Field("contact.phone", kinds.Phone(200, "invalid-phone"), _("Phone"), _("Contact: phone")),
+    Field("contact.chat", kinds.Text(500), _("Chat"), _("Contact: chat")),
+    Field("company.name", kinds.Name(500), _("Company"), _("Company: name"), joint=" "),
+    Field("company.domain", kinds.Text(255), _("Domain"), _("Company: domain")),
+    Field("budget", kinds.Money(), _("Budget"), personal=False),
+    Field("currency", kinds.Code(3, "invalid-currency", example="EUR"), _("Currency"), personal=False),
+    Field("language", kinds.Text(35), _("Language"), skill=True, personal=False),
+    Field("country", kinds.Code(2, "invalid-country", example="ES"), _("Country"), _("Country, two letters"), skill=True,
+          personal=False),
+    Field("region", kinds.Text(200), _("Region"), skill=True, joint=", "),
+    Field("postal_code", kinds.Numeral(32), _("Postal code"), skill=True),
+    Field("product", kinds.Text(200), _("Product"), skill=True, joint=", ", personal=False),
+    Field("tags", kinds.Tags(), _("Tags"), joint=","),
+    Field("utm", kinds.JsonObject(), "UTM", origin=True),
+    Field("utm.source", kinds.Text(), _("UTM source")),
+    Field("utm.medium", kinds.Text(), _("UTM medium")),
+    Field("utm.campaign", kinds.Text(), _("UTM campaign")),
+    Field("utm.term", kinds.Text(), _("UTM term")),
+    Field("utm.content", kinds.Text(), _("UTM content")),
+    Field("fields", kinds.JsonObject(), _("Fields")),
+    Field("comment", kinds.LongText(), _("Comment"), joint="\n"),
+    Field("arrived_at", kinds.Instant(
+        help="When the lead reached the source. ISO 8601; without an offset, in the account's time zone."
+    ), _("Arrived at"), joint=" ", origin=True, personal=False),
+)  # fmt: skip
 LEAD, CONTACT, COMPANY = (tuple(f for f in FIELDS if f.group == group) for group in ("", "contact", "company"))
-CELLS = tuple(f for f in FIELDS if not isinstance(f.kind, JsonObject))  # what a cell of a table may hold
-LONGEST = {f.key: f.kind.longest for f in FIELDS if isinstance(f.kind, Text) and f.kind.longest}
+STORED = LEAD + CONTACT + COMPANY  # each has a column
+CELLS = tuple(f for f in FIELDS if not isinstance(f.kind, kinds.JsonObject))  # what a cell of a table may hold
+LONGEST = {f.key: f.kind.longest for f in FIELDS if isinstance(f.kind, kinds.Text) and f.kind.longest}
+
+
+def columns_of(fields: Iterable[Field], form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is stored of the fields that a form may have."""
+    return {f.name: f.kind.empty() if (value := form.get(f.name)) in (None, "") else value for f in fields}

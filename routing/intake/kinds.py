@@ -28,7 +28,7 @@ MONEY = re.compile(r"\d{1,12}(?:\.\d{1,2})?", re.ASCII)
 class Fault(str):
     """What is wrong with a value, in words; the code is for programs."""
 
-    __slots__ = ("code",)
+    code: str
 
     def __new__(cls, words: str, code: str) -> Fault:
         fault = super().__new__(cls, words)
@@ -65,7 +65,7 @@ class Kind:
 
     required: bool = False
     help: str = ""
-    empty: ClassVar[Callable[[], Any]] = type(None)  # makes what is stored of a lead that was sent without the value
+    empty: ClassVar[type[Any]] = type(None)  # makes what is stored of a lead that was sent without the value
 
     def read(self, value: Any) -> Any:
         """Return the value as services take it. Raises BadValue."""
@@ -85,8 +85,8 @@ class Text(Kind):
     """A text, cleaned of what no text may hold, and never cut."""
 
     longest: int | None = None
-    code: ClassVar[str] = "invalid-text"
-    empty: ClassVar[Callable[[], Any]] = str
+    code: str = "invalid-text"  # of a wrong type
+    empty: ClassVar[type[Any]] = str
     multiline: ClassVar[bool] = False
 
     def read(self, value: Any) -> str:
@@ -126,9 +126,6 @@ class Identifier(Text):
 
     empty = type(None)
 
-    def read(self, value: Any) -> str | None:  # type: ignore[override]  # "" tells nothing apart
-        return super().read(value) or None
-
     def cleaned(self, value: str) -> str:
         return text.refuse_controls(value)
 
@@ -150,14 +147,12 @@ class NumeralIdentifier(Numeral, Identifier):
 class Email(Text):
     """An e-mail address: a control character in it is marked, and never left out."""
 
-    code = "invalid-email"
-
     def cleaned(self, value: str) -> str:
         return text.mark_controls(value)
 
 
 class Phone(Numeral):
-    code = "invalid-phone"
+    pass
 
 
 @dataclass(frozen=True)
@@ -168,24 +163,16 @@ class Code(Text):
 
     def read(self, value: Any) -> str:
         code = super().read(value)
-        if code and not re.fullmatch(self.pattern, code):
+        if code and not self.pattern.fullmatch(code):
             refuse(self.code, f"A code such as {self.example} is expected.")
         return code.upper()
 
     @cached_property
-    def pattern(self) -> str:
-        return f"[A-Za-z]{{{self.longest}}}"
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(f"[A-Za-z]{{{self.longest}}}", re.ASCII)
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^({self.pattern})?$"}
-
-
-class Currency(Code):
-    code = "invalid-currency"
-
-
-class Country(Code):
-    code = "invalid-country"
+        return {"type": "string", "pattern": f"^({self.pattern.pattern})?$"}
 
 
 class Flag(Kind):

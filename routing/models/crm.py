@@ -19,7 +19,7 @@ from accounts.history.configuration_tables import TableTrigger
 from accounts.models import Manager
 from accounts.people.names import NameField
 from routing.engine import LeadFacts
-from routing.intake.fields import LONGEST
+from routing.intake.fields import LEAD, LONGEST
 from routing.intake.limits import LONGEST_TAG
 
 from .as_sent import AsSent
@@ -119,10 +119,8 @@ class LeadQuerySet(models.QuerySet["Lead"]):
 
 
 # Columns that people edit, and triggers set: what a lead was before is kept, for whoever asks why it went where it went.
-LEAD_EDITED = (
-    *("external_id", "name", "contact", "company", "score", "budget", "currency", "language", "country", "region"),
-    *("postal_code", "product", "tags", "utm", "fields", "comment"),
-)
+_FIELDS = (field.name for field in LEAD if field.name != "arrived_at")
+LEAD_EDITED = tuple(dict.fromkeys(("external_id", "name", "contact", "company", "score", *_FIELDS)))
 # The others have their own story, in decisions, offers and events; or never change.
 LEAD_TOLD_ELSEWHERE = (
     *("id", "source", "stage", "state", "responsible", "trigger", "round", "attempt", "assigned_at", "accepted_at"),

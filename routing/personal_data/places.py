@@ -30,6 +30,7 @@ from accounts.models import (
     User,
     WorkSchedule,
 )
+from routing.intake.fields import CONTACT, LEAD
 from routing.models import (
     Adjustment,
     ApiKey,
@@ -155,11 +156,8 @@ PLACES = (
         model=Contact,
         rows=lambda person: Contact.objects.filter(pk__in=person.contacts),
         emptied={
-            "name": "",
-            "email": "",
-            "phone": "",
+            **{field.name: field.kind.empty() for field in CONTACT},
             "phone_extension": "",
-            "chat": "",
             "other_emails": "",
         },
         kept="the row, its company and its responsible: leads refer to it",
@@ -179,13 +177,7 @@ PLACES = (
         model=Lead,
         rows=lambda person: Lead.objects.filter(pk__in=person.leads),
         emptied={
-            "name": "",
-            "region": "",
-            "postal_code": "",
-            "tags": [],
-            "utm": {},
-            "fields": {},
-            "comment": "",
+            **{field.name: field.kind.empty() for field in LEAD if field.personal},
             "as_sent": "",
             "also_sent": "",
             "shares_with": [],
@@ -322,7 +314,7 @@ IMPERSONAL: dict[type[Model], set[str]] = {
     RefusedIntake: {"code", "content_type"},
     Pipeline: {"title"},
     Stage: {"title"},
-    Lead: {"currency", "language", "country", "product"},
+    Lead: {field.name for field in LEAD if not field.personal and not field.origin},
     PossibleDuplicate: {"reasons"},
     Registry: {"title"},
     Trigger: {"set_fields"},

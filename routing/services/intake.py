@@ -20,6 +20,7 @@ from routing.candidates import Gathered, gather_candidates
 from routing.engine import Case, LeadFacts, Verdict
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
 from routing.intake import identity, names
+from routing.intake.fields import COMPANY, LEAD, columns_of
 from routing.locks import ConfigurationChanged, in_transaction
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
 from routing.prepared_statements import Statement, run
@@ -31,7 +32,7 @@ from .distribution import distribute
 
 logger = logging.getLogger(__name__)
 
-Form = Mapping[str, Any]  # LeadIn.validated_data, and beside it `as_sent`: contact and company as they came
+Form = Mapping[str, Any]  # what read_lead returns; `as_sent`: contact and company as they came
 Row = dict[str, Any]  # columns of a lead, and beside them its facts, its trigger, its contact and company
 
 
@@ -185,24 +186,15 @@ def _prepared(form: Form, roster: Roster, source_id: int | None, *, at: datetime
     row: Row = {
         "id": new_id(),
         "source_id": source.id,
-        "external_id": form.get("external_id") or None,
-        "name": form.get("name") or "",
         "stage_id": stage.id,
         "score": 0,
-        "budget": form.get("budget"),
-        **{
-            key: form.get(key) or ""
-            for key in ("currency", "language", "country", "region", "postal_code", "product", "comment")
-        },
-        "tags": form.get("tags") or [],
-        "utm": form.get("utm") or {},
-        "fields": form.get("fields") or {},
+        **columns_of(LEAD, form),
         "arrived_unqualified": stage.kind == Stage.Kind.UNQUALIFIED,
         "arrived_at": form.get("arrived_at") or at,
         "created_at": at,
         "contact": read_contact(contact, country),
         "company": {
-            **{key: company.get(key) or "" for key in ("name", "domain")},
+            **columns_of(COMPANY, company),
             "name_key": company.get("name") and identity.normalise_name(company["name"]),
             "domain_key": (company.get("domain") and identity.normalise_domain(company["domain"])) or None,
         },
@@ -633,7 +625,7 @@ def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime
         "responsible__user__email": person and person.email,
         "responsible__user__name": person and person.name,
         "contact__name": row["contact"]["name"],
-        **{f"company__{key}": row["company"][key] for key in ("name", "domain")},
+        **{f"company__{key}": value for key, value in row["company"].items()},
     }
     decision = (
         verdict

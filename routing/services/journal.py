@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 from django.db import Error, transaction
 
@@ -17,17 +17,7 @@ logger = logging.getLogger(__name__)
 KEPT_BYTES = 64 << 10
 
 
-class Refusal(NamedTuple):
-    """What was refused: why, its bytes or their beginning, and how many there were."""
-
-    problem: Mapping[str, Any]
-    body: bytes
-    size: int
-
-    @classmethod
-    def of(cls, problem: Mapping[str, Any], item: object) -> Self:
-        body = json.dumps(item, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
-        return cls(problem, body, len(body))
+Refusal = tuple[Mapping[str, Any], bytes, int]  # the problem, the beginning of the body, its size
 
 
 def keep(
@@ -39,16 +29,22 @@ def keep(
             at=at,
             key_id=key_id,
             source_id=source_id,
-            code=str(refusal.problem["code"])[:64],
-            problem=dict(refusal.problem),
+            code=str(problem["code"])[:64],
+            problem=dict(problem),
             content_type=content_type[:200].replace("\x00", ""),
-            body=refusal.body[:KEPT_BYTES],
-            size=refusal.size,
+            body=body[:KEPT_BYTES],
+            size=size,
         )
-        for refusal in refusals
+        for problem, body, size in refusals
     ]
     try:
         with transaction.atomic():
             RefusedIntake.objects.bulk_create(rows)
     except (Error, ValueError):  # ValueError: a text that the driver refuses before the database could
         logger.exception("refused intake not kept", extra={"action": "journal_failed"})
+
+
+def as_bytes(item: object) -> tuple[bytes, int]:
+    """Return an item of a request as JSON, and its size."""
+    body = json.dumps(item, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
+    return body, len(body)

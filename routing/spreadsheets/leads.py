@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +25,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from ..intake import text as texts
-from ..intake.fields import LONGEST
+from ..intake.fields import CELLS, LONGEST
+from ..intake.kinds import Code, Email, Instant, Kind, LongText, Money, NumeralIdentifier, Phone, Tags
 from ..intake.limits import LARGEST_BUDGET, LONGEST_KEY, LONGEST_TAG, MOST_TAGS
 from .cell_errors import without_errors
 from .dates import BadDate, instant, split
@@ -43,36 +44,19 @@ class Field:
     joint: str | None = None  # what stands between the cells of several columns; None: only one of them counts
 
 
-FIELDS: dict[str, Field] = {
-    "name": Field(_("Lead name"), " "),
-    "contact.name": Field(_("Contact: name"), " "),
+KINDS: dict[str, Kind] = {field.key: field.kind for field in CELLS}
+NAME_PARTS = {  # in their order
     "contact.salutation": Field(_("Contact: salutation"), " "),
     "contact.first_name": Field(_("Contact: first name"), " "),
     "contact.middle_name": Field(_("Contact: middle name, patronymic"), " "),
     "contact.last_name": Field(_("Contact: last name"), " "),
-    "contact.email": Field(_("Contact: e-mail")),
-    "contact.phone": Field(_("Contact: phone")),
-    "contact.chat": Field(_("Contact: chat")),
-    "company.name": Field(_("Company: name"), " "),
-    "company.domain": Field(_("Company: domain")),
-    "external_id": Field(_("External id")),
-    "budget": Field(_("Budget")),
-    "currency": Field(_("Currency")),
-    "language": Field(_("Language")),
-    "country": Field(_("Country, two letters")),
-    "region": Field(_("Region"), ", "),
-    "postal_code": Field(_("Postal code")),
-    "product": Field(_("Product"), ", "),
-    "tags": Field(_("Tags"), ","),
-    "comment": Field(_("Comment"), "\n"),
-    "arrived_at": Field(_("Arrived at"), " "),
-    "utm.source": Field(_("UTM source")),
-    "utm.medium": Field(_("UTM medium")),
-    "utm.campaign": Field(_("UTM campaign")),
-    "utm.term": Field(_("UTM term")),
-    "utm.content": Field(_("UTM content")),
 }
-PARTS = ("contact.salutation", "contact.first_name", "contact.middle_name", "contact.last_name")  # in their order
+FIELDS: dict[str, Field] = {}
+for field in CELLS:
+    FIELDS[field.key] = Field(_(field.long_label or field.label), field.joint)
+    FIELDS |= NAME_PARTS if field.key == "contact.name" else {}
+PARTS = tuple(NAME_PARTS)
+LANGUAGE = re.compile("[A-Za-z]{2,3}([-_].+)?")
 SALUTATION = re.compile(
     r"(mr|mrs|ms|miss|mx|dr|prof|sir|madam|sr|sra|srta|d|don|doña|dña|dra|dona|г|г-н|г-жа|гн|гжа|господин|госпожа"
     r"|тов|проф|д-р)\.?",
@@ -109,7 +93,20 @@ def guessed_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
 
 def probable_keys(title: str, samples: Sequence[str]) -> Iterable[str]:
     """Return what a column of this title may be, the most probable first."""
-    return (key for key in ("contact.salutation", *FIELDS) if known_as(title, key) and _fits(key, title, samples))
+    for key in ("contact.salutation", *FIELDS):
+        if (known_as(title, key) or words_of(title) in _labels()[key]) and _fits(key, title, samples):
+            yield key
+
+
+@cache
+def _labels() -> dict[str, set[tuple[str, ...]]]:
+    """Return what pages and exports call each field, in every language."""
+    found: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            for field in CELLS:
+                found[field.key] |= {words_of(_now(label)) for label in (field.label, field.long_label) if label}
+    return found
 
 
 def columns_to_join(
@@ -164,8 +161,9 @@ def _fits(key: str, title: str, samples: Sequence[str]) -> bool:
     if key == "contact.salutation":
         known = [bool(SALUTATION.fullmatch(sample)) for sample in samples]
         return all(known) if known else not known_as(title, "name")
-    pattern = {"country": "[A-Za-z]{2}", "currency": "[A-Za-z]{3}", "language": "[A-Za-z]{2,3}([-_].+)?"}.get(key)
-    return pattern is None or all(re.fullmatch(pattern, sample) for sample in samples)
+    kind = KINDS.get(key)
+    pattern = kind.pattern if isinstance(kind, Code) else LANGUAGE if key == "language" else None
+    return pattern is None or all(pattern.fullmatch(sample) for sample in samples)
 
 
 def _is_date(text: str) -> bool:
@@ -298,9 +296,10 @@ def _put(form: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _value(key: str, cell: str, reading: Reading, *, at: datetime) -> Any:
-    if key == "arrived_at":
+    kind = KINDS[key]
+    if isinstance(kind, Instant):
         return instant(_one_line(cell), zone=reading.zone, month_first=reading.month_first, at=at)
-    value = READERS.get(key, _one_line)(cell)
+    value = code(cell, kind) if isinstance(kind, Code) else READERS.get(type(kind), _one_line)(cell)
     longest = LONGEST.get(key, LONGEST_CELL)
     if isinstance(value, str) and len(value) > longest:
         raise BadCell(_now("at most %(count)d characters are allowed, this has %(length)d")
@@ -355,15 +354,12 @@ def amount(cell: str) -> Decimal:
     return found
 
 
-def _code(letters: int, example: str) -> Callable[[str], str]:
-    def code(cell: str) -> str:
-        if not re.fullmatch(f"[A-Za-z]{{{letters}}}", cell):
-            raise BadCell(
-                _now("“%(cell)s” is not a code such as %(example)s") % {"cell": cell[:40], "example": example}
-            )
-        return cell.upper()
-
-    return code
+def code(cell: str, kind: Code) -> str:
+    if not kind.pattern.fullmatch(cell):
+        raise BadCell(
+            _now("“%(cell)s” is not a code such as %(example)s") % {"cell": cell[:40], "example": kind.example}
+        )
+    return cell.upper()
 
 
 def tags(cell: str) -> list[str]:
@@ -377,13 +373,11 @@ def tags(cell: str) -> list[str]:
     return found
 
 
-READERS: Mapping[str, Callable[[str], Any]] = {
-    "external_id": texts.refuse_controls,
-    "contact.email": texts.mark_controls,
-    "contact.phone": phone,
-    "budget": amount,
-    "currency": _code(3, "EUR"),
-    "country": _code(2, "ES"),
-    "tags": tags,
-    "comment": _many_lines,
+READERS: Mapping[type[Kind], Callable[[str], Any]] = {
+    NumeralIdentifier: texts.refuse_controls,
+    Email: texts.mark_controls,
+    Phone: phone,
+    Money: amount,
+    Tags: tags,
+    LongText: _many_lines,
 }

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from routing.api.serializers import read_lead
+from routing.intake.reading import read_lead
 from routing.models import Company, Contact, Lead, PossibleDuplicate
 from routing.representations import lead_documents
 from routing.services.intake import take_lead, take_leads
