@@ -70,6 +70,10 @@ BEGIN
                 EXIT;
             END IF;
             DELETE FROM routing_contactpoint WHERE contact_id = new_id;
+        ELSIF (email_ = '' OR by_email = met) AND (chat_ = '' OR by_chat = met) AND (phone_ = '' OR by_phone = met)
+                AND (chatphone IS NULL OR by_chatphone = met) THEN
+            wanted := 0;  -- all is known
+            written := 0;
         ELSE
             WITH new AS (
                 SELECT v.* FROM (VALUES
@@ -86,12 +90,12 @@ BEGIN
             )
             SELECT (SELECT count(*) FROM new), (SELECT count(*) FROM added) INTO wanted, written;
             IF written > 0 THEN PERFORM leadrouter_show_points(met); END IF;
-            IF written = wanted THEN
-                UPDATE routing_contact c SET name = CASE WHEN c.name = '' THEN name_ ELSE c.name END,
-                    company_id = coalesce(c.company_id, company)
-                WHERE c.id = met AND ((c.name = '' AND name_ <> '') OR (c.company_id IS NULL AND company IS NOT NULL));
-                EXIT;
-            END IF;
+        END IF;
+        IF met IS NOT NULL AND written = wanted THEN
+            UPDATE routing_contact c SET name = CASE WHEN c.name = '' THEN name_ ELSE c.name END,
+                company_id = coalesce(c.company_id, company)
+            WHERE c.id = met AND ((c.name = '' AND name_ <> '') OR (c.company_id IS NULL AND company IS NOT NULL));
+            EXIT;
         END IF;
         -- Somebody else made one of the keys just now: look again.
     END LOOP;

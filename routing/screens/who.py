@@ -93,11 +93,12 @@ def chat_address(handle: str) -> str:
 
 def sent_beside(lead: Lead, points: Sequence[Point]) -> tuple[Sent, ...]:
     """Return what came with the lead and differs from what is known. lead: joined with contact and company."""
-    unreadable = (lead.as_sent or {}).get("unreadable", ())
+    as_sent: Mapping[str, Any] = lead.as_sent or {}
+    unreadable = as_sent.get("unreadable", ())
     return tuple(
         Sent(label=str(label), text=text, valid=field not in unreadable)
         for (whose, field), label in SENT.items()
-        if (text := sent_text(lead.as_sent, whose, field)) and not _is_shown(lead, whose, field, text, points)
+        if (text := sent_text(as_sent, whose, field)) and not _is_shown(lead, whose, field, text, points)
     )
 
 

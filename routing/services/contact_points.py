@@ -29,7 +29,7 @@ def read_point(kind: str, text: str, *, contact: Any = None, point: int | None =
     point: the one that it corrects.
     """
     read = _read(kind, text.strip(), Account.get().country or None)
-    others = ContactPoint.objects.filter(kind=kind, key=read.key).exclude(pk=point)
+    others = ContactPoint.objects.filter(kind=kind, key=read.key).exclude(pk=point or 0)
     if others.filter(contact=contact).exists():
         raise Conflict(gettext("The contact already has this."))
     if others.filter(shared=False).exists():

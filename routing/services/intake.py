@@ -519,8 +519,8 @@ def _identified(
 def _points(found: Found, roster: Roster) -> list[Point]:
     """Return the phones, e-mails and chats of a known contact."""
     return [
-        Point(*told, source=_code(source, roster), first_seen_at=datetime.fromisoformat(at))
-        for *told, source, at in found.points or ()
+        Point(kind, text, extension, valid, shared, main, _code(source, roster), datetime.fromisoformat(at))
+        for kind, text, extension, valid, shared, main, source, at in found.points or ()
     ]
 
 
