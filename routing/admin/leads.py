@@ -130,14 +130,15 @@ class ImportFilter(admin.SimpleListFilter):
     parameter_name = "import"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        asked = self.used_parameters.get(self.parameter_name)
-        chosen = LeadImport.objects.filter(pk=asked) if str(asked or "").isdecimal() and len(str(asked)) < 19 else ()
+        asked = str(self.used_parameters.get(self.parameter_name) or "")
+        chosen = LeadImport.objects.filter(pk=int(asked)) if asked.isdecimal() and len(asked) < 19 else ()
         return [(str(batch.pk), str(batch)) for batch in chosen]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Lead]) -> QuerySet[Lead]:
-        if self.value() is None:
+        value = self.value()
+        if value is None:
             return queryset
-        rows = ImportRow.objects.filter(batch=self.value(), outcome=ImportRow.Outcome.CREATED)
+        rows = ImportRow.objects.filter(batch_id=int(value), outcome=ImportRow.Outcome.CREATED)
         return queryset.filter(pk__in=rows.values("lead"))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext, gettext_lazy, pgettext
 
@@ -93,7 +93,7 @@ def chat_address(handle: str) -> str:
 
 def sent_beside(lead: Lead, points: Sequence[Point]) -> tuple[Sent, ...]:
     """Return what came with the lead and differs from what is known. lead: joined with contact and company."""
-    as_sent: Mapping[str, Any] = lead.as_sent or {}
+    as_sent = cast(Mapping[str, Any], lead.as_sent or {})
     unreadable = as_sent.get("unreadable", ())
     return tuple(
         Sent(label=str(label), text=text, valid=field not in unreadable)

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
@@ -325,7 +326,7 @@ def _hand_along(lines: Sequence[HandOverLine], batch: HandOver, *, at: datetime)
     went: dict[UUID, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     events: list[LeadEvent] = []
     for kind in batch.also:
-        belongings = list(_belongings(kind, lines, batch.manager_id))
+        belongings: list[tuple[Any, HandOverLine]] = list(_belongings(kind, lines, batch.manager_id))
         for row, line in belongings:
             row.responsible_id = line.to
             went[line.lead.pk][kind].append(str(row.pk))

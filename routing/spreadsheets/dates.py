@@ -7,7 +7,7 @@ Nobody can tell from 03/02/2026 alone whether the day or the month comes first. 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -231,7 +231,7 @@ def _weekdays() -> frozenset[str]:
     return frozenset(found | {word.partition("-")[0] for word in found})
 
 
-def _in_every_language(names: dict[int, object]) -> list[tuple[str, int]]:
+def _in_every_language(names: Mapping[int, object]) -> list[tuple[str, int]]:
     found = []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
