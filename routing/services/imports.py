@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import DataError, transaction
-from django.db.models import Count
+from django.db.models import Count, F, Func, Min, QuerySet, TextField, Value
+from django.db.models.functions import Coalesce, Lower, NullIf, Right, Trim
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -28,6 +28,7 @@ from routing.intake.identity import normalise_chat, normalise_email, normalise_p
 from routing.models import ImportRow, Lead, LeadImport, Source, Stage
 from routing.prepared_statements import Statement, run
 from routing.roster import current
+from routing.spreadsheets.cell_errors import ERRORS
 from routing.spreadsheets.dates import DayOrder, day_order
 from routing.spreadsheets.leads import FIELDS, IGNORED, Reading, guessed_columns, read_row
 from routing.spreadsheets.reading import Table
@@ -142,20 +143,20 @@ def continue_import(batch_id: int, *, at: datetime) -> bool:
 
 def order_of_dates(batch: LeadImport) -> DayOrder:
     """Return what the whole column of dates says of the order of day and month."""
-    return day_order(_cells_of(batch, "arrived_at"))
+    dates = _rows_with(batch, "arrived_at").values_list("text").annotate(first=Min("number")).order_by("first")
+    return day_order((number, text) for text, number in dates)
 
 
 def same_people(batch: LeadImport, source: Source | None) -> list[SamePerson]:
     """Return who is in several rows of the file, by an e-mail, a phone or a chat."""
     usual = (source and source.country) or current().account.country
-    countries = dict(_cells_of(batch, "country"))
+    countries = dict(_rows_with(batch, "country").values_list("number", "text"))
     found: dict[tuple[int, ...], str] = {}
     for key, (roughly, person_of) in PERSON_BY.items():
-        alike: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        for number, text in _cells_of(batch, key):
-            alike[roughly(text)].append((number, text))
+        rows = _rows_with(batch, key).annotate(roughly=roughly)
+        repeated = rows.order_by().values("roughly").annotate(rows=Count("pk")).filter(rows__gt=1).values("roughly")
         people: dict[str, list[int]] = defaultdict(list)
-        for number, text in (cell for cells in alike.values() if len(cells) > 1 for cell in cells):
+        for number, text in rows.filter(roughly__in=repeated).order_by("number").values_list("number", "text"):
             if person := person_of(text, countries.get(number) or usual or None):
                 people[person].append(number)
         for person, numbers in people.items():
@@ -164,25 +165,31 @@ def same_people(batch: LeadImport, source: Source | None) -> list[SamePerson]:
     return [SamePerson(known_by=person, rows=numbers) for numbers, person in sorted(found.items())]
 
 
-# How a person is known: what is the same in all spellings and costs little, then the key itself.
-PERSON_BY: dict[str, tuple[Callable[[str], str], Callable[[str, str | None], str | None]]] = {
-    "contact.email": (str.casefold, lambda text, _country: normalise_email(text)),
-    "contact.phone": (lambda text: re.sub(r"\D", "", text)[-7:], normalise_phone),
-    "contact.chat": (lambda text: text.casefold()[-5:], lambda text, _country: normalise_chat(text)),
+def _digits(text: F) -> Func:
+    return Func(text, Value(r"\D"), Value(""), Value("g"), function="regexp_replace", output_field=TextField())
+
+
+# How a person is known: what is the same in all spellings and the database finds fast, then the key itself.
+PERSON_BY: dict[str, tuple[Func, Callable[[str, str | None], str | None]]] = {
+    "contact.email": (Lower(Trim(F("text"))), lambda text, _country: normalise_email(text)),
+    "contact.phone": (Right(_digits(F("text")), 7), normalise_phone),
+    "contact.chat": (Right(Lower(Trim(F("text"))), 5), lambda text, _country: normalise_chat(text)),
 }
 
 
-def _cells_of(batch: LeadImport, key: str) -> Iterator[tuple[int, str]]:
-    """Return what the rows have of a field of the file: number of the row, text."""
+def _rows_with(batch: LeadImport, key: str) -> QuerySet[Any]:
+    """Return the rows that have something of a field of the file, as `text`; several columns of it as they are joined."""
     places = [place for place, column in enumerate(batch.columns) if column == key]
     if not places:
-        return
+        return batch.rows.none().annotate(text=Value(""))
+    empty = Value("", output_field=TextField())
+    cells = [NullIf(F(f"cells__{place}"), empty, output_field=TextField()) for place in places]
     joint = FIELDS[key].joint
-    rows = batch.rows.order_by("number").values_list("number", *(f"cells__{place}" for place in places))
-    for number, *cells in rows.iterator(chunk_size=5000):
-        filled = [cell for cell in cells if cell]
-        if filled:
-            yield number, filled[0] if joint is None else joint.join(filled)
+    if joint is None:
+        text: Func = Coalesce(*cells, empty)
+    else:
+        text = Func(Value(joint), *cells, function="concat_ws", output_field=TextField())
+    return batch.rows.annotate(text=text).exclude(text="").exclude(text__in=ERRORS)
 
 
 def preview(
@@ -190,11 +197,11 @@ def preview(
 ) -> list[tuple[dict[str, Any], list[str]]]:
     """Return what would become of the rows: the lead as it was understood, and its faults. Nothing is written.
 
-    The order of day and month is a question of the whole column: while it has no answer, the dates are left out.
+    The order of day and month is a question of the whole column, which `check_more_rows` has looked at: while it has no
+    answer, the dates are left out.
     """
-    order = order_of_dates(batch)
-    reading = _reading(batch, order.month_first_proposal if batch.month_first is None else batch.month_first)
-    if order.fault(batch.month_first):
+    reading = _reading(batch, batch.checked["month_first"])
+    if batch.checked["asks"]:
         reading = replace(reading, columns=[IGNORED if key == "arrived_at" else key for key in batch.columns])
     answers = [read_row(row.cells, reading, at=at) for row in rows]
     if source is None or stage is None:
@@ -215,20 +222,29 @@ def check_more_rows(
     Other choices begin anew. Two who look at once do the same work, and neither counts a row twice.
     """
     choices = [source and source.pk, stage and stage.pk, batch.month_first, batch.columns]
-    before = batch.checked
-    if before.get("choices") != choices:
-        before = {"choices": choices, "rows": 0, "last": 0, "refused": []}
-    more = list(batch.rows.filter(number__gt=before["last"]).order_by("number")[:rows])
-    answers = preview(batch, more, source, stage, at=at) if more else []
-    refused = [row.number for row, (_form, faults) in zip(more, answers, strict=True) if faults]
-    checked = {
-        "choices": choices,
-        "rows": before["rows"] + len(more),
-        "last": more[-1].number if more else before["last"],
-        "refused": before["refused"] + refused,
-    }
-    LeadImport.objects.filter(pk=batch.pk, checked=batch.checked, started_at=None).update(checked=checked)
+    stored, checked = batch.checked, batch.checked
+    if checked.get("choices") != choices:
+        order = order_of_dates(batch)
+        checked = {
+            "choices": choices,
+            "month_first": order.month_first_proposal if batch.month_first is None else batch.month_first,
+            "asks": bool(order.fault(batch.month_first)),
+            "rows": 0,
+            "last": 0,
+            "refused": [],
+        }
     batch.checked = checked
+    more = list(batch.rows.filter(number__gt=checked["last"]).order_by("number")[:rows])
+    if more:
+        answers = preview(batch, more, source, stage, at=at)
+        refused = [row.number for row, (_form, faults) in zip(more, answers, strict=True) if faults]
+        batch.checked = checked = {
+            **checked,
+            "rows": checked["rows"] + len(more),
+            "last": more[-1].number,
+            "refused": checked["refused"] + refused,
+        }
+        LeadImport.objects.filter(pk=batch.pk, checked=stored, started_at=None).update(checked=checked)
     return Checked(
         rows=checked["rows"],
         total=batch.rows.count(),
@@ -240,7 +256,8 @@ def check_more_rows(
 def _known_already(batch: LeadImport, source: Source, *, last: int) -> int:
     """Return how many rows are leads that the source already sent, or are twice in the file: they change nothing."""
     refused = set(batch.checked["refused"])
-    numbers = [text for row, text in _cells_of(batch, "external_id") if row <= last and row not in refused]
+    rows = _rows_with(batch, "external_id").filter(number__lte=last).values_list("number", "text")
+    numbers = [text for number, text in rows if number not in refused]
     sent = Lead.objects.filter(source=source, external_id__in=set(numbers)).count() if numbers else 0
     return len(numbers) - (len(set(numbers)) - sent)
 

@@ -97,19 +97,18 @@ def day_order(cells: Iterable[tuple[int, str]]) -> DayOrder:
     """Return what the cells of a column, each with the number of its row, say of the order of day and month."""
     shown: dict[str, tuple[int, str]] = {}
     for row, text in cells:
-        if not NUMBERS.match(text.strip()):  # the order of other dates is certain
+        match = NUMBERS.match(text.strip())
+        if match is None:  # the order of other dates is certain
             continue
-        try:
-            date, _time = split(text)
-        except BadDate:
+        first, second, mark = int(match[1]), int(match[3]), match[2]
+        low, high = sorted((first, second))
+        if low == high or low > CERTAIN:
             continue
-        low, high = sorted((date.first, date.second))
-        if not date.mark or low == high or low > CERTAIN:
-            continue
-        order = "unclear" if high <= CERTAIN else "day_first" if date.first == high else "month_first"
-        cell = (row, text.strip()[:40])
-        shown.setdefault(order, cell)
-        shown.setdefault(f"{order}, with dots" if date.mark == "." else f"{order}, without", cell)
+        order = "unclear" if high <= CERTAIN else "day_first" if first == high else "month_first"
+        written = f"{order}, with dots" if mark == "." else f"{order}, without"
+        if written not in shown and is_date(text):
+            shown[written] = (row, text.strip()[:40])
+            shown.setdefault(order, shown[written])
     dotted = shown.get("unclear, with dots")
     if dotted and "month_first" in shown and "month_first, with dots" not in shown:
         shown.setdefault("day_first", dotted)  # as everywhere with dots
@@ -119,6 +118,13 @@ def day_order(cells: Iterable[tuple[int, str]]) -> DayOrder:
         unclear=shown.get("unclear"),
         dots="unclear, without" not in shown and dotted is not None,
     )
+
+
+def is_date(text: str) -> bool:
+    try:
+        return bool(split(text))
+    except BadDate:
+        return False
 
 
 def instant(text: str, *, zone: ZoneInfo, month_first: bool | None, at: datetime) -> datetime:

@@ -29,7 +29,7 @@ from ..intake.fields import CELLS, LONGEST
 from ..intake.kinds import Code, Email, Instant, Kind, LongText, Money, NumeralIdentifier, Phone, Tags
 from ..intake.limits import LARGEST_BUDGET, LONGEST_KEY, LONGEST_TAG, MOST_TAGS
 from .cell_errors import without_errors
-from .dates import BadDate, instant, split
+from .dates import BadDate, instant, is_date
 from .reading import LONGEST_CELL
 from .titles import FULL_OR_FIRST, known_as, words_of
 
@@ -157,20 +157,13 @@ def _columns_added() -> set[tuple[str, str]]:
 def _fits(key: str, title: str, samples: Sequence[str]) -> bool:
     """Tell whether cells look like what their title says, where titles are often used for something else."""
     if key == "arrived_at":
-        return not samples or any(map(_is_date, samples))
+        return not samples or any(map(is_date, samples))
     if key == "contact.salutation":
         known = [bool(SALUTATION.fullmatch(sample)) for sample in samples]
         return all(known) if known else not known_as(title, "name")
     kind = KINDS.get(key)
     pattern = kind.pattern if isinstance(kind, Code) else LANGUAGE if key == "language" else None
     return pattern is None or all(pattern.fullmatch(sample) for sample in samples)
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return bool(split(text))
-    except BadDate:
-        return False
 
 
 def faults_of_columns(columns: Sequence[str], header: Sequence[str], joined: Iterable[str] = ()) -> list[str]:

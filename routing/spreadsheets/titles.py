@@ -104,9 +104,9 @@ def known_as(title: str, key: str) -> bool:
         return True
     bare = [word for word in words if not word.isdecimal()]  # "Phone 2"
     own = [word for word in bare if word not in whose]
-    if key == "external_id" or not own:
-        return False
-    return "".join(bare) in phrases or "".join(own) in phrases or all(word in vocabulary for word in own)
+    return bool(own) and (
+        "".join(bare) in phrases or "".join(own) in phrases or all(word in vocabulary for word in own)
+    )
 
 
 @cache
