@@ -54,6 +54,7 @@ PURE = {
     "accounts/time/timetables.py": set(),
     "accounts/time/periods.py": set(),
     "accounts/time/holidays.py": {"holidays"},
+    "accounts/time/instants.py": set(),
     "reports/rings.py": set(),
     "reports/drawing.py": set(),
     "reports/pictures.py": set(),

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.people.preferences import zone_beside, zones_read_in
+from accounts.time.instants import zone_name
 
 register = template.Library()
 
@@ -55,7 +56,7 @@ def _by_account(at: datetime, form: str) -> str:
 
 def shown(at: datetime, zone: ZoneInfo, form: str) -> str:
     there = at.astimezone(zone)
-    return f"{formats.date_format(there, form, use_l10n=True)} {there.tzname()}"
+    return f"{formats.date_format(there, form, use_l10n=True)} {zone_name(there)}"
 
 
 @register.filter

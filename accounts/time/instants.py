@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -24,3 +25,32 @@ def written(instant: datetime | None) -> str | None:
     if instant is None:
         return None
     return instant.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
+
+
+# More than one place calls its time so, and they mean different times; or they do in another half of the year.
+SHARED_NAMES = frozenset({"CST", "CDT", "PST", "PDT", "IST", "IDT"})
+CONTINENTS = (
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+)
+
+
+def zone_name(there: datetime) -> str:
+    """Return what is written behind a time in a zone: CET, where only one time is called so; else the city or the offset."""
+    name = there.tzname() or ""
+    if name.isalpha() and name not in SHARED_NAMES:
+        return name
+    continent, _slash, city = getattr(there.tzinfo, "key", "").partition("/")
+    repeated = there.replace(fold=0).utcoffset() != there.replace(fold=1).utcoffset()  # the clock shows it twice
+    if name in SHARED_NAMES and continent in CONTINENTS and not repeated:
+        return city.rpartition("/")[2].replace("_", " ")
+    sign, hours, minutes = re.fullmatch(r".*([+-])(\d\d):(\d\d)", there.isoformat(timespec="minutes")).groups()  # type: ignore[union-attr]
+    return f"UTC{sign}{int(hours)}".replace("-", "−") + (f":{minutes}" if minutes != "00" else "")

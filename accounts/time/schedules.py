@@ -58,8 +58,16 @@ def _allowed_zones() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def zone_names() -> tuple[str, ...]:
-    """Return the allowed zones, sorted, without those like Etc/GMT+5, whose sign is inverted."""
-    return tuple(sorted(name for name in _allowed_zones() if not name.startswith("Etc/GMT")))
+    """Return the zones to choose from, sorted: without those like Etc/GMT+5, whose sign is inverted, and without
+    abbreviations."""
+    return tuple(
+        sorted(name for name in _allowed_zones() if not name.startswith("Etc/GMT") and not is_abbreviation(name))
+    )
+
+
+def is_abbreviation(name: str) -> bool:
+    """Tell whether the zone is named by letters that name no place. EST, for example, is the time of Panama all year."""
+    return name != "UTC" and "/" not in name and name.upper() == name
 
 
 def zone(name: str) -> ZoneInfo:

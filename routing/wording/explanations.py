@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext, npgettext, pgettext
 
+from accounts.time.instants import zone_name
+
 from ..engine import LEAD, METHODS, Reason
 
 COMMA = ", "
@@ -66,7 +68,7 @@ def moment(instant: datetime, *, at: datetime, zone: ZoneInfo, beside: ZoneInfo 
     beside: a zone to say it in as well, in brackets and with its name.
     """
     own = _said(instant, at, zone)
-    return f"{own} ({_said(instant, at, beside)} {instant.astimezone(beside).tzname()})" if beside else own
+    return f"{own} ({_said(instant, at, beside)} {zone_name(instant.astimezone(beside))})" if beside else own
 
 
 def _said(instant: datetime, at: datetime, zone: ZoneInfo) -> str:
