@@ -66,7 +66,16 @@ from .security.presence_admin import PresentAdmin, present_action
 from .services import note_new_email, note_new_password, resume_manager
 from .time import clock
 from .time.calendars import Plan
-from .time.schedule_admin import Copied, SixWeeks, copy_of, plans_of_manager, plans_of_schedule, presets, today
+from .time.schedule_admin import (
+    Copied,
+    MovedWorkingDays,
+    SixWeeks,
+    copy_of,
+    plans_of_manager,
+    plans_of_schedule,
+    presets,
+    today,
+)
 from .time.schedules import DayException
 
 
@@ -322,7 +331,7 @@ class ExceptionInline(TabularInline):
 
 
 @admin.register(WorkSchedule)
-class WorkScheduleAdmin(SixWeeks, Copied, ConflictAwareAdmin):
+class WorkScheduleAdmin(SixWeeks, Copied, MovedWorkingDays, ConflictAwareAdmin):
     form = WorkScheduleForm
     change_form_template = "accounts/schedule_page.html"
     list_display = ("title", "code", "kind", "managers_counted", "holiday_country")

@@ -17,7 +17,7 @@ from accounts import admin_theme
 
 from .models import Account, Manager, Pause, ScheduleException, User, WorkSchedule
 from .people.names import refuse_unseen_signs
-from .time import schedules
+from .time import holidays, schedules
 
 DAY_OFF = "off"
 
@@ -32,6 +32,19 @@ class TimeZoneInput(admin_theme.TextInput):
         list_id = f"zones-for-{name}"
         box = super().render(name, value, {**(attrs or {}), "list": list_id}, renderer)
         options = format_html_join("", '<option value="{}"></option>', ((zone,) for zone in schedules.zone_names()))
+        return format_html('{}<datalist id="{}">{}</datalist>', box, list_id, options)
+
+
+class SubdivisionInput(admin_theme.TextInput):
+    """A box for a part of a country that offers those of the country by their codes and names."""
+
+    country = ""
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        list_id = f"parts-for-{name}"
+        box = super().render(name, value, {**(attrs or {}), "list": list_id}, renderer)
+        parts = holidays.subdivision_names(self.country) if self.country in holidays.countries() else {}
+        options = format_html_join("", '<option value="{}">{}</option>', parts.items())
         return format_html('{}<datalist id="{}">{}</datalist>', box, list_id, options)
 
 
@@ -169,6 +182,9 @@ class AccountForm(forms.ModelForm):
         ]
         widgets = {"time_zone": TimeZoneInput}
 
+    def clean_time_zone(self) -> str:
+        return clean_time_zone(self)
+
     def clean_country(self) -> str:
         return clean_country(self.cleaned_data["country"])
 
@@ -197,9 +213,11 @@ class WorkScheduleForm(forms.ModelForm):
     class Meta:
         model = WorkSchedule
         fields = ["code", "title", "kind", "cycle_start", "cycle_days", "holiday_country", "holiday_subdivision"]
+        widgets = {"holiday_subdivision": SubdivisionInput}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["holiday_subdivision"].widget.country = self.instance.holiday_country
         for day in schedules.WEEKDAYS:
             self.fields[day].initial = self.instance.weekly.get(day) if isinstance(self.instance.weekly, dict) else None
             self.fields[day].widget.attrs["placeholder"] = "09:00-13:00, 14:00-18:00"
@@ -276,6 +294,9 @@ class ManagerForm(forms.ModelForm):
         model = Manager
         fields = ["active", "schedule", "offset", "time_zone", "skills"]
         widgets = {"time_zone": TimeZoneInput}
+
+    def clean_time_zone(self) -> str:
+        return clean_time_zone(self)
 
 
 class ManagerAddForm(ManagerForm):
@@ -360,6 +381,16 @@ class PauseForm(forms.ModelForm):
     class Meta:
         model = Pause
         fields = ["manager", "reason"]
+
+
+def clean_time_zone(form: forms.ModelForm) -> str:
+    """Return the zone; an abbreviation is only kept where it was before. Raises ValidationError."""
+    zone = form.cleaned_data["time_zone"]
+    if "time_zone" in form.changed_data and schedules.is_abbreviation(zone):
+        raise ValidationError(
+            _("“%(zone)s” names no place. Choose a city, for example America/New_York."), params={"zone": zone}
+        )
+    return zone
 
 
 def clean_country(text: str) -> str:

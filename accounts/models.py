@@ -224,7 +224,9 @@ class WorkSchedule(models.Model):
     holiday_country = models.CharField(
         max_length=2, blank=True, help_text=_("Managers are off on this country's public holidays.")
     )
-    holiday_subdivision = models.CharField(max_length=8, blank=True)
+    holiday_subdivision = models.CharField(
+        max_length=64, blank=True, help_text=_("A part of the country, by its name or code: Madrid or MD.")
+    )
 
     class Meta:
         verbose_name = _("work schedule")
@@ -258,11 +260,14 @@ class WorkSchedule(models.Model):
                 error.place.split("[")[0].split(".")[0], "cycle_days"
             )
             raise ValidationError({"cycle_start" if error.place == "cycle.start" else field: str(error)}) from None
-        try:
-            if self.holiday_country or self.holiday_subdivision:
-                holidays.check_country(self.holiday_country, self.holiday_subdivision or None)
-        except holidays.BadHoliday as error:
-            raise ValidationError({"holiday_country": str(error)}) from None
+        if self.holiday_country or self.holiday_subdivision:
+            place = "holiday_country"
+            try:
+                holidays.check_country(self.holiday_country)
+                place = "holiday_subdivision"
+                self.holiday_subdivision = holidays.subdivision_code(self.holiday_country, self.holiday_subdivision)
+            except holidays.BadHoliday as error:
+                raise ValidationError({place: str(error)}) from None
 
 
 class ManagerQuerySet(models.QuerySet["Manager"]):

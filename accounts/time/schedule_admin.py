@@ -15,12 +15,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from ..models import Account, Manager, ScheduleException, WorkSchedule
-from . import clock, schedules
+from . import clock, holidays, schedules
 from .availability import holidays_of
 from .calendars import Day, Plan, weeks_of
 
@@ -86,6 +88,9 @@ class SixWeeks:
         page = {
             "people": [Weeks(name, note, weeks_of(plan, today(), WEEKS)) for name, note, plan in found[:MOST_SHOWN]],
             "more": max(0, len(found) - MOST_SHOWN),
+            "notes": holiday_notes(form.instance)
+            if isinstance(form.instance, WorkSchedule) and not form.errors
+            else [],
             "faults": [*_faults(form), *(fault for row in rows for fault in _faults(row))],
             "today": today(),
         }
@@ -112,6 +117,48 @@ class SixWeeks:
 
     def plans(self, obj: Any, exceptions: Sequence[schedules.DayException]) -> list[tuple[str, str, Plan]]:
         raise NotImplementedError
+
+
+def holiday_notes(schedule: WorkSchedule) -> list[str]:
+    """Return what to know of the public holidays that the schedule follows."""
+    country, notes = schedule.holiday_country, []
+    if country not in holidays.countries():
+        return []
+    other = None if schedule.holiday_subdivision else holidays.holiday_of_a_part(country, today().year)
+    if other:
+        words = _now(
+            "Parts of %(country)s have public holidays that the whole of it has not, for example %(day)s (%(name)s in "
+            "%(place)s). Choose the part where the managers work."
+        )
+        day = date_format(other.day, "DATE_FORMAT")
+        notes.append(words % {"country": country, "day": day, "name": other.name, "place": other.place})
+    year = holidays.moved_until(country)
+    if year:
+        notes.append(
+            _now("The working days that %(country)s moves are known up to %(year)d.")
+            % {"country": country, "year": year}
+        )
+    return notes
+
+
+def hours_of_a_workday(schedule: WorkSchedule) -> list[str]:
+    """Return the hours of the first workday of a week; a cycle has none."""
+    week = schedule.weekly if schedule.kind == WorkSchedule.Kind.WEEKLY else {}
+    return next((list(week[day]) for day in WORKDAYS if week.get(day)), [])
+
+
+def days_to_work(schedule: WorkSchedule) -> list[date]:
+    """Return the coming Saturdays and Sundays that the country works for a moved day off, and the schedule not yet."""
+    if schedule.holiday_country not in holidays.countries() or not hours_of_a_workday(schedule):
+        return []
+    exceptions = list(schedule.exceptions.all())
+    first = today()
+    return [
+        day
+        for day in holidays.working_weekends(schedule.holiday_country, first, first + timedelta(days=400))
+        if not schedule.weekly.get(schedules.WEEKDAYS[day.weekday()])
+        and not any(row.first_day <= day <= row.last_day for row in exceptions)
+    ]
 
 
 def _faults(form: Any) -> list[str]:
@@ -208,3 +255,40 @@ class Copied:
         self.log_addition(request, copy, [{"added": {}}])  # type: ignore[attr-defined]
         messages.success(request, _now("This is a copy. Give it its own title, edit it and save."))
         return redirect(reverse("admin:accounts_workschedule_change", args=[copy.pk]))
+
+
+class MovedWorkingDays:
+    """Adds to the admin of schedules: what to know of the holidays, and a button that takes announced working weekends as
+    extra hours."""
+
+    def get_urls(self) -> Any:
+        view = self.admin_site.admin_view(self.work_moved_days)  # type: ignore[attr-defined]
+        address = "<int:object_id>/moved-working-days/"
+        return [path(address, view, name="accounts_workschedule_moved"), *super().get_urls()]  # type: ignore[misc]
+
+    def work_moved_days(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        schedule = self.get_object(request, str(object_id))  # type: ignore[attr-defined]
+        if schedule is None or not self.has_change_permission(request, schedule) or request.method != "POST":  # type: ignore[attr-defined]
+            raise PermissionDenied
+        with transaction.atomic():
+            WorkSchedule.objects.select_for_update().get(pk=schedule.pk)
+            days, hours = days_to_work(schedule), hours_of_a_workday(schedule)
+            for day in days:
+                ScheduleException.objects.create(
+                    schedule=schedule, first_day=day, last_day=day, kind=ScheduleException.Kind.EXTRA, intervals=hours
+                )
+        if days:
+            self.log_change(request, schedule, [{"added": {}}])  # type: ignore[attr-defined]
+        messages.success(
+            request,
+            ngettext("%(count)d day was added.", "%(count)d days were added.", len(days)) % {"count": len(days)},
+        )
+        return redirect(reverse("admin:accounts_workschedule_change", args=[schedule.pk]))
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        schedule = context.get("original")
+        if isinstance(schedule, WorkSchedule):
+            context["holiday_notes"] = holiday_notes(schedule)
+            context["days_to_work"] = days_to_work(schedule)
+            context["hours_to_work"] = ", ".join(hours_of_a_workday(schedule))
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]

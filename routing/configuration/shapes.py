@@ -231,12 +231,13 @@ def followed_holidays(node: Node) -> dict[str, str | None]:
         node.at("country").refuse("missing")
     if "country" not in found:
         raise NotTaken
-    subdivision = found.get("subdivision") or None
-    for key, part in (("country", None), ("subdivision", subdivision)):
-        try:
-            holidays.check_country(found["country"], part)
-        except holidays.BadHoliday as error:
-            node.at(key).refuse(str(error))
+    place, subdivision = "country", None
+    try:
+        holidays.check_country(found["country"])
+        place = "subdivision"
+        subdivision = holidays.subdivision_code(found["country"], found.get("subdivision") or "") or None
+    except holidays.BadHoliday as error:
+        node.at(place).refuse(str(error))
     return {"country": found["country"], "subdivision": subdivision}
 
 

@@ -8,7 +8,19 @@ from functools import cache
 
 import pytest
 
-from accounts.time.holidays import BadHoliday, check_country, countries, public_holidays, subdivisions
+from accounts.time.holidays import (
+    BadHoliday,
+    Holiday,
+    check_country,
+    countries,
+    holiday_of_a_part,
+    moved_until,
+    public_holidays,
+    subdivision_code,
+    subdivision_names,
+    subdivisions,
+    working_weekends,
+)
 from tests.data import REPOSITORY, data_path
 
 # Where the `holidays` package and the published calendars part. The package has days off that were decreed or moved
@@ -113,6 +125,72 @@ def test_a_country_without_holidays_is_told_what_to_write(country, subdivision, 
     if isinstance(country, str):
         with pytest.raises(BadHoliday):
             public_holidays(country, subdivision, 2026)
+
+
+@pytest.mark.parametrize(
+    ("country", "written", "code"),
+    [
+        ("ES", "Barcelona", "Barcelona"), ("ES", "Madrid", "MD"), ("ES", "MD", "MD"), ("ES", " catalunya ", "CT"),
+        ("BR", "São Paulo Capital", "São Paulo Capital"), ("BR", "sao paulo", "SP"), ("DE", "Bayern", "BY"), ("DE", "by", "BY"),
+        ("DE", "Augsburg", "Augsburg"), ("CH", "Zürich", "ZH"), ("GB", "Scotland", "SCT"), ("ES", "", ""), ("KZ", "", ""),
+    ],
+)  # fmt: skip
+def test_a_subdivision_is_taken_by_its_name_and_kept_by_its_code(country, written, code):
+    assert subdivision_code(country, written) == code
+    assert public_holidays(country, code, 2026)
+
+
+@pytest.mark.parametrize(
+    ("country", "written", "advice"),
+    [
+        ("FR", "Zone A", "same public holidays as the whole of FR; leave the subdivision empty"),
+        ("NL", "Noord", "leave the subdivision empty"),
+        ("UK", "", 'write it as "GB"'),
+        ("UK", "Scotland", 'write it as "GB"'),
+        ("ES", "Toledo", "use one of AN, "),
+        ("KZ", "Almaty", "leave it empty"),
+    ],
+)
+def test_a_place_without_holidays_of_its_own_is_refused_with_the_right_word(country, written, advice):
+    with pytest.raises(BadHoliday, match=advice):
+        subdivision_code(country, written)
+
+
+def test_only_places_with_holidays_of_their_own_are_offered():
+    assert "UK" not in countries()
+    assert "GB" in countries()
+    assert not [part for part in subdivisions("FR") if part.startswith("Zone")]
+    assert subdivisions("NL") == []
+    assert subdivision_names("GB") == {"ENG": "England", "NIR": "Northern Ireland", "SCT": "Scotland", "WLS": "Wales"}
+    assert subdivision_names("ES")["Barcelona"] == "Barcelona"
+
+
+def test_what_was_stored_before_is_still_followed():
+    assert public_holidays("UK", None, 2026) == public_holidays("GB", None, 2026)
+    assert public_holidays("FR", "Zone A", 2026) == public_holidays("FR", None, 2026)
+
+
+def test_a_country_tells_what_its_parts_have_more():
+    assert holiday_of_a_part("GB", 2026) == Holiday(date(2026, 4, 6), "Easter Monday", "England")
+    assert holiday_of_a_part("KZ", 2026) is None
+    assert holiday_of_a_part("NL", 2026) is None
+
+
+@pytest.mark.parametrize(
+    ("country", "year", "days"),
+    [
+        ("CN", 2026, ["2026-01-04", "2026-02-14", "2026-02-28", "2026-05-09", "2026-09-20", "2026-10-10"]),
+        ("BY", 2026, ["2026-04-25"]),
+        ("HU", 2026, ["2026-01-10", "2026-08-08"]),
+        ("LV", 2026, ["2026-01-17", "2026-06-27"]),
+        ("VN", 2026, ["2026-08-22"]),
+        ("ES", None, []),
+    ],
+)
+def test_moved_working_days_are_known_up_to_a_year(country, year, days):
+    """An upgrade of the package with new announcements changes the year."""
+    assert moved_until(country) == year
+    assert working_weekends(country, date(2026, 1, 1), date(2026, 12, 31)) == [date.fromisoformat(day) for day in days]
 
 
 def test_every_country_offered_has_an_answer():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import partial
 from html import unescape
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import ConfigurationVersion, ScheduleException, WorkSchedule
+from accounts.time import schedule_admin
 from accounts.time.schedule_admin import PRESETS, today
 from accounts.time.schedules import parse_cycle, parse_weekly
 from tests.accounts.test_schedule_cases import cases, duty_of
+from tests.admin_pages import errors, save
 from tests.factories import make_account, make_exception, make_manager, make_schedule, make_supervisor, make_user
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +124,66 @@ def test_public_holidays_are_shown(sue):
     shown = set(re.findall(r'(?s)lr-by-holiday[^>]*"><time datetime="(.*?)"', answer))
     [days] = six_weeks(sue, SCHEDULES, sent)
     assert {day for day, hours in days.items() if not hours} == shown
+
+
+def test_a_part_of_a_country_is_written_by_its_name_and_stored_by_its_code(sue):
+    make_account()
+    office = make_schedule(holiday_country="ES")
+    address = f"{SCHEDULES}{office.pk}/change/"
+    assert '<option value="MD">Madrid</option>' in sue.get(address).content.decode()
+    for written, code in (("Barcelona", "Barcelona"), ("madrid", "MD")):
+        assert save(sue, address, holiday_subdivision=written).status_code == 302
+        office.refresh_from_db()
+        assert office.holiday_subdivision == code
+
+
+def test_places_that_change_no_holiday_are_refused_beside_their_box(sue):
+    make_account()
+    office = make_schedule(holiday_country="FR")
+    address = f"{SCHEDULES}{office.pk}/change/"
+    assert "leave the subdivision empty" in str(errors(save(sue, address, holiday_subdivision="Zone A")))
+    refused = errors(save(sue, address, holiday_country="UK", holiday_subdivision=""))
+    assert list(refused) == ["holiday_country"]
+    assert "GB" in str(refused)
+
+
+def test_a_country_whose_parts_have_more_holidays_is_told(sue, monkeypatch):
+    make_account()
+    monkeypatch.setattr(schedule_admin, "today", lambda: date(2026, 3, 2))
+    office = make_schedule(holiday_country="GB")
+    words = "for example April 6, 2026 (Easter Monday in England)"
+    assert words in sue.get(f"{SCHEDULES}{office.pk}/change/").content.decode()
+    sent = form_of({"type": "weekly", "days": {"mon": ["09:00-10:00"]}})
+    preview = partial(sue.post, f"{SCHEDULES}preview/", headers={"X-Requested-With": "fetch"})
+    assert words in preview(sent | {"holiday_country": "GB"}).content.decode()  # while it is being written
+    assert words not in preview(sent | {"holiday_country": "GB", "holiday_subdivision": "Scotland"}).content.decode()
+
+
+def test_announced_working_weekends_are_told_and_added_as_extra_hours(sue, monkeypatch):
+    make_account()
+    monkeypatch.setattr(schedule_admin, "today", lambda: date(2026, 3, 2))
+    hours = ["09:00-13:00", "14:00-18:00"]
+    office = make_schedule(weekly=dict.fromkeys(WEEKDAYS[:5], hours), holiday_country="CN")
+    ScheduleException.objects.create(schedule=office, first_day=date(2026, 9, 18), last_day=date(2026, 9, 21))
+    address = f"{SCHEDULES}{office.pk}/change/"
+    page = sue.get(address).content.decode()
+    assert "The working days that CN moves are known up to 2026." in page
+    assert re.findall('<li><time datetime="(.*?)">', page) == ["2026-05-09", "2026-10-10"]
+    for _ in range(2):  # a second time adds nothing
+        assert sue.post(f"{SCHEDULES}{office.pk}/moved-working-days/").status_code == 302
+    added = office.exceptions.filter(kind="extra").values_list("first_day", "last_day", "intervals")
+    assert list(added) == [(day, day, hours) for day in (date(2026, 5, 9), date(2026, 10, 10))]
+    page = sue.get(address).content.decode()
+    assert "moved-working-days" not in page
+
+
+def test_a_schedule_that_works_on_weekends_or_in_a_cycle_is_offered_no_extra_hours(sue, monkeypatch):
+    make_account()
+    monkeypatch.setattr(schedule_admin, "today", lambda: date(2026, 3, 2))
+    week = make_schedule("week", weekly={day: ["09:00-18:00"] for day in WEEKDAYS}, holiday_country="CN")
+    cycle = make_schedule("cycle", cycle=[["09:00-21:00"], []], holiday_country="CN")
+    for schedule in (week, cycle):
+        assert "moved-working-days" not in sue.get(f"{SCHEDULES}{schedule.pk}/change/").content.decode()
 
 
 def test_who_may_not_see_schedules_is_refused(client):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from datetime import date
 
 import pytest
 
 from accounts.models import WorkSchedule
+from accounts.time import schedule_admin
 from tests.factories import make_account, make_exception, make_manager, make_schedule, make_supervisor
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -142,3 +144,22 @@ def test_a_manager_sees_six_weeks_of_their_own(visit):
     page = visitor.open(f"/admin/accounts/manager/{ann.pk}/change/")
     page.locator("#lr-preview[data-ready] .lr-works").first.wait_for()
     visitor.assert_well_made("manager")
+
+
+@pytest.mark.parametrize(("phone", "dark"), [(False, False), (True, True)], ids=["desktop-light", "phone-dark"])
+def test_what_is_to_know_of_holidays_is_said_on_the_page(visit, phone, dark, monkeypatch):
+    monkeypatch.setattr(schedule_admin, "today", lambda: date(2026, 3, 2))
+    make_account()
+    office = make_schedule(
+        weekly={day: ["09:00-18:00"] for day in ("mon", "tue", "wed", "thu", "fri")}, holiday_country="CN"
+    )
+    britain = make_schedule("britain", weekly={"mon": ["09:00-18:00"]}, holiday_country="GB")
+    visitor = visit(user=make_supervisor(), phone=phone, dark=dark)
+    page = visitor.open(f"/admin/accounts/workschedule/{britain.pk}/change/")
+    page.get_by_text("Easter Monday in England").first.wait_for()
+    visitor.assert_well_made("schedule-of-parts")
+    page = visitor.open(f"/admin/accounts/workschedule/{office.pk}/change/")
+    visitor.assert_well_made("schedule-moved-days")
+    page.get_by_role("button", name="Add them as extra hours, 09:00-18:00").click()
+    page.get_by_text("3 days were added.").wait_for()
+    assert office.exceptions.filter(kind="extra").count() == 3

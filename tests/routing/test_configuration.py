@@ -303,6 +303,14 @@ def test_a_triggers_own_registry_travels_with_it(example: Report) -> None:
     assert "registry: {accounting: totals, reset: month, refund_missed: false}" in export_configuration()
 
 
+def test_a_part_of_a_country_is_taken_by_its_name_and_exported_by_its_code():
+    for written, code in (("Madrid", "MD"), ("Barcelona", "Barcelona")):
+        holidays = {"country": "ES", "subdivision": written}
+        import_configuration(only(schedules=[{"code": "office", "weekly": {}, "holidays": holidays}]))
+        assert WorkSchedule.objects.get(code="office").holiday_subdivision == code
+        assert f"subdivision: {code}" in export_configuration()
+
+
 # What is refused, and where
 
 
@@ -318,6 +326,10 @@ def test_a_triggers_own_registry_travels_with_it(example: Report) -> None:
          "schedules[0].cycle.start: missing; write the date on which the cycle begins, as 2026-01-05"),
         ("schedules", {"code": "x", "weekly": {}, "holidays": {"country": "ES", "subdivision": "ES-MD"}},
          'schedules[0].holidays.subdivision: ES has no subdivision "ES-MD"; write it as "MD"'),
+        ("schedules", {"code": "x", "weekly": {}, "holidays": {"country": "FR", "subdivision": "Zone A"}},
+         'schedules[0].holidays.subdivision: "Zone A" has the same public holidays as the whole of FR; leave the subdivision empty'),
+        ("schedules", {"code": "x", "weekly": {}, "holidays": {"country": "UK"}},
+         'schedules[0].holidays.country: no public holidays are known for the country "UK"; write it as "GB"'),
         ("schedules", {"title": "x", "weekly": {}}, "schedules[0].code: missing"),
         ("managers", {"email": "bob@example.com", "time_zone": "Europe/Madird"},
          'managers[0].time_zone: "Europe/Madird" is no time zone; use a name like "Europe/Madrid" (did you mean "Europe/Madrid"?)'),
