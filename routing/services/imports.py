@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -24,13 +24,14 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from routing.exceptions import Busy, Conflict, InvalidLead
-from routing.intake.identity import normalise_chat, normalise_email, normalise_phone
+from routing.intake.identity import normalise_chat, normalise_email, read_phone
+from routing.intake.names import may_be_one
 from routing.models import ImportRow, Lead, LeadImport, Source, Stage
 from routing.prepared_statements import Statement, run
 from routing.roster import current
 from routing.spreadsheets.cell_errors import ERRORS
 from routing.spreadsheets.dates import DayOrder, day_order
-from routing.spreadsheets.leads import FIELDS, IGNORED, Reading, guessed_columns, read_row
+from routing.spreadsheets.leads import FIELDS, IGNORED, PARTS, Reading, guessed_columns, read_row
 from routing.spreadsheets.reading import Table
 
 from .intake import Answer, IdempotencyKey, IntakeResult, Replayed, Results, answer_leads, check_leads
@@ -159,10 +160,24 @@ def same_people(batch: LeadImport, source: Source | None) -> list[SamePerson]:
         for number, text in rows.filter(roughly__in=repeated).order_by("number").values_list("number", "text"):
             if person := person_of(text, countries.get(number) or usual or None):
                 people[person].append(number)
+        names = _names(batch, people.values()) if key == "contact.phone" else {}
         for person, numbers in people.items():
-            if len(numbers) > 1:
-                found.setdefault(tuple(numbers), person)
+            same = [number for number in numbers if may_be_one(names.get(numbers[0], ""), names.get(number, ""))]
+            if len(same) > 1:
+                found.setdefault(tuple(same), person)
     return [SamePerson(known_by=person, rows=numbers) for numbers, person in sorted(found.items())]
+
+
+def _names(batch: LeadImport, groups: Iterable[Sequence[int]]) -> dict[int, str]:
+    """Return the names in the rows of the groups: a phone may be shared."""
+    places = [place for key in ("contact.name", *PARTS) for place, column in enumerate(batch.columns) if column == key]
+    rows = batch.rows.filter(number__in=[number for group in groups if len(group) > 1 for number in group])
+    return {row.number: " ".join(row.cells[place] for place in places if row.cells[place]) for row in rows}
+
+
+def _phone_key(text: str, country: str | None) -> str | None:
+    phone = read_phone(text, country)
+    return phone and phone.key
 
 
 def _digits(text: F) -> Func:
@@ -172,7 +187,7 @@ def _digits(text: F) -> Func:
 # How a person is known: what is the same in all spellings and the database finds fast, then the key itself.
 PERSON_BY: dict[str, tuple[Func, Callable[[str, str | None], str | None]]] = {
     "contact.email": (Lower(Trim(F("text"))), lambda text, _country: normalise_email(text)),
-    "contact.phone": (Right(_digits(F("text")), 7), normalise_phone),
+    "contact.phone": (Right(_digits(F("text")), 7), _phone_key),
     "contact.chat": (Right(Lower(Trim(F("text"))), 5), lambda text, _country: normalise_chat(text)),
 }
 
