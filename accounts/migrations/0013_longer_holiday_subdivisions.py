@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0011_letters"),
+        ("accounts", "0012_plural_names"),
     ]
 
     operations = [

@@ -26,7 +26,7 @@ def _place(country, part):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0012_longer_holiday_subdivisions"),
+        ("accounts", "0013_longer_holiday_subdivisions"),
     ]
 
     operations = [
