@@ -26,6 +26,11 @@ PAUSES_DRAWN = timedelta(days=15)  # the desk draws this week and the next
 LEAD = "lead.xmin, lead.ctid, contact.xmin, contact.ctid, company.xmin, company.ctid"
 PEOPLE = """LEFT JOIN routing_contact contact ON contact.id = lead.contact_id
             LEFT JOIN routing_company company ON company.id = lead.company_id"""
+# What the desk shows of them beside: all phones, e-mails and chats, and others who have one of these.
+REACHES = """(SELECT string_agg(concat_ws(' ', point.xmin, point.ctid), ',' ORDER BY point.id)
+              FROM routing_contactpoint point WHERE point.contact_id = lead.contact_id),
+             (SELECT string_agg(concat_ws(' ', other.xmin, other.ctid), ',' ORDER BY other.id)
+              FROM routing_contact other WHERE other.id = ANY (lead.shares_with))"""
 RUNNING_PAUSES = """
 SELECT string_agg(concat_ws(' ', xmin, ctid), ',' ORDER BY id) FROM accounts_pause
 WHERE ended_at IS NULL AND started_at <= %(at)s AND (ends_at IS NULL OR ends_at > %(at)s)"""
@@ -48,11 +53,11 @@ DESK = _statement(
         WHERE leads > 0 AND manager_id = ANY (%(members)s)""",
         """SELECT string_agg(id::text, ',' ORDER BY id) FROM accounts_manager
         WHERE id = ANY (%(online)s) AND last_seen_at >= %(seen_since)s""",
-        f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by > %(at)s, {LEAD}), ',' ORDER BY offer.id)
+        f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by > %(at)s, {LEAD}, {REACHES}), ',' ORDER BY offer.id)
         FROM routing_offer offer JOIN routing_lead lead ON lead.id = offer.lead_id {PEOPLE}
         WHERE offer.manager_id = %(manager)s AND offer.closed_at IS NULL""",
-        f"""SELECT string_agg(concat_ws(' ', {LEAD}), ',' ORDER BY lead.id)
-        FROM (SELECT lead.xmin, lead.ctid, lead.id, lead.contact_id, lead.company_id FROM routing_lead lead
+        f"""SELECT string_agg(concat_ws(' ', {LEAD}, {REACHES}), ',' ORDER BY lead.id)
+        FROM (SELECT lead.xmin, lead.ctid, lead.id, lead.contact_id, lead.company_id, lead.shares_with FROM routing_lead lead
               WHERE lead.responsible_id = %(manager)s AND lead.state = 'assigned' AND lead.stage_id = ANY (%(stages)s)
               ORDER BY lead.created_at DESC, lead.id DESC LIMIT %(leads)s) lead {PEOPLE}""",
         f"""SELECT string_agg(concat_ws(' ', decision.id, {LEAD}), ',' ORDER BY decision.id)

@@ -10,7 +10,7 @@ from django.db.models import F
 from accounts.models import Account, Manager, ScheduleException
 from accounts.services import mark_online, pause_manager, resume_manager
 from accounts.time import clock
-from routing.models import Contact, Lead, Offer, Registry
+from routing.models import Contact, ContactPoint, Lead, Offer, Registry
 from routing.roster import current
 from routing.screens.board import board_of
 from routing.screens.desk import desk_of
@@ -27,6 +27,7 @@ from tests.factories import (
     asking_acceptance,
     hold,
     make_account,
+    make_contact,
     make_manager,
     make_registry,
     make_schedule,
@@ -65,6 +66,14 @@ def steps(ann: Manager, bob: Manager, cid: Manager) -> Iterator[tuple[timedelta,
     nothing: Step = lambda at: None  # noqa: E731
     yield SECOND, lambda at: take(at=at)
     yield SECOND, lambda at: take(at=at)
+    yield (
+        SECOND,
+        lambda at: ContactPoint.objects.create(
+            contact=Lead.objects.get(responsible=ann).contact, kind="phone", text="+34600111222", first_seen_at=at
+        ),
+    )
+    yield SECOND, lambda at: Lead.objects.filter(responsible=ann).update(shares_with=[make_contact().pk])
+    yield SECOND, lambda at: Contact.objects.filter(email="ana@client.example").update(name="Ana Ruiz")
     yield timedelta(seconds=5), nothing
     yield SECOND, lambda at: accept_offer(last("offered").pk, at=at)
     yield SECOND, lambda at: credit_back(counted_lead(), at=at)
