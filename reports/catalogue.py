@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from .asked import Question
 from .pages import conversion, fairness, redistribution, response, waiting, workload
+from .questions import Question
 from .tables import ReportContent
 
 
@@ -30,8 +30,8 @@ class Report:
 class Ranged(Report):
     """A report over a range of dates."""
 
-    shown: Callable[[Question], ReportContent]
-    filters: tuple[str, ...]  # fields of AskedForm
+    content: Callable[[Question], ReportContent]
+    filters: tuple[str, ...]  # fields of QuestionForm
 
 
 SOURCES = Report(
@@ -49,7 +49,7 @@ RANGED = [
             "Leads received compared with leads due, by manager and registry, and the distance "
             "between them at the end of each day, week or month."
         ),
-        shown=fairness.shown,
+        content=fairness.content,
         filters=fairness.FILTERS,
     ),
     Ranged(
@@ -60,7 +60,7 @@ RANGED = [
             "How long it took to assign and accept leads that arrived in the range. Medians and "
             "shares cover the leads that got that far; the report also shows how many did not."
         ),
-        shown=response.shown,
+        content=response.content,
         filters=response.FILTERS,
     ),
     Ranged(
@@ -71,7 +71,7 @@ RANGED = [
             "Leads that managers hold now compared with their limits, and how many leads they "
             "were assigned in the range."
         ),
-        shown=workload.shown,
+        content=workload.content,
         filters=workload.FILTERS,
     ),
     Ranged(
@@ -79,7 +79,7 @@ RANGED = [
         permission="reports.view_redistribution",
         title=_("Redistribution"),
         about=_("The outcomes of offers made in the range: how often leads were redistributed, from whom and why."),
-        shown=redistribution.shown,
+        content=redistribution.content,
         filters=redistribution.FILTERS,
     ),
     Ranged(
@@ -90,7 +90,7 @@ RANGED = [
             "Where leads that arrived in the range stand today. The thin line is the 95 % "
             "confidence interval: the fewer the leads, the longer the line."
         ),
-        shown=conversion.shown,
+        content=conversion.content,
         filters=conversion.FILTERS,
     ),
     Ranged(
@@ -98,7 +98,7 @@ RANGED = [
         permission="reports.view_waiting",
         title=_("Waiting leads"),
         about=_("Leads that arrived in the range and are waiting now, and why nobody can take them."),
-        shown=waiting.shown,
+        content=waiting.content,
         filters=waiting.FILTERS,
     ),
 ]

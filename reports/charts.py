@@ -89,9 +89,9 @@ def _bar(bar: Bar, sheet: Sheet, y: float, right: float, reach: float) -> Iterat
     scale = (right - left) / reach
     middle = y + THICK / 2
     if left:
-        yield Text(x=left - 10, y=middle + 4, text=shortened(bar.name), anchor="end", size=13)
+        yield Text(x=left - 10, y=middle + 4, text=shorten(bar.name), anchor="end", size=13)
     else:
-        yield Text(x=0, y=y - 7, text=shortened(bar.name, 40), size=13)
+        yield Text(x=0, y=y - 7, text=shorten(bar.name, 40), size=13)
     yield Box(x=left, y=y, width=right - left, height=THICK, rounded=3, opacity=0.06)
     x = left
     for color, value in bar.parts:
@@ -123,7 +123,7 @@ def _legend(keys: Sequence[Key], sheet: Sheet, *, x: float) -> tuple[list[Shape]
     return shapes, y + 28 if keys else 8.0
 
 
-def shortened(name: str, longest: int = LONGEST_NAME) -> str:
+def shorten(name: str, longest: int = LONGEST_NAME) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
@@ -135,7 +135,7 @@ LEFT, RIGHT, HEIGHT = 46.0, 12.0, 200.0
 def lines(series: Sequence[Series], *, along: Axis, title: str, steps: Sequence[tuple[float, str]]) -> Drawing:
     """Return lines over time. steps: the horizontal grid lines, from the lowest, each with its label."""
     low, high = steps[0][0], steps[-1][0]
-    keys = [Key(name=shortened(one.name, 40), color=one.color) for one in series]
+    keys = [Key(name=shorten(one.name, 40), color=one.color) for one in series]
 
     def draw(sheet: Sheet) -> Drawing:
         shapes, top = _legend(keys, sheet, x=LEFT)

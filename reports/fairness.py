@@ -73,12 +73,13 @@ def standings(
 
     lineups: manager -> coefficient, by line-up. balances: as seen at the start and at the end of each bucket.
     """
-    got, fair, totals, aimed = _counted(received, lineups, buckets)
+    got, fair, totals, aimed = _count_leads(received, lineups, buckets)
     extra: dict[Place, list[Addition]] = defaultdict(list)
     for change in added:
         extra[change.registry, change.manager].append(change)
-    for place in sorted({*got, *totals, *(place for place, seen in balances.items() if _moved(seen))}):
-        owed = _credited(balances.get(place, ()), extra[place], buckets)
+    moved = {place for place, seen in balances.items() if len({one.balance for one in seen}) > 1}
+    for place in sorted({*got, *totals, *moved}):
+        owed = _growth(balances.get(place, ()), extra[place], buckets)
         due = [f + o + t for f, o, t in zip(fair[place], owed, totals[place], strict=True)]
         aims = place[0] in aimed
         yield FairnessFigures(
@@ -95,7 +96,7 @@ Counts = dict[Place, list[int]]
 Parts = dict[Place, list[float]]
 
 
-def _counted(
+def _count_leads(
     received: Iterable[Received], lineups: Mapping[int, Mapping[int, int]], buckets: int
 ) -> tuple[Counts, Counts, Parts, set[int]]:
     """Return leads received; those that the receiver's balance paid for; what totals made due; registries with an aim."""
@@ -116,11 +117,7 @@ def _counted(
     return got, fair, due, aimed
 
 
-def _moved(seen: Sequence[Balance]) -> bool:
-    return any(one.balance != seen[0].balance for one in seen)
-
-
-def _credited(seen: Sequence[Balance], added: Sequence[Addition], buckets: int) -> list[float]:
+def _growth(seen: Sequence[Balance], added: Sequence[Addition], buckets: int) -> list[float]:
     """Return by how much the balance grew in each bucket, but for what was deliberately added."""
     if not seen:
         return [0.0] * buckets

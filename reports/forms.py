@@ -33,7 +33,7 @@ class PeriodForm(forms.Form):
         required=False, widget=DayInput, validators=KNOWN_DAYS, label=pgettext_lazy("report", "Date")
     )
 
-    def asked(self, *, today: datetime.date) -> tuple[str, datetime.date]:
+    def period_and_date(self, *, today: datetime.date) -> tuple[str, datetime.date]:
         """Return the period and a date in it; for a form that cannot be read, today."""
         if not self.is_valid():
             return "day", today

@@ -47,7 +47,7 @@ def ring_of(report: Sources, account: Account | policy.Account) -> Ring:
     """Return the ring as people read it, or why there is none."""
     words = Words(
         title=_("Sources of leads"),
-        period=f"{spoken(report)} · {account.time_zone}",
+        period=f"{period_in_words(report)} · {account.time_zone}",
         leads=pgettext("column", "Leads"),
         share=pgettext("column", "Share"),
         inactive=pgettext("channel", "inactive"),
@@ -58,7 +58,7 @@ def ring_of(report: Sources, account: Account | policy.Account) -> Ring:
     return Ring(report=report, legend=[_entry(arc, report.total) for arc in report.arcs], words=words)
 
 
-def spoken(report: Sources) -> str:
+def period_in_words(report: Sources) -> str:
     """Return the period in words."""
     if report.period == "month":
         return date_format(report.first_day, "YEAR_MONTH_FORMAT")

@@ -36,18 +36,18 @@ def _draw(pen: ImageDraw.ImageDraw, shape: Shape, scale: int) -> None:
     if isinstance(shape, Curve):
         radius = shape.radius + shape.width / 2
         corners = [(shape.x - radius, shape.y - radius), (shape.x + radius, shape.y + radius)]
-        pen.arc(_scaled(corners, scale), -90, shape.angle - 90, fill=color, width=round(shape.width * scale))
+        pen.arc(_scale(corners, scale), -90, shape.angle - 90, fill=color, width=round(shape.width * scale))
     elif isinstance(shape, Box):
         corners = [(shape.x, shape.y), (shape.x + shape.width, shape.y + shape.height)]
-        pen.rounded_rectangle(_scaled(corners, scale), shape.rounded * scale, fill=color)
+        pen.rounded_rectangle(_scale(corners, scale), shape.rounded * scale, fill=color)
     elif isinstance(shape, Line):
-        pen.line(_scaled(shape.points, scale), fill=color, width=round(shape.width * scale))
+        pen.line(_scale(shape.points, scale), fill=color, width=round(shape.width * scale))
     elif isinstance(shape, Text):
         font = _font("SemiBold" if shape.bold else "Regular", round(shape.size * scale))
         pen.text((shape.x * scale, shape.y * scale), shape.text, fill=color, font=font, anchor=ANCHORS[shape.anchor])
 
 
-def _scaled(points: Iterable[tuple[float, float]], scale: int) -> list[tuple[float, float]]:
+def _scale(points: Iterable[tuple[float, float]], scale: int) -> list[tuple[float, float]]:
     return [(x * scale, y * scale) for x, y in points]
 
 

@@ -114,7 +114,7 @@ ORDER BY pair.registry_id, candidate.manager, bound.n, seen.at, seen.turn
 """  # nosec B608  # of the constants above
 
 
-def received(bounds: Sequence[datetime], *, registry: int | None) -> list[Received]:
+def receipts(bounds: Sequence[datetime], *, registry: int | None) -> list[Received]:
     """Return the leads that counted between the first and the last of the bounds."""
     parameters = {"bounds": list(bounds), "start": bounds[0], "end": bounds[-1], "registry": registry}
     return [Received._make(row) for row in rows(RECEIVED, parameters)]
@@ -134,7 +134,7 @@ def balances(bounds: Sequence[datetime], *, registry: int | None, at: datetime) 
     return seen
 
 
-def added(since: datetime, *, registry: int | None) -> list[Addition]:
+def adjustments(since: datetime, *, registry: int | None) -> list[Addition]:
     """Return what was deliberately added to balances since the instant."""
     changes = Adjustment.objects.filter(at__gte=since)
     if registry is not None:
@@ -162,7 +162,7 @@ COPY (
 """
 
 
-def arrived(*, start: datetime, end: datetime, source: int | None, manager: int | None) -> bytes:
+def arrivals(*, start: datetime, end: datetime, source: int | None, manager: int | None) -> bytes:
     """Return the leads that arrived in [start, end) as PostgreSQL copies them: see `responses.leads_of`."""
     copied = io.BytesIO()
     parameters = {"start": start, "end": end, "source": source, "manager": manager}
@@ -236,7 +236,7 @@ def outcomes(*, start: datetime, end: datetime, **narrowed: int | None) -> list[
 # Workload
 
 
-def assigned(*, start: datetime, end: datetime) -> dict[int, dict[int, int]]:
+def assignments(*, start: datetime, end: datetime) -> dict[int, dict[int, int]]:
     """Return how many times each trigger gave a lead to each manager in [start, end)."""
     found = Decision.objects.filter(outcome="assigned", at__gte=start, at__lt=end).order_by()
     given: dict[int, dict[int, int]] = defaultdict(dict)

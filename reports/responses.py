@@ -90,7 +90,7 @@ def responses(
     account's clocks are how many seconds ahead; duties: by manager, to count the time alone that they worked.
     """
     until = {name: getattr(leads, name) for name in ("arrived", "assigned", "accepted")}
-    passed = until if duties is None else _worked(leads.manager, until, duties)
+    passed = until if duties is None else _working_time(leads.manager, until, duties)
     lengths, taken = {}, {}
     for name, (first, last) in MEASURES.items():
         taken[name] = (np.maximum(until[first], until[last]) < micros(horizon)) & (passed[first] != NEVER)
@@ -133,7 +133,9 @@ def _hours(arrived: Numbers, offsets: Sequence[tuple[datetime, int]]) -> Numbers
     return hours.astype(np.int16)  # sorted in a fraction of the time
 
 
-def _worked(manager: Numbers, instants: Mapping[str, Numbers], duties: Mapping[int, Stretches]) -> dict[str, Numbers]:
+def _working_time(
+    manager: Numbers, instants: Mapping[str, Numbers], duties: Mapping[int, Stretches]
+) -> dict[str, Numbers]:
     """Return how long each lead's manager had been on duty until each of its instants; NEVER: of whom nothing is known."""
     worked = {name: np.full_like(instant, NEVER) for name, instant in instants.items()}
     order = np.argsort(manager, kind="stable")

@@ -39,7 +39,7 @@ def duration(seconds: float) -> str:
     return _("%(seconds)d s") % {"seconds": seconds}
 
 
-def signed(value: float) -> str:
+def with_sign(value: float) -> str:
     return f"{'+' if value > 0 else ''}{number(value, 2)}"
 
 
@@ -47,7 +47,7 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "text": str,
     "count": number,
     "leads": lambda value: number(value, 2),
-    "signed": signed,
+    "signed": with_sign,
     "percent": percent,
     "duration": duration,
     "instant": lambda value: date_format(value, "SHORT_DATETIME_FORMAT"),  # in the zone that it carries
@@ -61,7 +61,7 @@ class Column:
     kind: str = "text"  # of KINDS
     absent: str = ""  # what None says; else that there is no data
 
-    def said(self, value: object) -> str:
+    def text(self, value: object) -> str:
         return self.absent or pgettext("report", "no data") if value is None else KINDS[self.kind](value)
 
 
@@ -80,8 +80,8 @@ class Table:
         return len(self.rows) > MOST_ROWS
 
     @property
-    def said(self) -> list[list[str]]:
-        return [[c.said(value) for c, value in zip(self.columns, row, strict=True)] for row in self.rows]
+    def texts(self) -> list[list[str]]:
+        return [[c.text(value) for c, value in zip(self.columns, row, strict=True)] for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

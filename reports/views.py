@@ -22,10 +22,10 @@ from accounts.time import clock, schedules
 from routing.spreadsheets.writing import csv_lines
 
 from . import catalogue, queries
-from .asked import AskedForm
 from .forms import FIRST_DAY, LAST_DAY, PERIODS, PeriodForm
 from .legend import Ring, ring_of
 from .png import png
+from .questions import QuestionForm
 from .tables import ReportContent
 
 QUERY_CANCELED = "57014"  # PostgreSQL's word for a statement that ran into its time limit
@@ -37,12 +37,12 @@ def page_of(report: catalogue.Report) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest) -> HttpResponse:
+        def check_permission(request: HttpRequest) -> HttpResponse:
             if not request.user.has_perm(report.permission):
                 raise PermissionDenied
             return view(request)
 
-        return require_safe(login_required(guarded))
+        return require_safe(login_required(check_permission))
 
     return decorate
 
@@ -90,7 +90,7 @@ def _sources(request: HttpRequest, form: PeriodForm) -> HttpResponse:
 def _ring(form: PeriodForm) -> Ring:
     account = Account.get()
     today = clock.now().astimezone(schedules.zone(account.time_zone)).date()
-    period, on = form.asked(today=today)
+    period, on = form.period_and_date(today=today)
     return ring_of(queries.sources(account, period=period, on=on), account)
 
 
@@ -110,14 +110,14 @@ def _query(ring: Ring, **changed: str) -> str:
 # Reports over a range of dates
 
 
-def ranged_page(report: catalogue.Ranged) -> View:
+def range_page(report: catalogue.Ranged) -> View:
     """Return the page of the report."""
 
     @page_of(report)
     def page(request: HttpRequest) -> HttpResponse:
-        form, at, zone = _asked(request, report)
-        shown, status = _shown(report, form, at, zone)
-        return _page(request, report, form, shown, zone, status)
+        form, at, zone = _read_form(request, report)
+        content, status = _content(report, form, at, zone)
+        return _page(request, report, form, content, zone, status)
 
     return page
 
@@ -125,15 +125,15 @@ def ranged_page(report: catalogue.Ranged) -> View:
 def _page(
     request: HttpRequest,
     report: catalogue.Ranged,
-    form: AskedForm,
-    shown: ReportContent | None,
+    form: QuestionForm,
+    content: ReportContent | None,
     zone: ZoneInfo,
     status: int,
 ) -> HttpResponse:
     context = {
         "report": report,
         "form": form,
-        "shown": shown,
+        "content": content,
         "zone": zone.key,
         "csv": reverse(f"{report.address}-csv"),
         "query": request.GET.urlencode(),
@@ -143,12 +143,14 @@ def _page(
     return render(request, "reports/report.html", context, status=status)
 
 
-def _shown(report: catalogue.Ranged, form: AskedForm, at: datetime, zone: ZoneInfo) -> tuple[ReportContent | None, int]:
+def _content(
+    report: catalogue.Ranged, form: QuestionForm, at: datetime, zone: ZoneInfo
+) -> tuple[ReportContent | None, int]:
     """Return what the page shows, and its status; who asks too much is told to ask less."""
     if not form.is_valid():
         return None, 400
     try:
-        return report.shown(form.asked(at=at, zone=zone)), 200
+        return report.content(form.question(at=at, zone=zone)), 200
     except OperationalError as error:
         if getattr(error.__cause__, "pgcode", None) != QUERY_CANCELED:
             raise
@@ -156,7 +158,7 @@ def _shown(report: catalogue.Ranged, form: AskedForm, at: datetime, zone: ZoneIn
         return None, 503
 
 
-def ranged_csv(report: catalogue.Ranged) -> View:
+def range_csv(report: catalogue.Ranged) -> View:
     """Return the tables of the report as CSV: the one that `table` names, or the first.
 
     A request for too much, or one that cannot be read, gets the page, where another can be made.
@@ -164,12 +166,12 @@ def ranged_csv(report: catalogue.Ranged) -> View:
 
     @page_of(report)
     def csv(request: HttpRequest) -> HttpResponse:
-        form, at, zone = _asked(request, report)
-        shown, status = _shown(report, form, at, zone)
-        if shown is None:
-            return _page(request, report, form, shown, zone, status)
-        code = request.GET.get("table", shown.tables[0].code)
-        table = next((table for table in shown.tables if table.code == code), None)
+        form, at, zone = _read_form(request, report)
+        content, status = _content(report, form, at, zone)
+        if content is None:
+            return _page(request, report, form, content, zone, status)
+        code = request.GET.get("table", content.tables[0].code)
+        table = next((table for table in content.tables if table.code == code), None)
         if table is None:
             raise Http404
         lines = csv_lines([column.code or column.heading for column in table.columns], table.rows)
@@ -180,6 +182,6 @@ def ranged_csv(report: catalogue.Ranged) -> View:
     return csv
 
 
-def _asked(request: HttpRequest, report: catalogue.Ranged) -> tuple[AskedForm, datetime, ZoneInfo]:
+def _read_form(request: HttpRequest, report: catalogue.Ranged) -> tuple[QuestionForm, datetime, ZoneInfo]:
     zone, at = schedules.zone(Account.get().time_zone), clock.now()
-    return AskedForm(request.GET, filters=report.filters, today=at.astimezone(zone).date()), at, zone
+    return QuestionForm(request.GET, filters=report.filters, today=at.astimezone(zone).date()), at, zone

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from reports import charts, names, queries
-from reports.asked import Question
 from reports.charts import Bar
 from reports.drawing import Drawing
 from reports.queries import Outcome
+from reports.questions import Question
 from reports.statistics import share
 from reports.tables import Column, ReportContent, Table, number, percent
 
@@ -20,12 +20,12 @@ FILTERS = ("source", "manager")
 MOST_BARS = 20
 
 
-def shown(asked: Question) -> ReportContent:
+def content(asked: Question) -> ReportContent:
     found = queries.outcomes(start=asked.start, end=asked.end, source=asked.source, responsible=asked.manager)
     sources, managers = names.sources(), names.managers()
-    by_source = _counted(found, lambda row: sources[row.source])
-    by_manager = _counted(found, lambda row: managers[row.manager] if row.manager else _("nobody"))
-    whole = _counted(found, lambda row: "")[""]
+    by_source = _count_leads(found, lambda row: sources[row.source])
+    by_manager = _count_leads(found, lambda row: managers[row.manager] if row.manager else _("nobody"))
+    whole = _count_leads(found, lambda row: "")[""]
     won = share(whole["won"], whole["won"] + whole["lost"])
     return ReportContent(
         facts=[
@@ -46,7 +46,7 @@ def shown(asked: Question) -> ReportContent:
     )
 
 
-def _counted(found: Sequence[Outcome], name: Callable[[Outcome], str]) -> dict[str, Counter[str]]:
+def _count_leads(found: Sequence[Outcome], name: Callable[[Outcome], str]) -> dict[str, Counter[str]]:
     """Return leads by name and kind of stage, the names with most leads first."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in found:

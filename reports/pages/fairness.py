@@ -11,18 +11,18 @@ from django.utils.translation import pgettext
 
 from accounts.time import periods
 from reports import charts, names, queries
-from reports.asked import Question
 from reports.charts import HUES, Axis, Bar, Series
 from reports.drawing import Drawing
 from reports.fairness import FairnessFigures, standings
-from reports.tables import Column, ReportContent, Table, number, signed
+from reports.questions import Question
+from reports.tables import Column, ReportContent, Table, number, with_sign
 
 FILTERS = ("registry", "manager")
 MOST_BARS = 20
 MOST_DAYS, MOST_WEEKS = 31, 27  # points of the lines; a longer range goes by weeks, then by months
 
 
-def shown(asked: Question) -> ReportContent:
+def content(asked: Question) -> ReportContent:
     days = _days(asked)
     bounds = [periods.midnight(day, asked.zone) for day in days]
     found = [s for s in _standings(asked, bounds) if asked.manager in (None, s.manager)]
@@ -41,13 +41,13 @@ def shown(asked: Question) -> ReportContent:
 
 
 def _standings(asked: Question, bounds: Sequence[datetime.datetime]) -> list[FairnessFigures]:
-    received = queries.received(bounds, registry=asked.registry)
+    received = queries.receipts(bounds, registry=asked.registry)
     return list(
         standings(
             received,
             queries.lineups({row.lineup for row in received}),
             queries.balances(bounds, registry=asked.registry, at=asked.at),
-            queries.added(bounds[0], registry=asked.registry),
+            queries.adjustments(bounds[0], registry=asked.registry),
             buckets=len(bounds) - 1,
         )
     )
@@ -138,7 +138,7 @@ def _lines(
         charts.lines(
             series,
             along=Axis(names=ends),
-            steps=[(level, signed(level) if level else "0") for level in charts.levels(min(values), max(values))],
+            steps=[(level, with_sign(level) if level else "0") for level in charts.levels(min(values), max(values))],
             title=_("Due minus received over time, for the managers with the largest distance"),
         )
     ]

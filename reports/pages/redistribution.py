@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from reports import charts, names, queries
-from reports.asked import Question
 from reports.charts import Bar, Key
 from reports.drawing import Drawing
 from reports.queries import Offers
+from reports.questions import Question
 from reports.tables import Column, ReportContent, Table, number, percent
 
 FILTERS = ("manager", "trigger")
@@ -21,12 +21,12 @@ COLORS = {"accepted": "green", "declined": "red", "timed_out": "yellow", "withdr
 LET_GO = ("declined", "timed_out", "withdrawn")
 
 
-def shown(asked: Question) -> ReportContent:
+def content(asked: Question) -> ReportContent:
     start, end, narrowed = asked.start, asked.end, {"manager": asked.manager, "trigger": asked.trigger}
     found = queries.offers(start=start, end=end, **narrowed)
     managers, triggers = names.managers(), names.triggers()
-    by_manager = _counted(found, lambda row: managers[row.manager])
-    whole = _counted(found, lambda row: "").get("", Counter())
+    by_manager = _count_offers(found, lambda row: managers[row.manager])
+    whole = _count_offers(found, lambda row: "").get("", Counter())
     reasons = _reasons(queries.decline_reasons(start=start, end=end, **narrowed))
     times = queries.offers_a_lead(start=start, end=end, **narrowed)
     return ReportContent(
@@ -43,7 +43,7 @@ def shown(asked: Question) -> ReportContent:
                 "triggers",
                 _("By trigger"),
                 pgettext("column", "Trigger"),
-                _counted(found, lambda row: triggers[row.trigger]),
+                _count_offers(found, lambda row: triggers[row.trigger]),
             ),
             _pairs(
                 "times",
@@ -66,7 +66,7 @@ def outcome_names() -> dict[str, str]:
     }
 
 
-def _counted(found: Sequence[Offers], name: Callable[[Offers], str]) -> dict[str, Counter[str]]:
+def _count_offers(found: Sequence[Offers], name: Callable[[Offers], str]) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in found:
         counts[name(row)][row.outcome] += row.offers

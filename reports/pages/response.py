@@ -12,9 +12,9 @@ from django.utils.translation import pgettext
 
 from accounts.time import periods
 from reports import charts, names, queries
-from reports.asked import MEASURES, Question
 from reports.charts import Axis
 from reports.drawing import Drawing
+from reports.questions import MEASURES, Question
 from reports.tables import Column, ReportContent, Table, duration, percent
 from routing.roster import current
 
@@ -26,10 +26,10 @@ WATCHED = timedelta(days=31)  # after the range in which leads arrived: so long 
 HOURS = Axis(names=[str(hour) for hour in range(24)], every=3)
 
 
-def shown(asked: Question) -> ReportContent:
+def content(asked: Question) -> ReportContent:
     from reports import responses  # NumPy takes a quarter of a second of a start: the first who asks here waits for it
 
-    copied = queries.arrived(start=asked.start, end=asked.end, source=asked.source, manager=asked.manager)
+    copied = queries.arrivals(start=asked.start, end=asked.end, source=asked.source, manager=asked.manager)
     horizon = asked.end + WATCHED
     found = responses.responses(
         responses.leads_of(copied),
@@ -44,8 +44,8 @@ def shown(asked: Question) -> ReportContent:
     return ReportContent(
         facts=[
             (_("Leads that arrived"), str(found.arrived)),
-            (pgettext("figure", "Median"), _said(whole.median)),
-            (pgettext("figure", "90th percentile"), _said(whole.p90)),
+            (pgettext("figure", "Median"), _time(whole.median)),
+            (pgettext("figure", "90th percentile"), _time(whole.p90)),
             (_("Within the target"), percent(whole.within / whole.leads) if whole.leads else _nothing()),
             (_("Not reached yet"), str(found.arrived - whole.leads)),
         ],
@@ -53,9 +53,9 @@ def shown(asked: Question) -> ReportContent:
         charts=[_heat(found.by_hour)] if found.by_hour else [],
         tables=[
             _table("steps", _("By step"), pgettext("column", "Step"), steps),
-            _table("sources", _("By source"), pgettext("column", "Source"), _named(found.by_source, names.sources())),
+            _table("sources", _("By source"), pgettext("column", "Source"), _by_name(found.by_source, names.sources())),
             _table(
-                "managers", _("By manager"), pgettext("column", "Manager"), _named(found.by_manager, names.managers())
+                "managers", _("By manager"), pgettext("column", "Manager"), _by_name(found.by_manager, names.managers())
             ),
             _table("hours", _("By weekday and hour of arrival"), pgettext("column", "Hour"), _hours(found.by_hour)),
         ],
@@ -81,7 +81,7 @@ def _table(code: str, caption: str, first: str, lines: Mapping[str, Times]) -> T
     )
 
 
-def _named(times: Mapping[int, Times], called: Mapping[int, str]) -> dict[str, Times]:
+def _by_name(times: Mapping[int, Times], called: Mapping[int, str]) -> dict[str, Times]:
     most_first = sorted(times.items(), key=lambda item: -item[1].leads)
     return {called.get(key, _("nobody")): value for key, value in most_first}
 
@@ -92,14 +92,14 @@ def _hours(times: Mapping[tuple[int, int], Times]) -> dict[str, Times]:
 
 def _heat(times: Mapping[tuple[int, int], Times]) -> Drawing:
     cells = {
-        (day, hour): (t.median or 0.0, f"{WEEKDAYS[day]} {hour:02}:00 – {_said(t.median)} ({t.leads})")
+        (day, hour): (t.median or 0.0, f"{WEEKDAYS[day]} {hour:02}:00 – {_time(t.median)} ({t.leads})")
         for (day, hour), t in times.items()
     }
     title = _("Median by weekday and hour of arrival: darker is longer")
     return charts.heat(cells, down=[str(WEEKDAYS[day]) for day in range(7)], across=HOURS, title=title)
 
 
-def _said(seconds: float | None) -> str:
+def _time(seconds: float | None) -> str:
     return _nothing() if seconds is None else duration(seconds)
 
 

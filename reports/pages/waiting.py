@@ -6,9 +6,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from reports import charts, names, queries
-from reports.asked import Question
 from reports.charts import Bar
 from reports.drawing import Drawing
+from reports.questions import Question
 from reports.tables import Column, ReportContent, Table, ago, duration, number
 
 FILTERS = ("source", "trigger")
@@ -27,7 +27,7 @@ REASONS = {
 }
 
 
-def shown(asked: Question) -> ReportContent:
+def content(asked: Question) -> ReportContent:
     start, end, narrowed = asked.start, asked.end, {"source": asked.source, "trigger": asked.trigger}
     found = queries.waiting(start=start, end=end, **narrowed)
     reasons = queries.waiting_reasons(start=start, end=end, **narrowed) if found else []

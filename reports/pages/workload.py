@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from reports import charts, names, queries
-from reports.asked import Question
 from reports.charts import Bar
 from reports.drawing import Drawing
+from reports.questions import Question
 from reports.tables import Column, ReportContent, Table, number
 from routing.roster import current
 
@@ -30,12 +30,12 @@ class Workload(NamedTuple):
     given: int  # leads in the range
 
     @property
-    def used(self) -> float | None:
+    def usage(self) -> float | None:
         return None if self.limit is None else self.held / self.limit if self.limit else 1.0
 
 
-def shown(asked: Question) -> ReportContent:
-    places = sorted(_places(asked), key=lambda place: (-(place.used or 0), -place.held, place.manager))
+def content(asked: Question) -> ReportContent:
+    places = sorted(_places(asked), key=lambda place: (-(place.usage or 0), -place.held, place.manager))
     limited = [place for place in places if place.limit is not None]
     called, parts = names.managers(), _parts()
     return ReportContent(
@@ -58,7 +58,7 @@ def shown(asked: Question) -> ReportContent:
                     Column(heading=_("Used"), kind="percent"),
                     Column(heading=_("Assigned in the range"), kind="count"),
                 ],
-                rows=[(called[p.manager], p.trigger, parts[p.part], p.held, p.limit, p.used, p.given) for p in places],
+                rows=[(called[p.manager], p.trigger, parts[p.part], p.held, p.limit, p.usage, p.given) for p in places],
             )
         ],
     )
@@ -74,7 +74,7 @@ def _parts() -> dict[str, str]:
 
 def _places(asked: Question) -> Iterator[Workload]:
     """Yield the members of the triggers, as the engine sees them at this moment, and who got leads without being one."""
-    held, given = queries.loads(), queries.assigned(start=asked.start, end=asked.end)
+    held, given = queries.loads(), queries.assignments(start=asked.start, end=asked.end)
     for rule in current().rules.values():
         if asked.trigger not in (None, rule.id):
             continue
@@ -90,7 +90,9 @@ def _chart(places: list[Workload], called: dict[int, str]) -> Drawing:
     bars = [
         Bar(
             name=f"{called[place.manager]} · {place.trigger}",
-            parts=[("red" if (place.used or 0) >= 1 else "yellow" if (place.used or 0) >= 0.8 else "blue", place.held)],
+            parts=[
+                ("red" if (place.usage or 0) >= 1 else "yellow" if (place.usage or 0) >= 0.8 else "blue", place.held)
+            ],
             said=f"{number(place.held)} / {'∞' if place.limit is None else number(place.limit)}",
             mark=place.limit,
         )

@@ -62,4 +62,4 @@ def _(text: Text) -> SafeString:
 def body(table: Table) -> SafeString:
     """Return the rows of the table, each with its first cell as its heading."""
     row = '<tr><th scope="row">{}</th>' + "<td>{}</td>" * (len(table.columns) - 1) + "</tr>"
-    return format_html_join("\n", row, table.said)
+    return format_html_join("\n", row, table.texts)

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reports.asked import Question
+from reports.questions import Question
 from tests.factories import DAY, MONDAY
 
 
@@ -23,7 +23,7 @@ def asked(first: str, last: str, *, zone: str = "UTC", **facts: Any) -> Question
 
 def tables(report: ModuleType, question: Question) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of each of the report's tables."""
-    return {one.code: [tuple(row) for row in one.rows] for one in report.shown(question).tables}
+    return {one.code: [tuple(row) for row in one.rows] for one in report.content(question).tables}
 
 
 def table(report: ModuleType, code: str, question: Question) -> list[tuple[Any, ...]]:

@@ -81,7 +81,7 @@ def test_each_report_is_shown_and_taken_home_in_few_statements(client, sue, repo
     with django_assert_max_num_queries(25):
         page = client.get(f"/reports/{report.code}/?{query}")
     assert page.status_code == 200
-    for one in page.context["shown"].tables:
+    for one in page.context["content"].tables:
         answer = client.get(f"/reports/{report.code}.csv?{query}&table={one.code}")
         rows = list(csv.reader(StringIO(answer.content.decode("utf-8-sig"))))
         assert rows[0] == [column.code or column.heading for column in one.columns]
@@ -166,8 +166,8 @@ def test_workload_without_a_limit_says_so(client, sue):
     hold(ann, 3)
     question = asked("2026-03-02", "2026-03-02")
     assert table(workload, "limits", question) == [("Ann", "new-leads", "member", 3, None, None, 0)]
-    [limits] = workload.shown(question).tables
-    assert limits.said == [["Ann", "new-leads", "member", "3", "no limit", "no data", "0"]]
+    [limits] = workload.content(question).tables
+    assert limits.texts == [["Ann", "new-leads", "member", "3", "no limit", "no data", "0"]]
 
 
 def test_leads_given_are_those_of_the_trigger():

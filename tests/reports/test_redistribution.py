@@ -65,7 +65,7 @@ def test_what_managers_say_when_they_decline_is_counted():
         accept_offer(lead.pk, at=MONDAY + 2 * MINUTE)
     question = asked("2026-03-02", "2026-03-02")
     assert table(redistribution, "reasons", question) == [("on a call", 2), ("without a reason", 1)]
-    headings = {one.code: one.columns[1].heading for one in redistribution.shown(question).tables}
+    headings = {one.code: one.columns[1].heading for one in redistribution.content(question).tables}
     assert (headings["reasons"], headings["times"]) == ("Offers", "Leads")  # a lead may be declined by several
     assert table(redistribution, "times", question) == [(2, 3)]
     [row] = table(redistribution, "triggers", question)

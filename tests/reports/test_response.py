@@ -178,7 +178,7 @@ def _seconds(start, end, manager, clock, zone):
 def test_leads_that_nobody_accepted_are_no_data(clock):
     make_lead(arrived_at=MONDAY)
     question = asked("2026-03-02", "2026-03-02", clock=clock)
-    facts = response.shown(question).facts
+    facts = response.content(question).facts
     assert (facts[0], facts[3], facts[4]) == (
         ("Leads that arrived", "1"), ("Within the target", "no data"), ("Not reached yet", "1"),
     )  # fmt: skip

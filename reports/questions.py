@@ -54,7 +54,7 @@ class Question:
         return periods.midnight(self.last_day + datetime.timedelta(days=1), self.zone)
 
 
-class AskedForm(forms.Form):
+class QuestionForm(forms.Form):
     """The range and the filters of one report."""
 
     first = forms.DateField(label=pgettext_lazy("range", "From"), widget=DayInput, validators=KNOWN_DAYS)
@@ -96,7 +96,7 @@ class AskedForm(forms.Form):
             raise ValidationError({"last": _("At most %(days)d days at once.") % {"days": MOST_DAYS}})
         return cleaned
 
-    def asked(self, *, at: datetime.datetime, zone: ZoneInfo) -> Question:
+    def question(self, *, at: datetime.datetime, zone: ZoneInfo) -> Question:
         """Return the question of a valid form."""
         facts = {
             name: getattr(value, "pk", value)
