@@ -41,8 +41,8 @@ from .forms import (
     UserForm,
     WorkScheduleForm,
 )
-from .history.changes import columns_of, things_of, told
-from .history.configuration_tables import recorded_models
+from .history.changes import columns_of, describe_changes, things_of
+from .history.configuration_tables import models_with_history
 from .history.conflict_aware_admin import ConflictAwareAdmin
 from .models import (
     Account,
@@ -61,7 +61,7 @@ from .people.invitations import invitation_path
 from .people.names import refuse_unseen_signs
 from .people.roles import may_edit_roles, may_edit_user
 from .security import second_factor
-from .security.presence import asked_for
+from .security.presence import ask_for_proof
 from .security.presence_admin import PresentAdmin, present_action
 from .services import note_new_email, note_new_password, resume_manager
 from .time import clock
@@ -173,7 +173,7 @@ class UserAdmin(PresentAdmin, ConflictAwareAdmin, DjangoUserAdmin):
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        if page := asked_for(request):
+        if page := ask_for_proof(request):
             return page
         answer = super().user_change_password(request, id, form_url)
         user = self.get_object(request, unquote(id)) if answer.status_code == 302 else None
@@ -247,7 +247,7 @@ class AccountAdmin(ConflictAwareAdmin):
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """Ask who lets staff in without a second factor whether it is them."""
         turns_off = request.method == "POST" and "second_factor" not in request.POST and Account.get().second_factor
-        return (turns_off and asked_for(request)) or super().changeform_view(request, object_id, *args, **kwargs)
+        return (turns_off and ask_for_proof(request)) or super().changeform_view(request, object_id, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one account: its list is its page."""
@@ -269,7 +269,7 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "model"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return sorted(((label, kind_of(label)) for label in recorded_models()), key=lambda choice: choice[1])
+        return sorted(((label, kind_of(label)) for label in models_with_history()), key=lambda choice: choice[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(model=self.value()) if self.value() else queryset
@@ -297,7 +297,7 @@ class ConfigurationChangeAdmin(ReadOnlyAdmin):
         change = self.get_object(request, object_id)
         context: dict[str, Any] = {}
         if isinstance(change, ConfigurationChange):
-            [one] = context["changes"] = told([change])
+            [one] = context["changes"] = describe_changes([change])
             context["title"] = f"{one.kind} {one.thing}: {change.get_action_display()}"
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
@@ -439,7 +439,7 @@ class ManagerAdmin(SixWeeks, ConflictAwareAdmin):
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """Ask who adds a manager: the page after it shows a link that opens an account."""
         adds = object_id is None and self.has_add_permission(request)
-        return (adds and asked_for(request)) or super().changeform_view(request, object_id, *args, **kwargs)
+        return (adds and ask_for_proof(request)) or super().changeform_view(request, object_id, *args, **kwargs)
 
     def response_add(
         self, request: HttpRequest, obj: models.Model, post_url_continue: str | None = None

@@ -76,7 +76,7 @@ def _of_relation(relation: Any, keys: Sequence[Any], *, left: int, sure: bool) -
     rows = kind._base_manager.filter(**{f"{relation.field.name}__in": keys}).order_by()
     forbids = on_delete in (PROTECT, RESTRICT)
     first = rows.values_list("pk", flat=True)[: (MOST if forbids else max(left, 0)) + 1]
-    referring = list(first) if _is_indexed(relation.field) else _searched(first, sure=sure)
+    referring = list(first) if _is_indexed(relation.field) else _search_in_time(first, sure=sure)
     if not referring:
         return [], []
     number = len(referring)
@@ -85,7 +85,7 @@ def _of_relation(relation: Any, keys: Sequence[Any], *, left: int, sure: bool) -
     return [hanging], referring if on_delete is CASCADE and not too_many else []
 
 
-def _searched(rows: models.QuerySet[Any], *, sure: bool) -> list[Any]:
+def _search_in_time(rows: models.QuerySet[Any], *, sure: bool) -> list[Any]:
     """Return the rows, as far as they are found in time."""
     milliseconds = SURE_MILLISECONDS if sure else ASKED_MILLISECONDS
     try:

@@ -49,10 +49,10 @@ class SubdivisionInput(admin_theme.TextInput):
 
 
 class WrittenField(forms.CharField):
-    """A value that people edit as text: `written` makes the text, `read` the value. Subclasses say how."""
+    """A value that people edit as text: `to_text` makes the text, `read` the value. Subclasses say how."""
 
     def prepare_value(self, value: Any) -> Any:
-        return value if isinstance(value, str) else self.written(value)
+        return value if isinstance(value, str) else self.to_text(value)
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value) or ""
@@ -73,7 +73,7 @@ class WrittenField(forms.CharField):
         except ValidationError:
             return True
 
-    def written(self, value: Any) -> str:
+    def to_text(self, value: Any) -> str:
         raise NotImplementedError
 
     def read(self, text: str) -> Any:
@@ -85,7 +85,7 @@ class IntervalsField(WrittenField):
 
     widget = admin_theme.TextInput
 
-    def written(self, value: list[str] | None) -> str:
+    def to_text(self, value: list[str] | None) -> str:
         return ", ".join(str(interval) for interval in value or [])
 
     def read(self, text: str) -> list[str]:
@@ -97,7 +97,7 @@ class CycleDaysField(WrittenField):
 
     widget = admin_theme.Textarea(attrs={"rows": 5})
 
-    def written(self, value: list[list[str]] | None) -> str:
+    def to_text(self, value: list[list[str]] | None) -> str:
         return "\n".join(", ".join(day) or DAY_OFF for day in value or [])
 
     def read(self, text: str) -> list[list[str]]:
@@ -117,7 +117,7 @@ class LinesField(WrittenField):
 
     widget = admin_theme.Textarea(attrs={"rows": 5})
 
-    def written(self, value: list[str] | None) -> str:
+    def to_text(self, value: list[str] | None) -> str:
         return "\n".join(value or [])
 
     def read(self, text: str) -> list[str]:
@@ -129,7 +129,7 @@ class SkillsField(WrittenField):
 
     widget = admin_theme.Textarea(attrs={"rows": 3})
 
-    def written(self, value: dict[str, list[str]] | None) -> str:
+    def to_text(self, value: dict[str, list[str]] | None) -> str:
         return "\n".join(f"{kind}: {', '.join(values)}" for kind, values in (value or {}).items())
 
     def read(self, text: str) -> dict[str, list[str]]:

@@ -34,7 +34,7 @@ from django_otp.qr import write_qrcode_image
 
 from .forms import CodeForm, PasskeyForm, PasswordForm, SignInForm
 from .models import Account, Manager, User
-from .people.invitations import invited_user
+from .people.invitations import user_of_invitation
 from .security import passkeys, presence, second_factor
 from .security.addresses import client_address
 from .security.limits import limits
@@ -129,7 +129,7 @@ class SignInCode(RoleRedirect, FormView):
         if "passkey" not in request.POST:
             return super().post(request, *args, **kwargs)
         user = cast(User, self.who)
-        passkey = shown_passkey(request, user)
+        passkey = read_passkey(request, user)
         if passkey is not None:
             return self.enter(user, passkey)
         messages.error(request, _("This passkey was not accepted. Try again."))
@@ -184,7 +184,7 @@ def factors_of(user: User) -> dict[str, bool]:
     }
 
 
-def shown_passkey(request: HttpRequest, user: User) -> passkeys.Passkey | None:
+def read_passkey(request: HttpRequest, user: User) -> passkeys.Passkey | None:
     """Return the user's passkey that a form has the answer of. A wrong answer counts as a wrong password does."""
     credentials = {"username": user.email}
     if not AxesProxyHandler.is_allowed(request, credentials):
@@ -205,7 +205,7 @@ def passkey_ask(request: HttpRequest) -> HttpResponse:
     return JsonResponse(passkeys.ask(request, user))
 
 
-def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None) -> HttpResponse:
+def lock_out(request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None) -> HttpResponse:
     """Answer a sign-in of somebody who gave too many wrong passwords."""
     return too_many_tries(request, seconds=int(settings.AXES_COOLOFF_TIME.total_seconds()))
 
@@ -239,12 +239,12 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
             stay_signed_in(request, user)
             return render(request, "accounts/recovery_codes.html", {"codes": codes})
         form.add_error("code", _("The code is wrong. Check that the clock of your device is right."))
-    device = second_factor.begun(user)
+    device = second_factor.unconfirmed_device(user)
     context = {
         "page": "second-factor",
         "form": form,
         "device": device,
-        "key": second_factor.written_key(device) if device else "",
+        "key": second_factor.readable_key(device) if device else "",
         "on": second_factor.is_on(user),
         "has_app": second_factor.has_app(user),
         "passkeys": passkeys.of(user),
@@ -266,7 +266,7 @@ def is_required(user: User) -> bool:
 @present_only("second-factor")
 def second_factor_qr(request: HttpRequest) -> HttpResponse:
     """Answer the picture of the secret that is being set up."""
-    device = second_factor.begun(cast(User, request.user))
+    device = second_factor.unconfirmed_device(cast(User, request.user))
     if device is None:
         raise Http404
     picture = BytesIO()
@@ -379,14 +379,14 @@ def to_prove(request: HttpRequest, user: User, **facts: Any) -> HttpResponse | N
     """Return the page on which the user shows a second factor; None when they just have. facts: what it is for."""
     if request.method != "POST":
         return render(request, "accounts/remove_factor.html", factors_of(user) | facts | {"form": CodeForm()})
-    return redirect(request.path) if shown_device(request, user) is None else None
+    return redirect(request.path) if read_device(request, user) is None else None
 
 
-def shown_device(request: HttpRequest, user: User) -> Any:
+def read_device(request: HttpRequest, user: User) -> Any:
     """Return the passkey, or the device whose code, that a form has; None for a wrong one, and the user is told."""
     form = CodeForm(request.POST)
     if "passkey" in request.POST:
-        device = shown_passkey(request, user)
+        device = read_passkey(request, user)
     else:
         device = (
             second_factor.matching_device(user, form.cleaned_data["code"], at=clock.now()) if form.is_valid() else None
@@ -412,15 +412,15 @@ def prove(request: HttpRequest) -> HttpResponse:
         wait = limits.wait(f"sign-in:{client_address(request)}", limit=settings.SIGN_INS_PER_MINUTE, at=clock.now())
         if wait:
             return too_many_tries(request, seconds=wait)
-        device = shown_device(request, user) if on else None
+        device = read_device(request, user) if on else None
         if device is not None or (not on and password_is_right(request, user)):
             if device is not None:
                 mark_verified(request, device)
             presence.note_proof(request)
-            return redirect(wanted_page(request))
+            return redirect(next_page(request))
         if not on:
             messages.error(request, _("This password is wrong."))
-    context = factors_of(user) | {"form": form, "on": on, "next": wanted_page(request)}
+    context = factors_of(user) | {"form": form, "on": on, "next": next_page(request)}
     return render(request, "accounts/prove.html", context)
 
 
@@ -431,7 +431,7 @@ def password_is_right(request: HttpRequest, user: User) -> bool:
     return bool(password) and authenticate(request, username=user.email, password=password) == user
 
 
-def wanted_page(request: HttpRequest) -> str:
+def next_page(request: HttpRequest) -> str:
     """Return where the person goes on: `next`, where that is ours."""
     page = request.POST.get("next") or request.GET.get("next") or ""
     ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
@@ -453,7 +453,7 @@ def stay_signed_in(request: HttpRequest, user: User) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
     """Let an invited user set a password. Looking at the page changes nothing: mail programs look at links, too."""
-    user = invited_user(uidb64, token)
+    user = user_of_invitation(uidb64, token)
     if user is None:
         return render(request, "accounts/invitation.html", {"form": None}, status=404)
     form = SetPasswordForm(user, request.POST or None)

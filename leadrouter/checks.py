@@ -23,7 +23,7 @@ SILENT = {
 }
 
 
-def weakened() -> dict[str, str]:
+def unsafe_settings() -> dict[str, str]:
     """Return the settings of PostgreSQL that would let an acknowledged lead be lost, each with its value."""
     return _others_than(SAFE)
 
@@ -49,5 +49,5 @@ def durability(*, databases: Sequence[str] | None = None, **_: Any) -> list[Chec
             hint=f"ALTER SYSTEM RESET {name}; SELECT pg_reload_conf(); and look for ALTER ROLE … SET {name}.",
             id="leadrouter.E001",
         )
-        for name, value in weakened().items()
+        for name, value in unsafe_settings().items()
     ]

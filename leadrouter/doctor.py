@@ -98,7 +98,7 @@ def _time_zones() -> Finding:
 
 def _database() -> Finding:
     started = time.monotonic()
-    weakened = checks.weakened()
+    weakened = checks.unsafe_settings()
     milliseconds = (time.monotonic() - started) * 1_000
     if weakened:
         named = ", ".join(f"{name} = {value}" for name, value in weakened.items())
@@ -198,7 +198,7 @@ def _configuration() -> Iterator[Finding]:
 
 def _promises(*, full: bool) -> Iterator[Finding]:
     broken = list(audit.violations(decisions=full)) if full else list(audit.impossible())
-    if sums := audit.broken_sums():
+    if sums := audit.count_broken_sums():
         broken.append(f"{sums} ledgers do not add up")
     for sentence in broken:
         yield Finding("promises", "error", sentence, "Keep a backup and the logs, and report this to the developers.")

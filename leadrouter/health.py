@@ -91,7 +91,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 def check_database() -> dict[str, Any]:
     try:
-        weakened = checks.weakened()
+        weakened = checks.unsafe_settings()
     except DATABASE_ERRORS as error:
         return {"ok": False, "error": type(error).__name__}
     return {"ok": not weakened} | ({"weakened": weakened} if weakened else {})
@@ -192,7 +192,7 @@ class DatabaseCollector:
 
     def of_promises(self) -> Iterator[Metric]:
         """Count what must not be, as far as it is found fast; `manage.py doctor --full` looks everywhere."""
-        broken = audit.broken_sums()
+        broken = audit.count_broken_sums()
         yield GaugeMetricFamily("leadrouter_ledger_violations", "Ledgers that do not add up.", value=broken)
         over = sum(1 for _ in audit.over_limits())
         yield GaugeMetricFamily("leadrouter_limit_violations", "Managers who hold more than a limit.", value=over)

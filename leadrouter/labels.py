@@ -12,7 +12,7 @@ CONTEXT = "field"
 OURS = ("accounts", "routing")
 
 
-def named_by_code() -> Iterator[Field]:
+def fields_named_by_code() -> Iterator[Field]:
     """Return the fields that nobody gave another name: `accept_by` is "accept by"."""
     for app in OURS:
         for model in apps.get_app_config(app).get_models():
@@ -23,10 +23,10 @@ def named_by_code() -> Iterator[Field]:
 
 def translate() -> None:
     """Give each its name in the language of whoever reads; migrations do not know of it."""
-    for field in named_by_code():
+    for field in fields_named_by_code():
         field.verbose_name = pgettext_lazy(CONTEXT, str(field.verbose_name))
 
 
 def texts() -> list[str]:
     """Return the English names, for the catalogues."""
-    return sorted({field.name.replace("_", " ") for field in named_by_code()})
+    return sorted({field.name.replace("_", " ") for field in fields_named_by_code()})

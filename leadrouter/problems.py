@@ -325,7 +325,7 @@ class ProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(API):
             return self.get_response(request)
-        if _lost_body(request):
+        if _body_is_lost(request):
             return plain_problem(411)
         response = self.get_response(request)
         if response.status_code < 400:
@@ -336,7 +336,7 @@ class ProblemMiddleware:
         return _as_problem(response)
 
 
-def _lost_body(request: HttpRequest) -> bool:
+def _body_is_lost(request: HttpRequest) -> bool:
     """Give a chunked body its length; return whether that cannot be done.
 
     Django reads as much as Content-Length says: of a chunked body nothing, and an empty lead would be taken for

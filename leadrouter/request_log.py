@@ -104,7 +104,9 @@ def without_addresses(logger: object, name: str, event: dict[str, Any]) -> dict[
     return {
         key: value
         if key in ("timestamp", "request_id", "leads", "route")
-        else replaced(value, long if key == "exception" else parts, route)  # /admin/ is a part of names of files, too
+        else replace_parts(
+            value, long if key == "exception" else parts, route
+        )  # /admin/ is a part of names of files, too
         for key, value in event.items()
     }
 
@@ -129,7 +131,7 @@ def _parts(request: HttpRequest) -> Iterator[str]:
                     yield part
 
 
-def replaced(value: Any, parts: list[str], route: str) -> Any:
+def replace_parts(value: Any, parts: list[str], route: str) -> Any:
     """Return the value with the parts taken out of all its texts."""
     if isinstance(value, str):
         for part in parts:
@@ -137,27 +139,25 @@ def replaced(value: Any, parts: list[str], route: str) -> Any:
                 value = value.replace(part, route if "/" in part else "[left out]")
         return value
     if isinstance(value, dict):
-        return {key: replaced(inner, parts, route) for key, inner in value.items()}
+        return {key: replace_parts(inner, parts, route) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [replaced(inner, parts, route) for inner in value]
-    return value if isinstance(value, int | float | bool | None) else replaced(str(value), parts, route)
+        return [replace_parts(inner, parts, route) for inner in value]
+    return value if isinstance(value, int | float | bool | None) else replace_parts(str(value), parts, route)
 
 
 def without_people(logger: object, name: str, event: dict[str, Any]) -> dict[str, Any]:
     """Mask what looks like an e-mail, a phone number or a secret: our lines hold none, those of libraries might."""
-    return {
-        key: value if key in ("timestamp", "request_id", "leads") else masked(value) for key, value in event.items()
-    }
+    return {key: value if key in ("timestamp", "request_id", "leads") else mask(value) for key, value in event.items()}
 
 
-def masked(value: Any) -> Any:
+def mask(value: Any) -> Any:
     """Return the value with all its texts masked."""
     if isinstance(value, str):
         for pattern, replacement in MASKS:
             value = pattern.sub(replacement, value)
         return value
     if isinstance(value, dict):
-        return {key: masked(inner) for key, inner in value.items()}
+        return {key: mask(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [masked(inner) for inner in value]
-    return value if isinstance(value, int | float | bool | None) else masked(str(value))
+        return [mask(inner) for inner in value]
+    return value if isinstance(value, int | float | bool | None) else mask(str(value))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_theme import ThemeAdminSite
 from accounts.models import User
-from accounts.security.presence import asked_for
+from accounts.security.presence import ask_for_proof
 from accounts.services import note_new_password
 from accounts.time import clock, periods
 from reports import queries
@@ -36,7 +36,7 @@ class AdminSite(ThemeAdminSite):
 
     @transaction.atomic
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if page := asked_for(request):
+        if page := ask_for_proof(request):
             return page
         answer = super().password_change(request, extra_context)
         if answer.status_code == 302 and isinstance(request.user, User):

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.time.instants import written
+from accounts.time.instants import to_iso
 from routing.api.authentication import caller_of
 from routing.api.filters import refuse_unknown
 from routing.api.pagination import refused
@@ -110,8 +110,8 @@ def document(report: queries.Sources, *, time_zone: str) -> dict[str, Any]:
     return {
         "period": report.period,
         "date": report.first_day.isoformat(),
-        "start": written(report.start),
-        "end": written(report.end),
+        "start": to_iso(report.start),
+        "end": to_iso(report.end),
         "time_zone": time_zone,
         "total": report.total,
         "channels": [

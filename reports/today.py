@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 from accounts.templatetags.moments import here
 from accounts.time import periods
 from accounts.time.availability import pauses_at
-from routing.configuration_warnings import Stretch, faults, stand_in_of, uncovered
+from routing.configuration_warnings import Stretch, coverage_gaps, faults, stand_in_of
 from routing.models import ApiKey, Heartbeat, Lead, Offer, RefusedIntake, Setback, waiting_since
 from routing.roster import Roster
 from routing.screens.board import Board, board_of
@@ -141,7 +141,7 @@ def _hours_without_anybody(roster: Roster, *, at: datetime) -> Iterator[Concern]
     """Look for stages whose leads wait, or go to somebody who is not at work, at some hours of the next day."""
     pauses = pauses_at(at)
     for rule in roster.rules.values():
-        gaps = uncovered(rule, roster, pauses, at=at) if rule.on else []
+        gaps = coverage_gaps(rule, roster, pauses, at=at) if rule.on else []
         if not gaps:
             continue
         stand_in = stand_in_of(rule, roster)

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Sum
 
 from .models import Adjustment, Decision, Ledger
-from .representations import decided_again, refusals
+from .representations import refusals, replay
 
 # Each finds rows that must not be. Their sentences are those of the promises.
 IMPOSSIBLE = {
@@ -62,18 +62,18 @@ TOLD_OTHERWISE = {
 def violations(*, decisions: bool = True) -> Iterator[str]:
     """Yield each broken promise, as a sentence. decisions: run the engine again on every stored decision, too."""
     yield from impossible()
-    yield from found_by(TOLD_OTHERWISE)
-    yield from unbalanced()
+    yield from findings(TOLD_OTHERWISE)
+    yield from wrong_balances()
     if decisions:
-        yield from changed_decisions()
+        yield from differing_decisions()
 
 
 def impossible() -> Iterator[str]:
     """Yield what single statements find."""
-    yield from found_by(IMPOSSIBLE)
+    yield from findings(IMPOSSIBLE)
 
 
-def found_by(statements: Mapping[str, str]) -> Iterator[str]:
+def findings(statements: Mapping[str, str]) -> Iterator[str]:
     for sentence, statement in statements.items():
         with connection.cursor() as cursor:
             cursor.execute(statement)
@@ -107,18 +107,18 @@ def over_limits() -> Iterator[str]:
             yield f"trigger {trigger}: manager {manager} holds {held} leads, the limit is {limit}"
 
 
-def broken_sums() -> int:
+def count_broken_sums() -> int:
     """Return how many ledgers do not add up to what was deliberately added; their constraint allows none."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM routing_ledger WHERE leadrouter_sum(balances) <> added")
         return int(cursor.fetchone()[0])
 
 
-def unbalanced() -> Iterator[str]:
+def wrong_balances() -> Iterator[str]:
     """Yield each manager whose balance is not what the decisions and adjustments of the registry come to."""
     due: dict[int, Counter[int]] = defaultdict(Counter)
     for row in Decision.objects.filter(counted=True).select_related("lineup").iterator():
-        after = decided_again(row).balances
+        after = replay(row).balances
         due[row.registry_id].update(
             {m: b - a for m, a, b in zip(row.lineup.managers, row.balances, after, strict=True)}
         )
@@ -134,10 +134,10 @@ def unbalanced() -> Iterator[str]:
                 )
 
 
-def changed_decisions() -> Iterator[str]:
+def differing_decisions() -> Iterator[str]:
     """Yield each decision that the engine would take otherwise on what it saw."""
     for row in Decision.objects.select_related("lineup").iterator():
-        again = decided_again(row)
+        again = replay(row)
         chosen = None if again.chosen is None else row.lineup.managers[again.chosen]
         if (chosen, again.reason, list(again.refusals)) != (row.chosen_id, row.reason, refusals(row)):
             yield f"decision {row.pk}: the engine now says {chosen} ({again.reason}), the row {row.chosen_id} ({row.reason})"

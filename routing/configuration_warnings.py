@@ -70,10 +70,10 @@ def _inactive_members(rule: Rule, roster: Roster) -> Iterator[Fault]:
     names = [name_of(m.manager, roster) for m in rule.members if not roster.people[m.manager].active]
     if names:
         words = ngettext("%(names)s is a member but not active.", "%(names)s are members but not active.", len(names))
-        yield _fault(rule, words % {"names": _listed(names)})
+        yield _fault(rule, words % {"names": _list_names(names)})
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     more = f" +{len(names) - 5}" if len(names) > 5 else ""
     return pgettext("between names", ", ").join(names[:5]) + more
 
@@ -119,7 +119,9 @@ def _rivals(rule: Rule, roster: Roster) -> Iterator[Fault]:
 # Who covers what
 
 
-def uncovered(rule: Rule, roster: Roster, pauses: Mapping[int, availability.Stretch], *, at: datetime) -> list[Stretch]:
+def coverage_gaps(
+    rule: Rule, roster: Roster, pauses: Mapping[int, availability.Stretch], *, at: datetime
+) -> list[Stretch]:
     """Return when, within a day, nobody whom leads may go to is at work: on duty, and not on a pause."""
     places = [(m.manager, m.schedule) for m in _active(rule, roster) if m.coefficient and m.limit != 0]
     stand_in = stand_in_of(rule, roster)

@@ -65,7 +65,7 @@ class LinesField(WrittenField):
 
     widget = admin_theme.Textarea(attrs={"rows": 3})
 
-    def written(self, value: list[str] | None) -> str:
+    def to_text(self, value: list[str] | None) -> str:
         return "\n".join(value or [])
 
     def read(self, text: str) -> list[str]:

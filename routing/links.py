@@ -24,7 +24,7 @@ def accept_paths(leads: Iterable[UUID]) -> dict[UUID, tuple[int, str]]:
     return {offer.lead_id: (offer.manager_id, accept_path(offer)) for offer in offers}
 
 
-def linked_offer(token: str) -> Offer | None:
+def offer_of_link(token: str) -> Offer | None:
     """Return the offer of a link; None: nobody of ours made it, or whom it was for may no longer sign in."""
     try:
         offer_id, manager_id = SIGNER.unsign_object(token)

@@ -76,14 +76,14 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
     """Run the service in one durable transaction, and retry it. Raises Busy."""
 
     @wraps(service)
-    def retried(*args: P.args, **kwargs: P.kwargs) -> T:
+    def run_with_retries(*args: P.args, **kwargs: P.kwargs) -> T:
         def work() -> T:
             with transaction.atomic(durable=True):
                 return service(*args, **kwargs)
 
         return retry(work)
 
-    return retried
+    return run_with_retries
 
 
 def answered(service: Callable[P, R], answer: Callable[[R], T]) -> Callable[P, T]:

@@ -202,17 +202,17 @@ def _decision_document(row: Decision, emails: Mapping[int, str]) -> Document:
                 "balance_before": c.balance,
                 "balance_after": after,
             }
-            for c, refusal, after in zip(*stored(row), strict=True)
+            for c, refusal, after in zip(*read_decision(row), strict=True)
         ],
     }
 
 
-def stored(row: Decision) -> tuple[list[Candidate], list[Reason | None], list[int]]:
+def read_decision(row: Decision) -> tuple[list[Candidate], list[Reason | None], list[int]]:
     """Return what a decision saw of each candidate, why they could not take the lead, and their balance after it."""
-    return seen(row), refusals(row), list(decided_again(row).balances)
+    return candidates_of(row), refusals(row), list(replay(row).balances)
 
 
-def seen(row: Decision) -> list[Candidate]:
+def candidates_of(row: Decision) -> list[Candidate]:
     """Return what a decision saw of each candidate."""
     line = row.lineup
     received = row.received or [0] * len(line.managers)
@@ -234,9 +234,9 @@ def _candidate(values: list[Any], refusal: Reason | None) -> Candidate:
     )
 
 
-def decided_again(row: Decision) -> engine.Decision:
+def replay(row: Decision) -> engine.Decision:
     """Run the engine on what the decision saw; the answer is the one that stands in the row."""
-    candidates, method, reason = seen(row), Reason(row.method), Reason(row.reason)
+    candidates, method, reason = candidates_of(row), Reason(row.method), Reason(row.reason)
     turn = row.turn if row.counted else row.turn + 1
     if reason in engine.METHODS:
         return engine.decide(candidates, method=method, turn=turn)

@@ -51,7 +51,7 @@ class CandidateInWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class DecisionInWords:
     """A decision, explained."""
 
     id: int
@@ -74,19 +74,19 @@ class Explained:
         return next((told for told in self.candidates if told.manager == manager_id), None)
 
 
-def explained(
+def explain(
     decisions: Iterable[Decision], roster: Roster, *, zone: ZoneInfo, of: int | None = None
-) -> list[Explained]:
+) -> list[DecisionInWords]:
     """Explain decisions, each joined as EXPLAINED says.
 
     of: tell no more than what concerns this manager.
     """
     rows = list(decisions)
     then = Then(pauses=_pauses(rows), rosters=_rosters(rows, roster), edits=_edits(rows))
-    return [_explained(row, roster, then, zone, of) for row in rows]
+    return [_explain(row, roster, then, zone, of) for row in rows]
 
 
-def why_not(decision: Explained, manager_id: int) -> str:
+def why_not(decision: DecisionInWords, manager_id: int) -> str:
     """Return why the lead did not go to the manager, or why it did."""
     told = decision.of(manager_id)
     return told.words if told else explanations.not_a_member(decision.trigger)
@@ -152,17 +152,17 @@ def _pauses(rows: Sequence[Decision]) -> Pauses:
     return found
 
 
-def _explained(row: Decision, roster: Roster, then: Then, zone: ZoneInfo, of: int | None) -> Explained:
+def _explain(row: Decision, roster: Roster, then: Then, zone: ZoneInfo, of: int | None) -> DecisionInWords:
     reason, rule = Reason(row.reason), roster.rules[row.trigger_id]
-    seen, after = _seen(row, roster, then)
+    seen, after = _candidates_then(row, roster, then)
     why = partial(explanations.why, reason=reason, at=row.at, zone=zone, beside=zone_beside())
     told = [
-        _told(c.manager, s, c.balance, balance, why(s))
-        for c, s, balance in zip(representations.seen(row), seen, after, strict=True)
+        _candidate_in_words(c.manager, s, c.balance, balance, why(s))
+        for c, s, balance in zip(representations.candidates_of(row), seen, after, strict=True)
         if of is None or c.manager == of or s.chosen
     ]
     shown = [t for n, t in enumerate(told) if n < MOST_TOLD or t.chosen or t.manager == of]
-    return Explained(
+    return DecisionInWords(
         id=row.pk,
         lead=row.lead_id,
         title=row.lead.name or str(row.lead_id),
@@ -180,7 +180,7 @@ def _explained(row: Decision, roster: Roster, then: Then, zone: ZoneInfo, of: in
     )
 
 
-def _told(manager: int, seen: CandidateFacts, before: int, after: int, words: str) -> CandidateInWords:
+def _candidate_in_words(manager: int, seen: CandidateFacts, before: int, after: int, words: str) -> CandidateInWords:
     return CandidateInWords(
         manager=manager,
         name=seen.name,
@@ -195,10 +195,10 @@ def _told(manager: int, seen: CandidateFacts, before: int, after: int, words: st
     )
 
 
-def _seen(row: Decision, roster: Roster, then: Then) -> tuple[list[CandidateFacts], list[int]]:
+def _candidates_then(row: Decision, roster: Roster, then: Then) -> tuple[list[CandidateFacts], list[int]]:
     """Return the candidates as the words need them, and their balances after the decision."""
-    candidates, refusals, after = representations.stored(row)
-    owed = _owed(row, candidates, after)
+    candidates, refusals, after = representations.read_decision(row)
+    owed = _dues(row, candidates, after)
     able = [amount for amount, refusal in zip(owed, refusals, strict=True) if refusal is None]
     tied = row.reason == Reason.FAIR_SHARE and sum(amount > max(able) - engine.REMAINDERS for amount in able) > 1
     people = []
@@ -223,7 +223,7 @@ def _seen(row: Decision, roster: Roster, then: Then) -> tuple[list[CandidateFact
     return people, after
 
 
-def _owed(row: Decision, candidates: Sequence[Candidate], after: Sequence[int]) -> list[int]:
+def _dues(row: Decision, candidates: Sequence[Candidate], after: Sequence[int]) -> list[int]:
     """Return what was owed to each: by fair share with their share of this lead, before the chosen paid."""
     if row.reason != Reason.FAIR_SHARE:
         return [c.balance for c in candidates]
@@ -276,7 +276,7 @@ class Moment:
     kind: str  # one of KINDS
     words: str
     by: str = ""
-    decision: Explained | None = None
+    decision: DecisionInWords | None = None
 
 
 def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> list[Moment]:
@@ -294,7 +294,7 @@ def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> 
     came = gettext("Arrived from %(source)s.") % {"source": lead.source.title or lead.source.code}
     moments = [Moment(at=lead.created_at, kind="arrived", words=came)]
     moments += [
-        Moment(at=d.at, kind="decision", words=d.words, decision=d) for d in explained(decisions, roster, zone=zone)
+        Moment(at=d.at, kind="decision", words=d.words, decision=d) for d in explain(decisions, roster, zone=zone)
     ]
     moments += [_answer(offer, roster) for offer in closed]
     moments += [_event(event, roster) for event in events]

@@ -27,7 +27,7 @@ from routing.models import (
     Task,
     Trigger,
 )
-from routing.representations import stored
+from routing.representations import read_decision
 from routing.services.intake import take_lead, take_leads
 
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -217,7 +217,7 @@ def reason(lead: Lead) -> str:
 
 def refusals(lead: Lead) -> dict[str, str | None]:
     """Return what the last decision on the lead says of each candidate, by name; None: eligible."""
-    candidates, why_not, _ = stored(Decision.objects.filter(lead=lead).latest("id"))
+    candidates, why_not, _ = read_decision(Decision.objects.filter(lead=lead).latest("id"))
     names = dict(Manager.objects.values_list("pk", "user__name"))
     return {names[c.manager]: reason for c, reason in zip(candidates, why_not, strict=True)}
 

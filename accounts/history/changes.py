@@ -26,7 +26,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 @contextmanager
-def signed(*, by: User | None = None, way: str = "") -> Iterator[None]:
+def sign_changes(*, by: User | None = None, way: str = "") -> Iterator[None]:
     """Let every change within say who made it, and by what way: "file team.yaml".
 
     The name travels in the statement that writes, and holds for its transaction: so it needs no transaction around it,
@@ -63,7 +63,7 @@ class SignChanges:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.method in SAFE or request.path.startswith(FOR_PROGRAMS) or not isinstance(request.user, User):
             return self.get_response(request)
-        with signed(by=request.user):
+        with sign_changes(by=request.user):
             return self.get_response(request)
 
 
@@ -80,9 +80,9 @@ class ChangeInWords:
     values: Sequence[tuple[str, str, str]]  # what, before, after
 
 
-def told(changes: Sequence[ConfigurationChange]) -> list[ChangeInWords]:
+def describe_changes(changes: Sequence[ConfigurationChange]) -> list[ChangeInWords]:
     """Return the changes in words, in a fixed number of queries."""
-    names = _names(row for change in changes for row in (*_named_by(change), *_referred_to(change)))
+    names = _names(row for change in changes for row in (*_naming_rows(change), *_references(change)))
     return [
         ChangeInWords(change=change, kind=change.kind, thing=_thing(change, names), values=list(_values(change, names)))
         for change in changes
@@ -91,7 +91,7 @@ def told(changes: Sequence[ConfigurationChange]) -> list[ChangeInWords]:
 
 def things_of(changes: Sequence[ConfigurationChange]) -> dict[int, str]:
     """Return what people call the thing of each change, by the change's key: "Eva in new-leads" for a member."""
-    names = _names(row for change in changes for row in _named_by(change))
+    names = _names(row for change in changes for row in _naming_rows(change))
     return {change.pk: _thing(change, names) for change in changes}
 
 
@@ -132,7 +132,7 @@ def _names(rows: Iterable[tuple[type[Model], Any]]) -> Names:
     return names
 
 
-def _named_by(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any]]:
+def _naming_rows(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any]]:
     """Yield the rows whose names name the thing; a row that is gone is known by what it referred to."""
     model, owner = _model(change.model), _model(change.owner_model)
     if owner is not None:
@@ -146,10 +146,10 @@ def _named_by(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any]]:
 
 def _beside(change: ConfigurationChange) -> list[tuple[type[Model], Any]]:
     """Return the first that the row refers to beside whose page it is on: of a member, the manager."""
-    return [row for row in _referred_to(change) if row[0] is not _model(change.owner_model)][:1]
+    return [row for row in _references(change) if row[0] is not _model(change.owner_model)][:1]
 
 
-def _referred_to(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any]]:
+def _references(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any]]:
     model = _model(change.model)
     for column, value in [*change.before.items(), *change.after.items()]:
         field = _field(model, column)
@@ -199,13 +199,13 @@ def _values(change: ConfigurationChange, names: Names) -> Iterator[tuple[str, st
             continue
         field = _field(model, column)
         what = capfirst(str(field.verbose_name)) if field else column
-        before, after = (_shown(values.get(column), field, names) for values in (change.before, change.after))
+        before, after = (_describe_value(values.get(column), field, names) for values in (change.before, change.after))
         if change.action != "changed" and not (before or after):
             continue  # of what is new or gone, what it did not have says nothing
         yield what, before, after
 
 
-def _shown(value: Any, field: Any, names: Names) -> str:
+def _describe_value(value: Any, field: Any, names: Names) -> str:
     if value is None or value == "" or value == [] or value == {}:
         return ""
     if isinstance(field, ForeignKey):

@@ -123,7 +123,7 @@ def configuration_table(
     return Versioned(columns=columns, of=of), Recorded(owners=owners, omitted=omitted, columns=columns, of=of)
 
 
-def recorded_models() -> list[str]:
+def models_with_history() -> list[str]:
     """Return the labels of the models whose changes are written down, tables of many-to-many fields included."""
     lines = ((model, line) for model in apps.get_models() for line in model._meta.constraints)
     return [line.model_of(model)._meta.label_lower for model, line in lines if isinstance(line, Recorded)]

@@ -23,8 +23,8 @@ from django.utils.translation import gettext as _
 from accounts.admin_theme import ModelAdmin
 
 from ..models import ConfigurationChange
-from .changes import told
-from .merging import Version, merged, untouched
+from .changes import describe_changes
+from .merging import Version, initial_values, merge
 
 SEEN = "seen"  # the form's field
 SALT = "accounts.history.conflict_aware_admin"
@@ -60,7 +60,7 @@ class ConflictAwareAdmin(ModelAdmin):
             return
         found = differences(seen, self.state_of(request, row))
         if found:
-            request.POST = merged(request.POST, seen=form_seen, now=self.form_of(request, row))  # type: ignore[assignment]
+            request.POST = merge(request.POST, seen=form_seen, now=self.form_of(request, row))  # type: ignore[assignment]
             request.overtaken = [self._who(row), *found]  # type: ignore[attr-defined]
 
     def _who(self, row: models.Model) -> str:
@@ -97,10 +97,12 @@ class ConflictAwareAdmin(ModelAdmin):
 
     def form_of(self, request: HttpRequest, row: Any) -> Version:
         """Return what the page of the row would send if nobody touched it."""
-        version: Version = {"": {"": untouched(self.get_form(request, row, change=True)(instance=row))}}
+        version: Version = {"": {"": initial_values(self.get_form(request, row, change=True)(instance=row))}}
         for kind, inline in self.get_formsets_with_inlines(request, row):
             rows = kind(instance=row, queryset=inline.get_queryset(request))
-            version[rows.prefix] = {str(form.instance.pk): untouched(form, of_row=True) for form in rows.initial_forms}
+            version[rows.prefix] = {
+                str(form.instance.pk): initial_values(form, of_row=True) for form in rows.initial_forms
+            }
         return version
 
     def history_view(
@@ -115,7 +117,7 @@ class ConflictAwareAdmin(ModelAdmin):
         changes = ConfigurationChange.objects.of(self.opts.label_lower, row.pk).select_related("by")[:MOST_SHOWN]
         context = self.admin_site.each_context(request) | {
             "title": _("History: %s") % row,
-            "changes": told(list(changes)),
+            "changes": describe_changes(list(changes)),
             "opts": self.opts,
             "object": row,
         }

@@ -14,7 +14,7 @@ Version = dict[str, dict[str, Sent]]  # prefix -> key of the row -> Sent; the fo
 KEY = "id"  # of the rows of our inlines
 
 
-def untouched(form: forms.BaseForm, *, of_row: bool = False) -> Sent:
+def initial_values(form: forms.BaseForm, *, of_row: bool = False) -> Sent:
     """Return what a browser would send of the form if nobody touched it.
 
     of_row: of a formset, whose names carry the row's number: it is left out.
@@ -39,7 +39,7 @@ def _of_widget(widget: Any, name: str, value: Any) -> Sent:
     return {name: list(map(str, shown)) if isinstance(shown, list) else ["" if shown is None else str(shown)]}
 
 
-def merged(post: QueryDict, *, seen: Version, now: Version) -> QueryDict:
+def merge(post: QueryDict, *, seen: Version, now: Version) -> QueryDict:
     """Return the form as it was sent, with what its sender did not change since they saw it as it is now."""
     data = post.copy()
     for prefix, rows in now.items():

@@ -17,7 +17,7 @@ def invitation_path(user: User) -> str:
     )
 
 
-def invited_user(uidb64: str, token: str) -> User | None:
+def user_of_invitation(uidb64: str, token: str) -> User | None:
     """Return whose link it is, or None when it is wrong, used or too old."""
     try:
         pk = int(urlsafe_base64_decode(uidb64))

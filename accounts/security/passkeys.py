@@ -68,12 +68,12 @@ def ask(request: HttpRequest, user: User) -> dict[str, Any]:
 
 
 @transaction.atomic
-def added(request: HttpRequest, user: User, *, name: str, answer: str) -> Passkey | None:
+def add(request: HttpRequest, user: User, *, name: str, answer: str) -> Passkey | None:
     """Keep the passkey that the browser made when it was offered; return it, or None for an answer that is not true."""
-    question = _taken(request, user, OFFERED)
+    question = _close_question(request, user, OFFERED)
     if question is None:
         return None
-    passkey = _believed(lambda: RelyingParty(request).register_complete(user, question, json.loads(answer)))
+    passkey = _verify(lambda: RelyingParty(request).register_complete(user, question, json.loads(answer)))
     if passkey is not None:
         passkey.name = name
         passkey.save(update_fields=["name"])
@@ -83,10 +83,10 @@ def added(request: HttpRequest, user: User, *, name: str, answer: str) -> Passke
 @transaction.atomic
 def answering(request: HttpRequest, user: User, answer: str) -> Passkey | None:
     """Return the user's passkey that answers what was asked; None for a wrong one. A question is answered once."""
-    question = _taken(request, user, ASKED)
+    question = _close_question(request, user, ASKED)
     if question is None:
         return None
-    passkey = _believed(lambda: RelyingParty(request).authenticate_complete(user, question, json.loads(answer)))
+    passkey = _verify(lambda: RelyingParty(request).authenticate_complete(user, question, json.loads(answer)))
     return passkey if passkey is not None and passkey.confirmed else None
 
 
@@ -94,7 +94,7 @@ def _keep(request: HttpRequest, user: User, place: str, question: dict[str, Any]
     request.session[place] = question | {"user": user.pk, "at": int(time.time())}
 
 
-def _taken(request: HttpRequest, user: User, place: str) -> dict[str, Any] | None:
+def _close_question(request: HttpRequest, user: User, place: str) -> dict[str, Any] | None:
     """Return the question that is open for the user in this session, and close it; None: there is none."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)  # two who send the same answer at once take turns
     stored = type(request.session)(request.session.session_key)  # as it is now, not as it was when the request began
@@ -107,7 +107,7 @@ def _taken(request: HttpRequest, user: User, place: str) -> dict[str, Any] | Non
     return dict(question) if fresh else None
 
 
-def _believed(complete: Callable[[], Passkey]) -> Passkey | None:
+def _verify(complete: Callable[[], Passkey]) -> Passkey | None:
     try:
         with transaction.atomic():
             return complete()

@@ -43,7 +43,7 @@ def note_proof(request: HttpRequest) -> None:
     request.session.cycle_key()
 
 
-def asked_for(request: HttpRequest, *, back: str = "") -> HttpResponse | None:
+def ask_for_proof(request: HttpRequest, *, back: str = "") -> HttpResponse | None:
     """Return the way to the page that asks for a factor, and back; None: the person is there.
 
     back: where the person goes on, if not at the address of the request. What was sent is not done; they send it again.
@@ -60,10 +60,10 @@ def present_only(back: str = "") -> Callable[[Callable[..., HttpResponse]], Call
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def ask_first(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             address = reverse(back) if back else ""
-            return asked_for(request, back=address) or view(request, *args, **kwargs)
+            return ask_for_proof(request, back=address) or view(request, *args, **kwargs)
 
-        return guarded
+        return ask_first
 
     return decorate

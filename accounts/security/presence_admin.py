@@ -11,24 +11,24 @@ from django.http import HttpRequest
 
 from accounts.admin_theme import ModelAdmin
 
-from .presence import asked_for
+from .presence import ask_for_proof
 
 
 def present_action(function: Callable[..., Any]) -> Callable[..., Any]:
     """Run an action for who is there; others are asked, and nothing is done."""
 
     @wraps(function)
-    def guarded(self: Any, request: HttpRequest, queryset: Any) -> Any:
-        return asked_for(request) or function(self, request, queryset)
+    def ask_first(self: Any, request: HttpRequest, queryset: Any) -> Any:
+        return ask_for_proof(request) or function(self, request, queryset)
 
-    return guarded
+    return ask_first
 
 
 class PresentAdmin(ModelAdmin):
     """Asks on the pages that add, change and delete; who may but look is asked nothing."""
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        if self.needs_presence(request, object_id) and (page := asked_for(request)):
+        if self.needs_presence(request, object_id) and (page := ask_for_proof(request)):
             return page
         return super().changeform_view(request, object_id, *args, **kwargs)
 
@@ -39,9 +39,9 @@ class PresentAdmin(ModelAdmin):
         return row is not None and self.has_change_permission(request, row)
 
     def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
-        return asked_for(request) or super().delete_view(request, object_id, *args, **kwargs)
+        return ask_for_proof(request) or super().delete_view(request, object_id, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if "delete_selected" in request.POST.getlist("action") and (page := asked_for(request)):
+        if "delete_selected" in request.POST.getlist("action") and (page := ask_for_proof(request)):
             return page
         return super().changelist_view(request, *args, **kwargs)

@@ -53,11 +53,11 @@ def begin(user: User) -> TOTPDevice:
         return TOTPDevice.objects.create(user=user, name="app", confirmed=False)
 
 
-def begun(user: User) -> TOTPDevice | None:
+def unconfirmed_device(user: User) -> TOTPDevice | None:
     return TOTPDevice.objects.filter(user=user, confirmed=False).first()
 
 
-def written_key(device: TOTPDevice) -> str:
+def readable_key(device: TOTPDevice) -> str:
     """Return the secret as one types it into an app that cannot read the picture."""
     text = b32encode(device.bin_key).decode()
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
@@ -101,7 +101,7 @@ def add_passkey(request: HttpRequest, user: User, *, name: str, answer: str, at:
     The first second factor is turned on by it: the user's sessions end, and the recovery codes are returned.
     """
     first = not is_on(user)
-    if passkeys.added(request, user, name=name, answer=answer) is None:
+    if passkeys.add(request, user, name=name, answer=answer) is None:
         return None
     codes = _new_codes(user) if first else []
     if first:
@@ -152,7 +152,7 @@ def matching_device(user: User, code: str, *, at: datetime) -> Any:
         if device is None:
             return None
         before = device.throttling_failure_count
-        if device.verify_token(code if kind is TOTPDevice else _stored(user, code)):
+        if device.verify_token(code if kind is TOTPDevice else _digest(user, code)):
             return device
         if before < device.throttling_failure_count == WRONG_CODES_TOLD:
             letters.tell(user, letters.Kind.WRONG_CODES, at=at)
@@ -197,11 +197,11 @@ def _new_codes(user: User) -> list[str]:
     device = StaticDevice.objects.get_or_create(user=user, defaults={"name": "recovery codes"})[0]
     device.token_set.all().delete()  # the device stays: sessions that began with a code of it go on
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(10)) for _ in range(RECOVERY_CODES)]
-    StaticToken.objects.bulk_create([StaticToken(device=device, token=_stored(user, code)) for code in codes])
+    StaticToken.objects.bulk_create([StaticToken(device=device, token=_digest(user, code)) for code in codes])
     return [f"{code[:5]}-{code[5:]}" for code in codes]
 
 
-def _stored(user: User, code: str) -> str:
+def _digest(user: User, code: str) -> str:
     """Return what is kept of a recovery code: as much of its digest as the column holds."""
     return hashlib.sha256(f"{user.pk}:{code}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
 

@@ -45,16 +45,16 @@ def here(at: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str:
 
 def _by_reader(at: datetime, form: str) -> str:
     zones = zones_read_in.get()
-    return shown(at, zones.own if zones else ZoneInfo("UTC"), form)
+    return in_zone(at, zones.own if zones else ZoneInfo("UTC"), form)
 
 
 def _by_account(at: datetime, form: str) -> str:
     """Return the instant in the account's zone; "" where the reader's is the same."""
     beside = zone_beside()
-    return shown(at, beside, form) if beside else ""
+    return in_zone(at, beside, form) if beside else ""
 
 
-def shown(at: datetime, zone: ZoneInfo, form: str) -> str:
+def in_zone(at: datetime, zone: ZoneInfo, form: str) -> str:
     there = at.astimezone(zone)
     return f"{formats.date_format(there, form, use_l10n=True)} {zone_name(there)}"
 

@@ -86,7 +86,7 @@ def gaps(duties: Sequence[Sequence[Stretch]], first: datetime, last: datetime) -
     return found
 
 
-def counted(
+def staffing(
     duties: Sequence[Sequence[Stretch]], first: datetime, last: datetime
 ) -> list[tuple[datetime, datetime, int]]:
     """Return [first, last) in parts, each with how many are on duty in it."""

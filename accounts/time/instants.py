@@ -20,7 +20,7 @@ def read_instant(text: str, zone: ZoneInfo) -> datetime:
         raise BadInstant(f'"{text}" is no instant; write it as 2026-03-02T09:00:00Z') from None
 
 
-def written(instant: datetime | None) -> str | None:
+def to_iso(instant: datetime | None) -> str | None:
     """Return the instant as programs read it: 2026-03-02T09:00:00Z."""
     if instant is None:
         return None

@@ -51,7 +51,7 @@ _NOT_PLACES = {"Factory", "localtime", "posixrules"}
 
 
 @lru_cache(maxsize=1)
-def _allowed_zones() -> frozenset[str]:
+def _zone_names() -> frozenset[str]:
     # Reads some 600 files, once a process.
     return frozenset(name for name in available_timezones() - _NOT_PLACES if not name.startswith(("posix/", "right/")))
 
@@ -61,7 +61,7 @@ def zone_names() -> tuple[str, ...]:
     """Return the zones to choose from, sorted: without those like Etc/GMT+5, whose sign is inverted, and without
     abbreviations."""
     return tuple(
-        sorted(name for name in _allowed_zones() if not name.startswith("Etc/GMT") and not is_abbreviation(name))
+        sorted(name for name in _zone_names() if not name.startswith("Etc/GMT") and not is_abbreviation(name))
     )
 
 
@@ -75,8 +75,8 @@ def zone(name: str) -> ZoneInfo:
 
     Asks the list first: opening an unknown name raises one of at least four exceptions, and may open other files.
     """
-    if not isinstance(name, str) or name not in _allowed_zones():
-        raise BadZone(f'{_shown(name)} is no time zone; use a name like "Europe/Madrid"{_alike(name)}')
+    if not isinstance(name, str) or name not in _zone_names():
+        raise BadZone(f'{_quote(name)} is no time zone; use a name like "Europe/Madrid"{_alike(name)}')
     return ZoneInfo(name)
 
 
@@ -89,7 +89,7 @@ def _alike(name: object) -> str:
     return f' (did you mean "{lowered[found[0]]}"?)' if found else ""
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     """Return the value as a message can carry it: quoted, and short whatever somebody sent."""
     text = value if isinstance(value, str) and value.isprintable() else repr(value)
     return f'"{text}"' if len(text) <= 40 else f'"{text[:40]}…"'
@@ -124,13 +124,13 @@ def parse_interval(text: str) -> Shift:
     """
     match = _INTERVAL.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise BadInterval(f"{_shown(text)}: {_mended(text)}")
+        raise BadInterval(f"{_quote(text)}: {_advice(text)}")
     start = int(match[1]) * 60 + int(match[2])
     end = int(match[3]) * 60 + int(match[4]) if match[3] else DAY_MINUTES
     return Shift(start, end if end > start else end + DAY_MINUTES)
 
 
-def _mended(text: object) -> str:
+def _advice(text: object) -> str:
     """Say how to write what was probably meant."""
     near = _NEARLY.fullmatch(text) if isinstance(text, str) and len(text) <= 40 else None
     if near is not None:
@@ -176,7 +176,7 @@ def parse_weekly(weekly: Mapping[str, Sequence[str]]) -> Chart:
         raise BadChart("weekly", 'weekdays with their intervals are needed, like {"mon": ["09:00-18:00"]}')
     for weekday in weekly:
         if weekday not in WEEKDAYS:
-            raise BadChart("weekly", f"{_shown(weekday)} is no weekday; use {', '.join(WEEKDAYS)}")
+            raise BadChart("weekly", f"{_quote(weekday)} is no weekday; use {', '.join(WEEKDAYS)}")
     return Chart(tuple(_parse_day(weekly.get(weekday, ()), f"weekly.{weekday}") for weekday in WEEKDAYS))
 
 
@@ -186,7 +186,7 @@ def parse_cycle(start: date, days: Sequence[Sequence[str]]) -> Chart:
     Raises BadChart.
     """
     if not isinstance(start, date):
-        raise BadChart("cycle.start", f"{_shown(start)} is no date; write it as 2026-01-05")
+        raise BadChart("cycle.start", f"{_quote(start)} is no date; write it as 2026-01-05")
     if not isinstance(days, list | tuple) or not 1 <= len(days) <= MAX_CYCLE_DAYS:
         raise BadChart("cycle.days", f"a cycle is a list of 1 to {MAX_CYCLE_DAYS} days, each a list of intervals")
     return Chart(tuple(_parse_day(day, f"cycle.days[{number}]") for number, day in enumerate(days)), start)
@@ -332,7 +332,7 @@ class Duty:
         if window is None or not window.since <= first <= last <= window.until:
             # Not kept: a page that shows a month must not push out what every decision needs.
             window = self._build(first, (last - first).days + 1)
-        return _clipped(window.edges, first, last)
+        return _clip(window.edges, first, last)
 
     def working_minutes_after(self, at: datetime, minutes: int) -> datetime | None:
         """Return when that many minutes of duty have passed, or None when not within 400 days.
@@ -347,7 +347,7 @@ class Duty:
             return None
         limit = _limit(at)
         for window in self._windows(at):
-            end = _passed(_clipped(window.edges, at, window.until), at, timedelta(minutes=minutes))
+            end = _instant_after(_clip(window.edges, at, window.until), at, timedelta(minutes=minutes))
             if end is not None:
                 return end if end <= limit else None
             if window.until > limit:
@@ -357,7 +357,7 @@ class Duty:
     def shifts_on(self, day: date) -> tuple[Shift, ...]:
         """Return the wall-clock shifts that start on the date, exceptions included."""
         regular = self._days[(day.toordinal() - self._first_ordinal) % len(self._days)]
-        return tuple(sorted(self._excepted(day, regular, self._schedule, self._manager)))
+        return tuple(sorted(self._with_exceptions(day, regular, self._schedule, self._manager)))
 
     # What is below walks days; everything above only reads edges.
 
@@ -396,9 +396,9 @@ class Duty:
         # than the one of `last`.
         first = at.toordinal() - 3
         last = min(at.toordinal() + days + 2, _LAST_ORDINAL)
-        return _Window(_midnight(first + 2), _midnight(last), _edges(self._resolved(first, last)))
+        return _Window(_midnight(first + 2), _midnight(last), _edges(self._shift_instants(first, last)))
 
-    def _resolved(self, first: int, last: int) -> list[tuple[datetime, datetime]]:
+    def _shift_instants(self, first: int, last: int) -> list[tuple[datetime, datetime]]:
         """Return the shifts of these dates as pairs of instants; those that a clock change has left empty are out."""
         schedule, manager = _touching(self._schedule, first, last), _touching(self._manager, first, last)
         plain = not schedule and not manager and self._holidays is None
@@ -409,15 +409,15 @@ class Duty:
         for ordinal in range(first, last + 1):
             shifts = self._days[(ordinal - self._first_ordinal) % len(self._days)]
             if not plain:
-                shifts = self._excepted(date.fromordinal(ordinal), shifts, schedule, manager)
+                shifts = self._with_exceptions(date.fromordinal(ordinal), shifts, schedule, manager)
             for shift in shifts:
-                start = _started(self._zone, _midnight(ordinal) + timedelta(0, 60 * shift.start))
-                end = _ended(self._zone, _midnight(ordinal) + timedelta(0, 60 * shift.end))
+                start = _start_instant(self._zone, _midnight(ordinal) + timedelta(0, 60 * shift.start))
+                end = _end_instant(self._zone, _midnight(ordinal) + timedelta(0, 60 * shift.end))
                 if start < end:
                     pairs.append((start, end))
         return pairs
 
-    def _excepted(
+    def _with_exceptions(
         self,
         day: date,
         shifts: tuple[Shift, ...],
@@ -426,7 +426,7 @@ class Duty:
     ) -> tuple[Shift, ...]:
         if self._is_holiday(day):
             shifts = ()
-        return _applied(manager, day, _applied(schedule, day, shifts))
+        return _apply(manager, day, _apply(schedule, day, shifts))
 
     def _is_holiday(self, day: date) -> bool:
         if self._holidays is None:
@@ -454,7 +454,7 @@ def _touching(exceptions: Sequence[DayException], first: int, last: int) -> list
     return [exception for exception in exceptions if exception.first <= last_day and first_day <= exception.last]
 
 
-def _applied(exceptions: Sequence[DayException], day: date, shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:
+def _apply(exceptions: Sequence[DayException], day: date, shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:
     """Return the shifts of the date after the exceptions of one level: first what is off, then what is extra."""
     here = [exception for exception in exceptions if exception.first <= day <= exception.last]
     if not here:
@@ -475,7 +475,7 @@ def _edges(pairs: list[tuple[datetime, datetime]]) -> list[datetime]:
     return edges
 
 
-def _clipped(edges: list[datetime], first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
+def _clip(edges: list[datetime], first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
     """Return the part of the stretches that lies in [first, last)."""
     index = bisect_right(edges, first) // 2 * 2
     pairs = []
@@ -485,7 +485,7 @@ def _clipped(edges: list[datetime], first: datetime, last: datetime) -> list[tup
     return pairs
 
 
-def _passed(stretches: list[tuple[datetime, datetime]], at: datetime, span: timedelta) -> datetime | None:
+def _instant_after(stretches: list[tuple[datetime, datetime]], at: datetime, span: timedelta) -> datetime | None:
     """Return when so much of the stretches has passed, or None when they hold less."""
     if not span:
         return at
@@ -504,12 +504,12 @@ def _midnight(ordinal: int) -> datetime:
     return _DAY_ZERO + timedelta(ordinal - 1)
 
 
-def _started(zone: ZoneInfo, wall: datetime) -> datetime:
+def _start_instant(zone: ZoneInfo, wall: datetime) -> datetime:
     """Return the instant of a start: the first of two; in a gap the offset before the jump moves it forward."""
     return wall - _offset(zone, wall)
 
 
-def _ended(zone: ZoneInfo, wall: datetime) -> datetime:
+def _end_instant(zone: ZoneInfo, wall: datetime) -> datetime:
     """Return the instant of an end: the second of two; in a gap the same as of a start.
 
     The later instant has the smaller offset: after the change where a time occurs twice, before it where it is skipped.

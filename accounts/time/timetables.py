@@ -118,6 +118,6 @@ class ManagerFacts:
     def duty_by(self, schedule_id: int | None) -> schedules.Duty:
         return self.duty if schedule_id is None else self.duties(self.id, schedule_id)
 
-    def unchanged_until(self, at: datetime, *, schedule_id: int | None = None) -> datetime | None:
+    def next_duty_change(self, at: datetime, *, schedule_id: int | None = None) -> datetime | None:
         """Return the next instant at which `unavailable` may answer otherwise, pauses aside; None: not within 400 days."""
         return self.duty_by(schedule_id).next_change(at)

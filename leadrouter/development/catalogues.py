@@ -115,7 +115,7 @@ def template() -> Catalog:
     return found
 
 
-def stored(language: str) -> Catalog:
+def read_catalogue(language: str) -> Catalog:
     """Return the catalogue of the language as it is kept; empty where there is none yet."""
     path = path_of(language)
     if not path.exists():
@@ -129,7 +129,7 @@ def is_translated(message: Message) -> bool:
     return all(strings)
 
 
-def compiled(catalogue: Catalog) -> bytes:
+def compile_catalogue(catalogue: Catalog) -> bytes:
     """Return the translations as gettext reads them; what has none yet is left out, and so stays English."""
     done = Catalog(  # without today's date: the same translations make the same file
         locale=catalogue.locale, project="Leadrouter", charset="utf-8", creation_date=NO_DATE, revision_date=NO_DATE
@@ -144,14 +144,14 @@ def compiled(catalogue: Catalog) -> bytes:
 
 def update(language: str, texts: Catalog) -> None:
     """Add new texts, drop those that are gone, keep every translation, and compile."""
-    catalogue = stored(language)
+    catalogue = read_catalogue(language)
     catalogue.update(texts, no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
     path = path_of(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         write_po(file, catalogue, width=120, no_location=True, sort_output=True, omit_header=False)
-    path.with_suffix(".mo").write_bytes(compiled(catalogue))
+    path.with_suffix(".mo").write_bytes(compile_catalogue(catalogue))
     missing = sum(1 for message in catalogue if message.id and not is_translated(message))
     sys.stdout.write(f"{language}: {len(catalogue)} texts, {missing} without a translation\n")
 

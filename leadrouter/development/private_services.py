@@ -180,7 +180,7 @@ def try_lock(file: IO[str]) -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     with open_lock(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -306,7 +306,7 @@ class Programs:
         """Return a copy that is as the wheel, made anew where it is missing, broken, or of another version."""
         home = make_open_folder(self.place() / f"leadrouter-{short_name()}")
         copy = home / "programs"
-        with locked(home / "lock"):
+        with hold_lock(home / "lock"):
             for left in [*home.glob("programs-*"), *home.glob("pginstall*")]:  # broken off, or of an older Leadrouter
                 shutil.rmtree(left, ignore_errors=True)
             if not self.is_whole(copy, files):
@@ -787,7 +787,7 @@ def _join(service: Service) -> IO[str]:
             f"{error.filename} belongs to another user: set LEADROUTER_VAR to a folder of yours."
         ) from None
     fcntl.flock(users, fcntl.LOCK_SH)
-    with locked(service.path("start")):
+    with hold_lock(service.path("start")):
         if not keeper_lives(service):
             make_private_folder(sockets_folder(), service_user())
             service.path("ready").unlink(missing_ok=True)

@@ -176,7 +176,7 @@ class Child:
         elif now >= self.again_at:
             self.start()
 
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
 
 
@@ -221,10 +221,10 @@ def fresh_metrics_folder() -> Path:
 def stop(running: list[Child], *, hurry: threading.Event) -> None:
     """Ask all to end, and end those who do not in time."""
     for child in running:
-        if child.process and not child.ended():
+        if child.process and not child.has_ended():
             child.process.terminate()
     deadline = time.monotonic() + STOP_SECONDS
-    while not all(child.ended() for child in running) and time.monotonic() < deadline and not hurry.is_set():
+    while not all(child.has_ended() for child in running) and time.monotonic() < deadline and not hurry.is_set():
         time.sleep(0.05)
     for child in running:
         if child.process:

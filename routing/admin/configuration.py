@@ -26,7 +26,7 @@ from ..forms import MemberForm, MemberFormSet, TrialForm, TriggerForm
 from ..locks import retry
 from ..models import Adjustment, Decision, Ledger, Member, Pipeline, Registry, Stage, Trigger
 from ..screens import dry_run
-from ..screens.desk import told_of
+from ..screens.desk import trigger_facts
 from ..timelines import EXPLAINED
 from ..wording import sentences
 from . import file
@@ -334,7 +334,7 @@ def _stages() -> dict[int, Stage]:
 def _words(rule: roster.Rule, current: roster.Roster, stages: dict[int, Stage]) -> sentences.TriggerFacts:
     """Return the rule as sentences tell it; here its stage is named with its pipeline."""
     stage = stages[rule.stage]
-    return replace(told_of(rule, current, stages), stage=f"{stage.pipeline.title}: {stage.title or stage.code}")
+    return replace(trigger_facts(rule, current, stages), stage=f"{stage.pipeline.title}: {stage.title or stage.code}")
 
 
 def told(trigger: Trigger) -> dict[str, Any]:

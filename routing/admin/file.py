@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts import admin_theme
-from accounts.history.changes import signed
+from accounts.history.changes import sign_changes
 
 from ..configuration import MAX_BYTES, BadConfiguration, Report, export_configuration, import_configuration
 from ..exceptions import Busy
@@ -149,7 +149,7 @@ def _take(
     try:
         if forbidden(request.user, import_configuration(text, dry_run=True, prune=prune)):
             raise PermissionDenied
-        with signed(by=request.user, way=f"file {name}"):  # type: ignore[arg-type]
+        with sign_changes(by=request.user, way=f"file {name}"):  # type: ignore[arg-type]
             report = import_configuration(text, prune=prune)
     except BadConfiguration as error:
         return _page(

@@ -22,7 +22,7 @@ from accounts.history.conflict_aware_admin import ConflictAwareAdmin
 from accounts.models import Account
 from accounts.people.roles import editable_users, may_edit_user
 from accounts.security import letters
-from accounts.security.presence import asked_for
+from accounts.security.presence import ask_for_proof
 from accounts.time import clock
 
 from ..exceptions import Refused
@@ -82,7 +82,7 @@ class ApiKeyAdmin(ConflictAwareAdmin):
         """Ask who makes a key, or changes what it may do, whether it is them."""
         makes = object_id is None and self.has_add_permission(request)
         asks = makes or (request.method == "POST" and self.has_change_permission(request))
-        return (asks and asked_for(request)) or super().changeform_view(request, object_id, *args, **kwargs)
+        return (asks and ask_for_proof(request)) or super().changeform_view(request, object_id, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         self._save(request, obj, form, change)

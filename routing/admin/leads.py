@@ -46,7 +46,7 @@ from ..roster import current
 from ..screens.who import matched_words, reaches, sent_beside, with_extension
 from ..services.assignment import credit_back, reassign
 from ..services.stages import move_lead, qualify_lead
-from ..timelines import EXPLAINED, Explained, timeline, why_not
+from ..timelines import EXPLAINED, DecisionInWords, timeline, why_not
 from .exports import exported
 from .records import shown
 from .search import people_found
@@ -438,7 +438,7 @@ def who_it_is(lead: Lead) -> dict[str, Any]:
     }
 
 
-def why_not_them(request: HttpRequest, decisions: Sequence[Explained]) -> dict[str, Any]:
+def why_not_them(request: HttpRequest, decisions: Sequence[DecisionInWords]) -> dict[str, Any]:
     """Return the question "Why not …?" with everybody to choose from, and its answer for the manager who was chosen."""
     people = sorted(current().people.values(), key=lambda person: person.name.casefold())
     asked = request.GET.get("why", "")

@@ -410,7 +410,7 @@ def week_of(duties: Sequence[tuple[int, int | None]], roster: Roster, monday: da
         for (manager, _schedule), work in zip(duties, stretches, strict=True)
     ]
     gaps = calendars.gaps(stretches, edges[0], edges[-1])
-    counted = calendars.counted(stretches, edges[0], edges[-1])
+    counted = calendars.staffing(stretches, edges[0], edges[-1])
     most = max((number for *_part, number in counted), default=0)
     return {
         "days": days[:7],

@@ -36,7 +36,7 @@ from ..models import (
 )
 from ..roster import current
 from ..services.setbacks import try_again
-from ..timelines import EXPLAINED, Explained, explained
+from ..timelines import EXPLAINED, DecisionInWords, explain
 from ..wording.explanations import in_brief
 
 
@@ -94,9 +94,9 @@ def _brief(code: str) -> str:
     return in_brief(Reason(code)) if code in set(Reason) else code
 
 
-def shown(decisions: Iterable[Decision]) -> list[Explained]:
+def shown(decisions: Iterable[Decision]) -> list[DecisionInWords]:
     """Return decisions as people read them, in their zone. decisions: joined as EXPLAINED says."""
-    return explained(decisions, current(), zone=ZoneInfo(timezone.get_current_timezone_name()))
+    return explain(decisions, current(), zone=ZoneInfo(timezone.get_current_timezone_name()))
 
 
 @admin.register(Offer)

@@ -9,7 +9,7 @@ from routing.locks import ConfigurationChanged, retry
 
 from . import text
 from .rows import document, read_stored
-from .versions import stored_at
+from .versions import read_version
 
 
 def export_configuration(*, version: int | None = None) -> str:
@@ -17,7 +17,7 @@ def export_configuration(*, version: int | None = None) -> str:
 
     version: as it was then. Raises VersionUnknown.
     """
-    return text.write(configuration_document() if version is None else document(stored_at(version)))
+    return text.write(configuration_document() if version is None else document(read_version(version)))
 
 
 def configuration_document() -> dict[str, Any]:

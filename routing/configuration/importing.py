@@ -60,11 +60,11 @@ def _import(document: object, *, dry_run: bool, prune: bool) -> Report:
     stored = read_stored()
     refuse_too_much(new_objects(given, stored), given)
     plan = lay_over(given, stored, users=_users(given, stored))
-    refuse_too_much(touched_objects(plan, stored), given)
+    refuse_too_much(objects_to_write(plan, stored), given)
     judge(plan, given, stored, errors, pruned=given.sections if prune else frozenset())
     if errors:
         raise BadConfiguration.of(errors, SECTIONS)
-    report = _reported(plan, given, stored, dry_run=dry_run)
+    report = _report(plan, given, stored, dry_run=dry_run)
     report.invitations = write_plan(plan, stored)
     if prune:
         prune_unnamed(given, stored, report, errors)
@@ -99,7 +99,7 @@ def new_objects(given: ParsedFile, stored: Stored) -> dict[str, list[str]]:
     return {kind: [key for key in given.named[kind] if key not in stored.items[kind]] for kind in KINDS}
 
 
-def touched_objects(plan: Plan, stored: Stored) -> dict[str, list[str]]:
+def objects_to_write(plan: Plan, stored: Stored) -> dict[str, list[str]]:
     return {
         kind: [key for key, item in items.items() if not same(stored.items[kind].get(key), item)]
         for kind, items in plan.items.items()
@@ -136,7 +136,7 @@ def lay_over(given: ParsedFile, stored: Stored, *, users: dict[str, User]) -> Pl
             plan.items[kind][key] = laid_over(base, named.fields, kind)
     plan.users = users
     for kind, order in (("pipelines", list(given.named["pipelines"])), ("stages", list(given.named["stages"]))):
-        plan.order[kind] = arranged(list(stored.items[kind]), order)
+        plan.order[kind] = arrange(list(stored.items[kind]), order)
     return plan
 
 
@@ -204,7 +204,7 @@ def _members(stored: list[Item], given: Mapping[str, NamedObject]) -> list[Item]
     return [{"manager": email, **(known.get(email) or new), **named.fields} for email, named in given.items()]
 
 
-def arranged(stored: list[str], named: Collection[str]) -> list[str]:
+def arrange(stored: list[str], named: Collection[str]) -> list[str]:
     """Return the order in which all stand afterwards.
 
     Those that the file names stand among themselves as in the file; those that it does not name keep their places; a
@@ -230,7 +230,7 @@ def arranged(stored: list[str], named: Collection[str]) -> list[str]:
 # The report
 
 
-def _reported(plan: Plan, given: ParsedFile, stored: Stored, *, dry_run: bool) -> Report:
+def _report(plan: Plan, given: ParsedFile, stored: Stored, *, dry_run: bool) -> Report:
     report = Report(dry_run=dry_run)
     orders = by_pipeline(dict.fromkeys(stored.items["stages"])), by_pipeline(dict.fromkeys(plan.order["stages"]))
     for kind in KINDS:
@@ -244,7 +244,7 @@ def _reported(plan: Plan, given: ParsedFile, stored: Stored, *, dry_run: bool) -
             if fields:
                 plan.changed[kind].append(key)
             if kind == "pipelines":
-                fields |= _reordered(key, *orders)
+                fields |= _order_change(key, *orders)
             if fields:
                 report.changes.append(Change("change", ONE[kind], key, fields))
             else:
@@ -257,7 +257,7 @@ def _reported(plan: Plan, given: ParsedFile, stored: Stored, *, dry_run: bool) -
     return report
 
 
-def _reordered(
+def _order_change(
     pipeline: str, stored: Mapping[str, Mapping[str, None]], planned: Mapping[str, Mapping[str, None]]
 ) -> dict[str, tuple[Any, Any]]:
     """Return the change of the order in which the stages of a pipeline stand that were there before."""

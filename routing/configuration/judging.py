@@ -10,7 +10,7 @@ from accounts.models import Manager, User, WorkSchedule
 from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
 
 from . import rows as items_of
-from .places import Errors, Node, shown
+from .places import Errors, Node, quote
 from .report import same
 from .rows import Item, Stored, by_pipeline
 from .shapes import NamedObject, ParsedFile, note_faults
@@ -50,9 +50,9 @@ class Known:
             remains = set() if kind in pruned else set(stored.items[kind])
             self.keys[kind] = remains | set(plan.items[kind])
         if "pipelines" in pruned:
-            self.keys["stages"] = {path for path in self.keys["stages"] if not _pruned_stage(path, given)}
+            self.keys["stages"] = {path for path in self.keys["stages"] if not _is_pruned(path, given)}
 
-    def touched(self, kind: str, key: str) -> bool:
+    def differs(self, kind: str, key: str) -> bool:
         old = self.stored.items[kind].get(key)
         return old is None or not same(old, self.plan.items[kind][key])
 
@@ -64,18 +64,18 @@ class Known:
         if key is None or key in self.keys[kind]:
             return
         if key in self.stored.items[kind]:
-            place.note(f"no {what} {shown(key)} afterwards: the file does not name it, so it is pruned")
+            place.note(f"no {what} {quote(key)} afterwards: the file does not name it, so it is pruned")
             return
 
         def message() -> str:
             # Two addresses are alike by their domain, and that says nothing.
             better = place.errors.meant(key, self.keys[kind]) if kind != "managers" else None
-            return f"no {what} {shown(key)}" + (f'; did you mean "{better}"?' if better else "")
+            return f"no {what} {quote(key)}" + (f'; did you mean "{better}"?' if better else "")
 
         place.note(message)
 
 
-def _pruned_stage(path: str, given: ParsedFile) -> bool:
+def _is_pruned(path: str, given: ParsedFile) -> bool:
     pipeline = given.named["pipelines"].get(path.partition("/")[0])
     return path not in given.named["stages"] and (pipeline is None or pipeline.gives("stages"))
 
@@ -87,7 +87,7 @@ def _judge_account(row: Any, item: Item, named: NamedObject, stored: Stored) -> 
 
 
 def _judge_schedule(item: Item, named: NamedObject, known: Known) -> None:
-    if not known.touched("schedules", named.key) or named.refused("weekly") or named.refused("cycle"):
+    if not known.differs("schedules", named.key) or named.is_unreadable("weekly") or named.is_unreadable("cycle"):
         return
     if (item["weekly"] is None) == (item["cycle"] is None):
         both = item["weekly"] is not None
@@ -108,7 +108,7 @@ def _judge_schedule(item: Item, named: NamedObject, known: Known) -> None:
 
 def _judge_manager(item: Item, named: NamedObject, known: Known) -> None:
     known.check("schedules", "schedule", item["schedule"], named.place_of("schedule"))
-    if not known.touched("managers", named.key):
+    if not known.differs("managers", named.key):
         return
     row = Manager(
         user=User(email=named.key, name=item["name"]), **{k: item[k] for k in ("offset", "time_zone", "skills")}
@@ -120,23 +120,23 @@ def _judge_manager(item: Item, named: NamedObject, known: Known) -> None:
 def _judge_source(item: Item, named: NamedObject, known: Known) -> None:
     if known.is_new("sources", named.key) and not named.gives("channel"):
         named.place_of("channel").note(f"missing; use {' or '.join(Source.Channel.values)}")
-    elif known.touched("sources", named.key):
+    elif known.differs("sources", named.key):
         note_faults(Source(code=named.key, **item), named.node, names={})
 
 
 def _judge_pipeline(item: Item, named: NamedObject, known: Known) -> None:
-    if known.touched("pipelines", named.key):
+    if known.differs("pipelines", named.key):
         note_faults(Pipeline(code=named.key, **item), named.node, names={})
 
 
 def _judge_stage(item: Item, named: NamedObject, known: Known) -> None:
-    if known.touched("stages", named.key):
+    if known.differs("stages", named.key):
         code = named.key.partition("/")[2]
         note_faults(Stage(code=code, **item), named.node, names={}, exclude=["pipeline"])
 
 
 def _judge_registry(item: Item, named: NamedObject, known: Known) -> None:
-    if known.touched("registries", named.key):
+    if known.differs("registries", named.key):
         note_faults(Registry(code=named.key, **item), named.node, names={}, exclude=["trigger"])
 
 
@@ -153,7 +153,7 @@ def _judge_trigger(item: Item, named: NamedObject, known: Known) -> None:
     known.check("managers", "manager", item["duty"], place("duty"))
     _judge_limit_stages(item, named, known)
     _judge_members(item, named, known)
-    if known.touched("triggers", named.key):
+    if known.differs("triggers", named.key):
         _judge_terms(item, named)
 
 
@@ -191,7 +191,7 @@ def _judge_terms(item: Item, named: NamedObject) -> None:
     wants = [key for key in ("if_nobody",) if item[key] == "duty"] + ["finally"] * bool(
         acceptance and acceptance["finally"] == "duty"
     )
-    if wants and item["duty"] is None and not named.refused("duty"):
+    if wants and item["duty"] is None and not named.is_unreadable("duty"):
         named.place_of("duty").note(
             f'"{wants[-1]}: duty" needs the manager on duty for such leads; write their e-mail here'
         )
@@ -226,7 +226,7 @@ def _judge_lent_codes(plan: Plan, given: ParsedFile, stored: Stored, pruned: Col
     registries = (set() if "registries" in pruned else set(stored.items["registries"])) | set(plan.items["registries"])
     triggers = ({} if "triggers" in pruned else stored.items["triggers"]) | plan.items["triggers"]
     for code in sorted(registries & set(triggers)):
-        if isinstance(triggers[code]["registry"], str) or _stood_before(code, stored):
+        if isinstance(triggers[code]["registry"], str) or _is_stored_so(code, stored):
             continue
         if code in given.named["triggers"]:
             place = given.named["triggers"][code].place_of("registry")
@@ -238,7 +238,7 @@ def _judge_lent_codes(plan: Plan, given: ParsedFile, stored: Stored, pruned: Col
         )
 
 
-def _stood_before(code: str, stored: Stored) -> bool:
+def _is_stored_so(code: str, stored: Stored) -> bool:
     """Tell whether it is stored so already: then it is not for this import to mend."""
     trigger = stored.items["triggers"].get(code)
     return code in stored.items["registries"] and trigger is not None and not isinstance(trigger["registry"], str)

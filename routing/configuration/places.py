@@ -75,7 +75,7 @@ class NotTaken(Exception):
     """A value was refused, and noted as such; the reading goes on beside it."""
 
 
-def shown(value: object) -> str:
+def quote(value: object) -> str:
     """Return the value as a message can carry it: quoted, and short whatever somebody sent."""
     text = value if isinstance(value, str) and value.isprintable() else _BEGINNING.repr(value)
     return f'"{text}"' if len(text) <= 60 else f'"{text[:60]}…"'
@@ -112,7 +112,7 @@ class Node:
         """Return what stands under the key or number, null where there is nothing."""
         if isinstance(key, int):
             return Node(self.value[key], f"{self.place}[{key}]", self.errors, self.known_elsewhere)
-        name = key if key.isprintable() and len(key) <= 60 else shown(key)
+        name = key if key.isprintable() and len(key) <= 60 else quote(key)
         place = f"{self.place}.{name}" if self.place else name
         below = self.value.get(key) if isinstance(self.value, Mapping) else None
         return Node(below, place, self.errors, self.known_elsewhere)
@@ -140,7 +140,7 @@ class Node:
     def mapping(self) -> Mapping[str, Any]:
         """Return the value when it is a mapping."""
         if not isinstance(self.value, Mapping):
-            self.refuse(f"a mapping is needed, like {{key: value}}, not {shown(self.value)}")
+            self.refuse(f"a mapping is needed, like {{key: value}}, not {quote(self.value)}")
         if not all(isinstance(key, str) for key in self.value):
             self.refuse("keys are words; write others in quotes")
         return self.value
@@ -150,7 +150,7 @@ class Node:
         if self.value is None:
             return
         if not isinstance(self.value, list | tuple):
-            self.refuse(f"a list is needed, like [a, b], not {shown(self.value)}")
+            self.refuse(f"a list is needed, like [a, b], not {quote(self.value)}")
         yield from (self.at(number) for number in range(len(self.value)))
 
     def each(self, reader: Reader) -> list[Any]:

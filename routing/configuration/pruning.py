@@ -25,26 +25,26 @@ def prune_unnamed(given: ParsedFile, stored: Stored, report: Report, errors: Err
     """Remove what the file does not name, after all that it names is written; add what cannot be to the errors."""
     # From what refers to what is referred to.
     if "triggers" in given.sections:
-        _prune_triggers(_unnamed("triggers", given, stored), report)
+        _prune_triggers(_rows_not_in_file("triggers", given, stored), report)
     if "registries" in given.sections:
-        _prune_or_keep(Registry, "registries", _unnamed("registries", given, stored), report)
+        _prune_or_keep(Registry, "registries", _rows_not_in_file("registries", given, stored), report)
     if "managers" in given.sections:
-        _prune_managers(_unnamed("managers", given, stored), report)
+        _prune_managers(_rows_not_in_file("managers", given, stored), report)
     if "sources" in given.sections:
-        _prune_sources(_unnamed("sources", given, stored), report)
+        _prune_sources(_rows_not_in_file("sources", given, stored), report)
     if "pipelines" in given.sections:
         _prune_stages(given, stored, report, errors)
     if "schedules" in given.sections:
-        _prune_or_keep(WorkSchedule, "schedules", _unnamed("schedules", given, stored), report)
-    gone = {(change.kind, change.key) for change in report.removed} | {(kind, key) for kind, key, _ in report.kept}
+        _prune_or_keep(WorkSchedule, "schedules", _rows_not_in_file("schedules", given, stored), report)
+    gone = {(change.kind, change.key) for change in report.removals} | {(kind, key) for kind, key, _ in report.kept}
     report.unnamed = [entry for entry in report.unnamed if entry not in gone]
 
 
-def _unnamed(kind: str, given: ParsedFile, stored: Stored) -> dict[str, Any]:
+def _rows_not_in_file(kind: str, given: ParsedFile, stored: Stored) -> dict[str, Any]:
     return {key: row for key, row in stored.rows[kind].items() if key not in given.named[kind]}
 
 
-def _wanted_by(model: type[Model], rows: Iterable[Any]) -> dict[Any, str]:
+def _references_to(model: type[Model], rows: Iterable[Any]) -> dict[Any, str]:
     """Return what refers to each of the rows and forbids to delete it: id -> the kinds of it, as words."""
     ids = [row.pk for row in rows]
     found: dict[Any, list[str]] = defaultdict(list)
@@ -75,7 +75,7 @@ def _delete(model: type[Model], kind: str, rows: dict[str, Any], report: Report)
 
 
 def _prune_or_keep(model: type[Model], kind: str, rows: dict[str, Any], report: Report) -> None:
-    wanted = _wanted_by(model, rows.values())
+    wanted = _references_to(model, rows.values())
     if model is Registry:
         for pk in (
             Adjustment.objects.filter(registry__in=rows.values()).values_list("registry_id", flat=True).distinct()
@@ -86,7 +86,7 @@ def _prune_or_keep(model: type[Model], kind: str, rows: dict[str, Any], report: 
 
 
 def _prune_triggers(rows: dict[str, Trigger], report: Report) -> None:
-    wanted = _wanted_by(Trigger, rows.values())
+    wanted = _references_to(Trigger, rows.values())
     for pk in Adjustment.objects.filter(registry__trigger__in=rows.values()).values_list(
         "registry__trigger_id", flat=True
     ):
@@ -100,7 +100,7 @@ def _prune_triggers(rows: dict[str, Trigger], report: Report) -> None:
 
 
 def _prune_managers(rows: dict[str, Manager], report: Report) -> None:
-    wanted = _in_history(rows) | _wanted_by(Manager, rows.values())
+    wanted = _in_history(rows) | _references_to(Manager, rows.values())
     _deactivate(Manager, "managers", {email: row for email, row in rows.items() if row.pk in wanted}, report)
     unused = {email: row for email, row in rows.items() if row.pk not in wanted}
     _delete(Manager, "managers", unused, report)
@@ -123,7 +123,7 @@ def _in_history(rows: dict[str, Manager]) -> dict[Any, str]:
 
 
 def _prune_sources(rows: dict[str, Source], report: Report) -> None:
-    wanted = _wanted_by(Source, rows.values())
+    wanted = _references_to(Source, rows.values())
     _deactivate(Source, "sources", {code: row for code, row in rows.items() if row.pk in wanted}, report)
     _delete(Source, "sources", {code: row for code, row in rows.items() if row.pk not in wanted}, report)
 
@@ -138,14 +138,18 @@ def _deactivate(model: type[Any], kind: str, rows: dict[str, Any], report: Repor
 def _prune_stages(given: ParsedFile, stored: Stored, report: Report, errors: Errors) -> None:
     """Remove stages of pipelines that the file names with their stages, and whole pipelines that it does not name."""
     whole = {code for code, pipeline in given.named["pipelines"].items() if not pipeline.gives("stages")}
-    rows = {path: row for path, row in _unnamed("stages", given, stored).items() if path.partition("/")[0] not in whole}
-    refused = _refused_stages(rows, given, errors)
+    rows = {
+        path: row
+        for path, row in _rows_not_in_file("stages", given, stored).items()
+        if path.partition("/")[0] not in whole
+    }
+    refused = _refuse_stages_in_use(rows, given, errors)
     _delete(Stage, "stages", {path: row for path, row in rows.items() if path not in refused}, report)
     if not refused:
-        _delete(Pipeline, "pipelines", _unnamed("pipelines", given, stored), report)
+        _delete(Pipeline, "pipelines", _rows_not_in_file("pipelines", given, stored), report)
 
 
-def _refused_stages(rows: dict[str, Stage], given: ParsedFile, errors: Errors) -> Collection[str]:
+def _refuse_stages_in_use(rows: dict[str, Stage], given: ParsedFile, errors: Errors) -> Collection[str]:
     ids = [row.pk for row in rows.values()]
     leads = dict(Lead.objects.filter(stage__in=ids).order_by().values_list("stage").annotate(Count("id")))
     triggers: dict[int, list[str]] = defaultdict(list)
@@ -153,7 +157,7 @@ def _refused_stages(rows: dict[str, Stage], given: ParsedFile, errors: Errors) -
         triggers[stage_id].append(code)
     for stage_id, code in Trigger.objects.filter(limit_stages__in=ids).values_list("limit_stages", "code"):
         triggers[stage_id].append(code)
-    wanted = _wanted_by(Stage, rows.values())
+    wanted = _references_to(Stage, rows.values())
     refused = []
     for path, row in rows.items():
         pipeline = given.named["pipelines"].get(path.partition("/")[0])

@@ -91,7 +91,7 @@ def laid_out(plan: Plan, stored: Stored) -> Stored:
         items_of.fill_columns(stage, item)
         stage.position = position
         rows["stages"][path] = stage
-    return items_of.stored_of(_tables(items, rows, numbers, stored))
+    return items_of.join_tables(_tables(items, rows, numbers, stored))
 
 
 def _tables(

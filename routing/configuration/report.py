@@ -34,7 +34,9 @@ class Change:
 
     def __str__(self) -> str:
         lines = [f"{self.action:<10} {self.kind} {self.key}".rstrip()]
-        lines += [f"             {name}: {_shown(old)} -> {_shown(new)}" for name, (old, new) in self.fields.items()]
+        lines += [
+            f"             {name}: {_as_json(old)} -> {_as_json(new)}" for name, (old, new) in self.fields.items()
+        ]
         return "\n".join(lines)
 
 
@@ -54,20 +56,16 @@ class Report:
         return [change for change in self.changes if change.action == "add"]
 
     @property
-    def changed(self) -> list[Change]:
-        return [change for change in self.changes if change.action == "change"]
-
-    @property
-    def removed(self) -> list[Change]:
+    def removals(self) -> list[Change]:
         return [change for change in self.changes if change.action not in ("add", "change")]
 
     def lines(self) -> Iterator[str]:
         yield from map(str, self.changes)
         yield from (f"keep       {kind} {key}: {why}" for kind, key, why in self.kept)
         if self.left:
-            yield f"leave      {_counted(self.left)}"
+            yield f"leave      {_count_by_kind(self.left)}"
         if self.unnamed:
-            yield f"leave      {_counted(self.unnamed)} not in the file"
+            yield f"leave      {_count_by_kind(self.unnamed)} not in the file"
         yield from (f"invitation {email}: {path}" for email, path in self.invitations.items())
         if not self.changes:
             yield "Nothing to change."
@@ -123,12 +121,12 @@ def _terms(member: dict[str, Any] | None) -> dict[str, Any] | None:
     return member and {key: value for key, value in member.items() if key != "manager"}
 
 
-def _counted(objects: list[tuple[str, str]]) -> str:
+def _count_by_kind(objects: list[tuple[str, str]]) -> str:
     counts = Counter(kind for kind, _ in objects)
     plurals = {one: many for many, one in ONE.items()}
     return ", ".join(f"{count} {kind if count == 1 else plurals[kind]}" for kind, count in counts.items())
 
 
-def _shown(value: Any) -> str:
+def _as_json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=date.isoformat)
     return text if len(text) <= 200 else f"{text[:200]}…"

@@ -71,10 +71,10 @@ def read_tables() -> Tables:
 
 def read_stored() -> Stored:
     """Read all of the configuration, in a fixed number of queries."""
-    return stored_of(read_tables())
+    return join_tables(read_tables())
 
 
-def stored_of(tables: Tables) -> Stored:
+def join_tables(tables: Tables) -> Stored:
     """Return the rows joined with each other, each section in its order, and as items."""
     stored = Stored()
     stored.add("account", "", tables.account, account_item(tables.account))
@@ -349,29 +349,29 @@ def document(stored: Stored) -> dict[str, Any]:
     return {
         "version": 1,
         "account": _as_null(items["account"][""]),
-        "schedules": [_listed("code", code, _schedule(item)) for code, item in items["schedules"].items()],
-        "managers": [_listed("email", email, item) for email, item in items["managers"].items()],
-        "sources": [_listed("code", code, item) for code, item in items["sources"].items()],
+        "schedules": [_entry("code", code, _schedule(item)) for code, item in items["schedules"].items()],
+        "managers": [_entry("email", email, item) for email, item in items["managers"].items()],
+        "sources": [_entry("code", code, item) for code, item in items["sources"].items()],
         "pipelines": [
-            _listed(
+            _entry(
                 "code",
                 code,
                 item
                 | {
                     "stages": [
-                        _listed("code", path.removeprefix(f"{code}/"), stage)
+                        _entry("code", path.removeprefix(f"{code}/"), stage)
                         for path, stage in stages.get(code, {}).items()
                     ]
                 },
             )
             for code, item in items["pipelines"].items()
         ],
-        "registries": [_listed("code", code, item) for code, item in items["registries"].items()],
-        "triggers": [_listed("code", code, _trigger(item)) for code, item in items["triggers"].items()],
+        "registries": [_entry("code", code, item) for code, item in items["registries"].items()],
+        "triggers": [_entry("code", code, _trigger(item)) for code, item in items["triggers"].items()],
     }
 
 
-def _listed(name: str, key: str, item: Item) -> Item:
+def _entry(name: str, key: str, item: Item) -> Item:
     return {name: key, **_as_null(item)}
 
 

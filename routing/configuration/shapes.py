@@ -22,7 +22,7 @@ from accounts.time import holidays, schedules
 from routing.intake.limits import LONGEST_KEY
 from routing.models import Registry, Source, Stage, Trigger
 
-from .places import BadConfiguration, Errors, Node, NotTaken, Reader, shown
+from .places import BadConfiguration, Errors, Node, NotTaken, Reader, quote
 
 SECTIONS = ("account", "schedules", "managers", "sources", "pipelines", "registries", "triggers")
 VERSION = 1
@@ -45,7 +45,7 @@ class NamedObject:
     def gives(self, key: str) -> bool:
         return key in self.node.value
 
-    def refused(self, key: str) -> bool:
+    def is_unreadable(self, key: str) -> bool:
         """Tell whether the file gives the key, and what it gives could not be read: that is noted already."""
         return self.gives(key) and key not in self.fields
 
@@ -97,13 +97,13 @@ def email(node: Node) -> str:
 
 def flag(node: Node) -> bool:
     if not isinstance(node.value, bool):
-        node.refuse(f"true or false is needed, not {shown(node.value)}")
+        node.refuse(f"true or false is needed, not {quote(node.value)}")
     return node.value
 
 
 def whole(node: Node) -> int:
     if isinstance(node.value, bool) or not isinstance(node.value, int):
-        node.refuse(f"a whole number is needed, not {shown(node.value)}")
+        node.refuse(f"a whole number is needed, not {quote(node.value)}")
     return node.value
 
 
@@ -120,7 +120,7 @@ def one_of(options: Iterable[str]) -> Reader:
 
     def read(node: Node) -> str:
         if node.value not in known:
-            node.refuse(lambda: f"no {shown(node.value)}; {hint(node)}")
+            node.refuse(lambda: f"no {quote(node.value)}; {hint(node)}")
         return node.value
 
     return read
@@ -144,7 +144,7 @@ def without_repetition(reader: Reader) -> Reader:
         def once(item: Node) -> None:
             value = reader(item)
             if value in found:
-                item.refuse(f"{shown(value)} is here twice")
+                item.refuse(f"{quote(value)} is here twice")
             found[value] = None
 
         node.each(once)
@@ -158,9 +158,9 @@ def day(node: Node) -> date:
         try:
             return date.fromisoformat(node.value)
         except ValueError:
-            node.refuse(f"{shown(node.value)} is no date; write it as 2026-01-05")
+            node.refuse(f"{quote(node.value)} is no date; write it as 2026-01-05")
     if type(node.value) is not date:
-        node.refuse(f"{shown(node.value)} is no date; write it as 2026-01-05")
+        node.refuse(f"{quote(node.value)} is no date; write it as 2026-01-05")
     return node.value
 
 
@@ -172,7 +172,7 @@ def country(node: Node) -> str:
         mend = (
             f'write it as "{upper}"' if upper in phonenumbers.SUPPORTED_REGIONS else "use two letters, for example ES"
         )
-        node.refuse(f"no country {shown(code)}; {mend}")
+        node.refuse(f"no country {quote(code)}; {mend}")
     return code
 
 
@@ -224,7 +224,7 @@ def cycle(node: Node) -> dict[str, Any]:
     return node.fields({"start": day, "days": lambda days: days.each(intervals)})
 
 
-def followed_holidays(node: Node) -> dict[str, str | None]:
+def read_holidays(node: Node) -> dict[str, str | None]:
     """Read whose public holidays are followed; they are one value, so a subdivision left out is none."""
     found = node.fields({"country": word, "subdivision": text})
     if "country" not in node.value:
@@ -347,7 +347,7 @@ OBJECTS: dict[str, dict[str, Reader]] = {
         "title": line,
         "weekly": or_null(weekly),
         "cycle": or_null(cycle),
-        "holidays": or_null(followed_holidays),
+        "holidays": or_null(read_holidays),
         "exceptions": exceptions,
     },
     "managers": {
@@ -409,7 +409,7 @@ def read_document(document: object, errors: Errors) -> ParsedFile:
 
 def _version(node: Node) -> int:
     if isinstance(node.value, bool) or node.value != VERSION:
-        node.refuse(f"only version {VERSION} can be read, not {shown(node.value)}")
+        node.refuse(f"only version {VERSION} can be read, not {quote(node.value)}")
     return VERSION
 
 
@@ -440,7 +440,7 @@ def by_key(
             raise NotTaken
         name = fields.pop(key)
         if name in found:
-            item.at(key).refuse(f"{shown(name)} is {what} already, at {found[name].node.place}")
+            item.at(key).refuse(f"{quote(name)} is {what} already, at {found[name].node.place}")
         found[name] = NamedObject(name, item, fields, len(item.errors) == before)
 
     node.each(read)

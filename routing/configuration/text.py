@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from .places import BadConfiguration, shown
+from .places import BadConfiguration, quote
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 24
@@ -39,9 +39,9 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def read(text: str | bytes) -> Any:
     """Return the document. Raises BadConfiguration with the line."""
-    events = yaml.parse(_checked(text), Loader=_PARSER)
+    events = yaml.parse(_decode(text), Loader=_PARSER)
     try:
-        return _folded(events)
+        return _fold(events)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -50,7 +50,7 @@ def read(text: str | bytes) -> Any:
         raise BadConfiguration([("", f"no YAML: {' '.join(str(error).split())[:200]}")]) from None
 
 
-def _checked(text: str | bytes) -> str:
+def _decode(text: str | bytes) -> str:
     """Return the text when it is not too long and may be stored."""
     try:
         raw = text.encode() if isinstance(text, str) else text
@@ -72,7 +72,7 @@ class _Open:
     lines: dict[str, int] = field(default_factory=dict)  # where each key stands
 
 
-def _folded(events: Iterable[Any]) -> Any:
+def _fold(events: Iterable[Any]) -> Any:
     fold = _Fold()
     for event in events:
         fold.take(event)
@@ -93,7 +93,7 @@ class _Fold:
             if self.awaits_key():
                 self.take_key(event)
             else:
-                value = _resolved(event.value) if event.implicit[0] else event.value
+                value = _value_of(event.value) if event.implicit[0] else event.value
                 self.put(value, 1 + len(event.value) // LETTERS_OF_A_VALUE, event.anchor)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self.begin(event)
@@ -116,7 +116,7 @@ class _Fold:
         if event.anchor:
             _refuse(event, "a key cannot be an anchor")
         if event.value in mapping.lines:
-            _refuse(event, f"{shown(event.value)} is here twice; first in line {mapping.lines[event.value]}")
+            _refuse(event, f"{quote(event.value)} is here twice; first in line {mapping.lines[event.value]}")
         mapping.key = event.value
         mapping.lines[event.value] = line
 
@@ -155,14 +155,14 @@ class _Fold:
 
     def check_tag(self, event: Any) -> None:
         if event.tag not in (None, "!", f"{_TAG}str"):
-            _refuse(event, f"tags such as {shown(event.tag)} are not allowed")
+            _refuse(event, f"tags such as {quote(event.tag)} are not allowed")
 
 
 def _refuse(event: Any, message: str) -> NoReturn:
     raise BadConfiguration([(f"line {event.start_mark.line + 1}", message)])
 
 
-def _resolved(text: str) -> Any:
+def _value_of(text: str) -> Any:
     """Return the value of unquoted text."""
     if text in _WORDS:
         return _WORDS[text]
@@ -186,7 +186,7 @@ def write(document: dict[str, Any]) -> str:
     """Return the document as text: an object a line, those with objects of their own (pipelines, triggers) a block."""
     lines = [_block({"version": document["version"]}), _block({"account": _Flow(document["account"])})]
     for section in list(document)[2:]:
-        lines.append(_block({section: list(_styled(section, document[section]))}))
+        lines.append(_block({section: list(_style(section, document[section]))}))
     return "\n".join(lines)
 
 
@@ -198,7 +198,7 @@ class _Word(str):
     """A key that is written as it is, though old YAML would read it as true or false."""
 
 
-def _styled(section: str, objects: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _style(section: str, objects: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     blocks = {"pipelines": "stages", "triggers": "members"}
     for row in objects:
         if section not in blocks:

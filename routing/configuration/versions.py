@@ -18,7 +18,7 @@ from routing.exceptions import NotFound
 from routing.models import Decision, Member, Pipeline, Registry, Source, Stage, Trigger
 from routing.policy import shapes
 
-from .rows import Stored, Tables, stored_of
+from .rows import Stored, Tables, join_tables
 from .values import configuration_of
 
 LIMIT_STAGES: type[Model] = Trigger.limit_stages.through
@@ -66,17 +66,17 @@ def configurations_of(versions: Collection[int]) -> dict[int, shapes.Configurati
         while changes and changes[-1][1] > version:
             _take_back(rows, *changes.pop()[2:])
             last = None
-        last = found[version] = last or configuration_of(_stored(rows))
+        last = found[version] = last or configuration_of(_join(rows))
     return found
 
 
-def stored_at(version: int) -> Stored:
+def read_version(version: int) -> Stored:
     """Return the configuration as it was stored at a version, to be shown as a file. Raises VersionUnknown."""
     _check_known(version)
     rows, changes = _read(version)
     while changes:
         _take_back(rows, *changes.pop()[2:])
-    return _stored(rows)
+    return _join(rows)
 
 
 def _check_known(version: int) -> None:
@@ -126,10 +126,10 @@ def _take_back(rows: Rows, model: str, row_id: int, action: str, before: Mapping
         rows[model][row_id] = {**rows[model][row_id], **before}
 
 
-def _stored(rows: Rows) -> Stored:
-    made: dict[str, list[Any]] = {label: _made(model, rows[label].values()) for label, model in MODELS.items()}
+def _join(rows: Rows) -> Stored:
+    made: dict[str, list[Any]] = {label: _make_rows(model, rows[label].values()) for label, model in MODELS.items()}
     accounts: list[Account] = made["accounts.account"]
-    return stored_of(
+    return join_tables(
         Tables(
             account=accounts[0] if accounts else Account(pk=1),
             users=made["accounts.user"],
@@ -147,7 +147,7 @@ def _stored(rows: Rows) -> Stored:
     )
 
 
-def _made(model: type[Model], rows: Collection[Mapping[str, Any]]) -> list[Model]:
+def _make_rows(model: type[Model], rows: Collection[Mapping[str, Any]]) -> list[Model]:
     """Return rows that are not saved. A column that is younger than the row has its default."""
     fields = [(field, field.attname, str(field.column)) for field in model._meta.concrete_fields]
     return [

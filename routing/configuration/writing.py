@@ -71,12 +71,12 @@ def _write_columns(model: type[Model], kind: str, plan: Plan, stored: Stored) ->
     for key in [*plan.added[kind], *plan.changed[kind]]:
         items_of.fill_columns(stored.rows[kind][key], plan.items[kind][key])
     if kind == "pipelines":
-        changed = _positioned(plan.order[kind], stored.rows[kind], changed)
+        changed = _set_positions(plan.order[kind], stored.rows[kind], changed)
     keys = next(iter(plan.items[kind].values()), {})
     _save(model, added, changed, [*keys, "position"] if kind == "pipelines" else keys)
 
 
-def _positioned(order: Iterable[str], rows: dict[str, Any], changed: Sequence[Any]) -> list[Any]:
+def _set_positions(order: Iterable[str], rows: dict[str, Any], changed: Sequence[Any]) -> list[Any]:
     """Give the rows ascending positions in this order where they have not, and return all that are changed by now.
 
     A new row has no place yet; rows whose places are in order keep them.
@@ -173,7 +173,7 @@ def _write_stages(plan: Plan, stored: Stored) -> None:
         rows[path].code = path.partition("/")[2]
         items_of.fill_columns(rows[path], plan.items["stages"][path])
     orders = by_pipeline(dict.fromkeys(plan.order["stages"]))
-    moved = [_positioned(orders.get(code, ()), rows, ()) for code in plan.items["pipelines"]]
+    moved = [_set_positions(orders.get(code, ()), rows, ()) for code in plan.items["pipelines"]]
     already = {id(row) for row in changed}
     changed = [*changed, *(row for stages in moved for row in stages if id(row) not in already)]
     # A pipeline has one unqualified stage: whichever was it goes first, whichever becomes it comes last.

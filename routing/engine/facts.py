@@ -41,13 +41,13 @@ class LeadFacts(Columns):  # type: ignore[misc, unused-ignore]
         """
         own: dict[str, object] = {key: getattr(self, key) for key in ASKED_BY}
         own["region"] = [self.region, self.country]
-        return {key: _folded(value) for key, value in {**_as_mapping(self.fields), **own}.items()}
+        return {key: _fold(value) for key, value in {**_as_mapping(self.fields), **own}.items()}
 
 
 def _as_mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _folded(value: object) -> frozenset[str]:
+def _fold(value: object) -> frozenset[str]:
     values = value if isinstance(value, list) else [value]
     return frozenset(str(v).casefold() for v in values if v not in (None, "") and not isinstance(v, dict | list))

@@ -194,7 +194,7 @@ def run(cases: Iterable[Case], teams: Mapping[int, Team], *, at: datetime) -> li
     verdicts: list[Verdict] = []
     for case in cases:
         if owners:
-            found = {kind: owners.get((kind, _related(case, kind)), owner) for kind, owner in case.owners.items()}
+            found = {kind: owners.get((kind, _party(case, kind)), owner) for kind, owner in case.owners.items()}
             case = replace(case, owners=found)
         counted = counting.get(case.stage, ())
         if case.responsible is not None:
@@ -208,12 +208,12 @@ def run(cases: Iterable[Case], teams: Mapping[int, Team], *, at: datetime) -> li
         for team in counted:
             team.hold(verdict.manager, 1)
         for kind in ("contact", "company"):
-            if kind in case.terms.also_assign and _related(case, kind):
-                owners[kind, _related(case, kind)] = verdict.manager
+            if kind in case.terms.also_assign and _party(case, kind):
+                owners[kind, _party(case, kind)] = verdict.manager
     return verdicts
 
 
-def _related(case: Case, kind: str) -> UUID | None:
+def _party(case: Case, kind: str) -> UUID | None:
     return case.contact if kind == "contact" else case.company
 
 
@@ -235,12 +235,12 @@ def _decide(case: Case, team: Team, *, at: datetime) -> Verdict:
     seen = _as_seen(team.candidates(), case)
     owner = _owner(case, team, at=at)
     if owner is not None:
-        return _named(case, team, seen, owner, Reason.RESPONSIBLE, count=terms.responsible_count, at=at)
+        return _give_to_named(case, team, seen, owner, Reason.RESPONSIBLE, count=terms.responsible_count, at=at)
     decision = None
     if attempts_left(attempt=case.attempt, max_attempts=terms.max_attempts):
         decision = decide(seen, method=terms.method, turn=turn)
         if decision.chosen is not None:
-            return _chosen(case, seen, decision, turn=turn, at=at)
+            return _give_to_chosen(case, seen, decision, turn=turn, at=at)
     step = Finally.WAIT if case.waited else terms.final_step if case.attempt else terms.if_nobody
     if step == Finally.RESTART:
         # Whoever let the lead go may be the contact's responsible by now; the new round is for all alike.
@@ -248,7 +248,7 @@ def _decide(case: Case, team: Team, *, at: datetime) -> Verdict:
         return _decide(again, team, at=at)
     stand_in = {Finally.DUTY: terms.duty, Finally.KEEP: case.responsible}.get(Finally(step))
     if stand_in is not None and terms.people[stand_in].active:
-        return _named(case, team, seen, stand_in, Reason(step), count=False, at=at)
+        return _give_to_named(case, team, seen, stand_in, Reason(step), count=False, at=at)
     return _waits(case, seen, decision or nobody(seen), team)
 
 
@@ -275,7 +275,7 @@ def _owner(case: Case, team: Team, *, at: datetime) -> int | None:
     return None
 
 
-def _chosen(case: Case, seen: list[Candidate], decision: Decision, *, turn: int, at: datetime) -> Verdict:
+def _give_to_chosen(case: Case, seen: list[Candidate], decision: Decision, *, turn: int, at: datetime) -> Verdict:
     manager = seen[decision.chosen or 0].manager
     return Verdict(
         case=case,
@@ -288,7 +288,7 @@ def _chosen(case: Case, seen: list[Candidate], decision: Decision, *, turn: int,
     )
 
 
-def _named(
+def _give_to_named(
     case: Case, team: Team, seen: list[Candidate], manager: int, reason: Reason, *, count: bool, at: datetime
 ) -> Verdict:
     """Give the lead to somebody named, who need not be a member: then they join the candidates, with no coefficient."""

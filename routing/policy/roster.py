@@ -106,7 +106,7 @@ class Rule:
             person = self.people[member.manager]
             reason = person.unavailable(at, paused=False, schedule_id=member.schedule)
             reasons.append(Reason(reason) if reason else None)
-            until = min(until, person.unchanged_until(at, schedule_id=member.schedule) or until)
+            until = min(until, person.next_duty_change(at, schedule_id=member.schedule) or until)
         return until, reasons
 
 

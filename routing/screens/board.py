@@ -235,7 +235,7 @@ def _why(lead: Lead, rule: Rule, candidates: Sequence[Candidate], tried: set[int
     refusals = [engine.refusal(_as_found(c, rule, needs, tried)) for c in candidates]
     if None in refusals:
         return gettext("It will be assigned within seconds.")
-    why = explanations.summed([refusal for refusal in refusals if refusal])
+    why = explanations.summarise([refusal for refusal in refusals if refusal])
     return gettext("Nobody can take it: %(why)s.") % {"why": why}
 
 

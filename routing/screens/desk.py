@@ -27,7 +27,7 @@ from ..engine import Candidate, Reason
 from ..models import Decision, Lead, Load, Offer, Stage
 from ..representations import Point, names_of, points_of
 from ..roster import Roster, Rule
-from ..timelines import EXPLAINED, Explained, explained, name_of, why_not
+from ..timelines import EXPLAINED, DecisionInWords, explain, name_of, why_not
 from ..wording import explanations, sentences
 from ..wording.explanations import CandidateFacts
 from .who import Reach, Sent, matched_words, reaches, sent_beside
@@ -268,8 +268,8 @@ def _place(
     mine = next(c for c in candidates if c.manager == manager)
     able = [c for c in candidates if engine.refusal(c) is None]
     line = [able[i].manager for i in engine.line(able, method=rule.method, turn=turn)] if able else []
-    seen = seen_now(mine, rule, roster, pause, at=at)
-    told = told_of(rule, roster, stages)
+    seen = candidate_facts(mine, rule, roster, pause, at=at)
+    told = trigger_facts(rule, roster, stages)
     return TriggerStanding(
         trigger=rule.code,
         stage=title_of(stages[rule.stage]),
@@ -291,7 +291,7 @@ def _place(
     )
 
 
-def seen_now(
+def candidate_facts(
     c: Candidate,
     rule: Rule,
     roster: Roster,
@@ -320,7 +320,7 @@ def seen_now(
     )
 
 
-def told_of(rule: Rule, roster: Roster, stages: Mapping[int, Stage]) -> sentences.TriggerFacts:
+def trigger_facts(rule: Rule, roster: Roster, stages: Mapping[int, Stage]) -> sentences.TriggerFacts:
     """Return the rule as sentences tell it."""
     everybody = [m.coefficient for m in rule.members]
     return sentences.TriggerFacts(
@@ -359,11 +359,11 @@ def _concerns(manager: Manager, rules: Sequence[Rule], roster: Roster, zone: Zon
     mine = Q(trigger__in=[rule.id for rule in rules]) | Q(chosen=manager)
     rows = Decision.objects.filter(mine, pk__in=latest).select_related(*EXPLAINED).order_by("-id")[:most]
     decisions = list(rows)
-    told = explained(decisions, roster, zone=zone, of=manager.pk)
+    told = explain(decisions, roster, zone=zone, of=manager.pk)
     return [_concern(row, decision, manager.pk) for row, decision in zip(decisions, told, strict=True)]
 
 
-def _concern(row: Decision, decision: Explained, manager: int) -> Concern:
+def _concern(row: Decision, decision: DecisionInWords, manager: int) -> Concern:
     mine = row.lead.responsible_id == manager
     return Concern(
         id=row.pk,

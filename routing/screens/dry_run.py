@@ -19,7 +19,7 @@ from ..intake import identity
 from ..models import Company, Contact, ContactPoint, new_id
 from ..roster import Roster, Rule
 from ..wording import explanations
-from .desk import seen_now
+from .desk import candidate_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,8 @@ def try_on(rule: Rule, roster: Roster, sample: Mapping[str, Any], *, at: datetim
 
 
 def _case(rule: Rule, sample: Mapping[str, Any], roster: Roster, *, at: datetime) -> Case:
-    contact = _known_contact(sample, sample.get("country") or roster.account.country or None)
-    company = _known_company(sample)
+    contact = _find_contact(sample, sample.get("country") or roster.account.country or None)
+    company = _find_company(sample)
     return Case(
         id=new_id(),
         terms=rule,
@@ -93,7 +93,7 @@ def facts_of(sample: Mapping[str, Any]) -> LeadFacts:
     )
 
 
-def _known_contact(sample: Mapping[str, Any], country: str | None) -> Contact | None:
+def _find_contact(sample: Mapping[str, Any], country: str | None) -> Contact | None:
     """Return the contact by e-mail, else by phone, as intake does; a sample has no name to compare."""
     phone = identity.read_phone(sample.get("phone") or "", country)
     keys = {"email": identity.normalise_email(sample.get("email") or ""), "phone": phone and phone.key}
@@ -108,7 +108,7 @@ def _known_contact(sample: Mapping[str, Any], country: str | None) -> Contact | 
     return None
 
 
-def _known_company(sample: Mapping[str, Any]) -> Company | None:
+def _find_company(sample: Mapping[str, Any]) -> Company | None:
     key = identity.normalise_domain(sample.get("domain") or "")
     return Company.objects.filter(domain_key=key).first() if key else None
 
@@ -118,7 +118,7 @@ def _outcome(
 ) -> Outcome:
     decision, zone = verdict.decision, roster.zone
     seen = [
-        _seen(c, refusal, after, verdict, rule, roster, pauses, at=at)
+        _candidate_facts(c, refusal, after, verdict, rule, roster, pauses, at=at)
         for c, refusal, after in zip(verdict.candidates, decision.refusals, decision.balances, strict=True)
     ]
     rows = [
@@ -135,7 +135,7 @@ def _outcome(
     )
 
 
-def _seen(
+def _candidate_facts(
     c: Candidate,
     refusal: Reason | None,
     after: int,
@@ -149,7 +149,7 @@ def _seen(
     chosen = c.manager == verdict.manager
     owed = after + (LEAD if chosen and verdict.counted else 0)  # their share of this lead included, before anybody paid
     by_share = verdict.decision.reason is Reason.FAIR_SHARE
-    seen = seen_now(c, rule, roster, pauses.get(c.manager), at=at, refusal=refusal)
+    seen = candidate_facts(c, rule, roster, pauses.get(c.manager), at=at, refusal=refusal)
     return replace(seen, refusal=refusal, chosen=chosen, owed=owed if by_share else c.balance)
 
 

@@ -20,7 +20,7 @@ from routing.exceptions import Conflict, NotFound
 from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
 from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Lineup, Offer, Registry
 from routing.prepared_statements import Statement, array, run_later
-from routing.representations import decided_again
+from routing.representations import replay
 from routing.roster import Roster, Rule
 
 from .distribution import Distributed
@@ -447,7 +447,7 @@ def take_back_turns(decisions: Iterable[Decision], *, at: datetime, by: User | N
     received: Counter[tuple[int, int]] = Counter()
     for row in decisions:
         if row.counted and row.chosen_id:
-            after = decided_again(row).balances
+            after = replay(row).balances
             for manager, old, new in zip(row.lineup.managers, row.balances, after, strict=True):
                 amounts[row.registry_id, manager] += old - new
             received[row.registry_id, row.chosen_id] -= 1

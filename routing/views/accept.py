@@ -14,7 +14,7 @@ from accounts.people.preferences import Zones, reading_in
 from accounts.time import clock
 
 from ..exceptions import OfferClosed
-from ..links import linked_offer
+from ..links import offer_of_link
 from ..roster import current
 from ..screens.desk import zone_of
 from ..services.offers import accept_offer
@@ -26,7 +26,7 @@ from ..services.offers import accept_offer
 @require_http_methods(["GET", "HEAD", "POST"])
 def accept_link(request: HttpRequest, token: str) -> HttpResponse:
     """Show the offer with a button. Looking accepts nothing: mail programs look at links, too."""
-    offer = linked_offer(token)
+    offer = offer_of_link(token)
     if offer is None:
         return render(request, "routing/accept_link.html", {"offer": None}, status=404)
     at, status = clock.now(), 200

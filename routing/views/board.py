@@ -23,19 +23,19 @@ from ..screens.board import board_of
 from ..screens.versions import board_version
 from ..tasks import give_back_soon, hurry
 from .desk import PAUSE_MINUTES, OwnPauseForm, how_many
-from .live import after_change, answer, by_htmx, nothing_new, signed_in
+from .live import after_change, answer, by_htmx, nothing_new, require_sign_in
 
 SHOWN = 50  # waiting leads, and open offers
 
 
 def for_supervisors(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def check_role(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not supervises(request.user):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
-    return signed_in(guarded)
+    return require_sign_in(check_role)
 
 
 @require_safe

@@ -32,8 +32,8 @@ from ..services.contact_points import add_point, choose_main, correct_point, rem
 from ..services.offers import accept_offer, decline_offer
 from ..services.stages import move_lead
 from ..tasks import give_back_soon, hurry
-from ..timelines import EXPLAINED, explained, timeline, why_not
-from .live import after_change, answer, by_htmx, nothing_new, signed_in
+from ..timelines import EXPLAINED, explain, timeline, why_not
+from .live import after_change, answer, by_htmx, nothing_new, require_sign_in
 
 UUID_IN_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LEADS, DECISIONS, MOST = 30, 8, 500  # shown at first, and at most
@@ -74,14 +74,14 @@ def own_manager(request: HttpRequest) -> Manager:
 
 
 @require_safe
-@signed_in
+@require_sign_in
 def me(request: HttpRequest) -> HttpResponse:
     return _desk(request, own_manager(request))
 
 
 @require_safe
 @never_cache
-@signed_in
+@require_sign_in
 def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     """Show one of the manager's leads, and what happened to it."""
     return _lead(request, own_manager(request), lead_id)
@@ -151,7 +151,7 @@ def contact(request: HttpRequest, lead_id: UUID) -> HttpResponse:
 
 @require_safe
 @never_cache
-@signed_in
+@require_sign_in
 def why_not_me(request: HttpRequest) -> HttpResponse:
     """Say of any lead why it did not go to the manager; of leads of others nothing but that."""
     manager, roster = own_manager(request), current()
@@ -162,7 +162,7 @@ def why_not_me(request: HttpRequest) -> HttpResponse:
         if found
         else Decision.objects.none()
     )
-    told = explained(decisions, roster, zone=zone_of(manager, roster), of=manager.pk)
+    told = explain(decisions, roster, zone=zone_of(manager, roster), of=manager.pk)
     context = {
         "page": "desk",
         "asked": asked,
@@ -173,25 +173,25 @@ def why_not_me(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@require_sign_in
 def accept(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     return _act(request, lead_id, _accept)
 
 
 @require_POST
-@signed_in
+@require_sign_in
 def decline(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     return _act(request, lead_id, _decline)
 
 
 @require_POST
-@signed_in
+@require_sign_in
 def move(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     return _act(request, lead_id, _move)
 
 
 @require_POST
-@signed_in
+@require_sign_in
 def pause(request: HttpRequest) -> HttpResponse:
     """Take oneself out of distribution; leads on offer go to others."""
     manager, form = own_manager(request), OwnPauseForm(request.POST)
@@ -205,7 +205,7 @@ def pause(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@require_sign_in
 def resume(request: HttpRequest) -> HttpResponse:
     """Come back into distribution."""
     manager = own_manager(request)
@@ -216,7 +216,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@require_sign_in
 def new_calendar(request: HttpRequest) -> HttpResponse:
     """Give one's calendar a new address."""
     manager = own_manager(request)

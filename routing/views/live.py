@@ -25,7 +25,7 @@ NOW = "X-Now"  # the database's instant, by which the page corrects its countdow
 SEEN = "X-Seen"  # the mark of a part that looks as before, of another version
 
 
-def signed_in(view: View) -> View:
+def require_sign_in(view: View) -> View:
     """Send who is not signed in to the sign-in page; a page that polls is told to load itself anew, and so gets there."""
 
     @wraps(view)

@@ -67,11 +67,11 @@ def moment(instant: datetime, *, at: datetime, zone: ZoneInfo, beside: ZoneInfo 
 
     beside: a zone to say it in as well, in brackets and with its name.
     """
-    own = _said(instant, at, zone)
-    return f"{own} ({_said(instant, at, beside)} {zone_name(instant.astimezone(beside))})" if beside else own
+    own = _instant_in_words(instant, at, zone)
+    return f"{own} ({_instant_in_words(instant, at, beside)} {zone_name(instant.astimezone(beside))})" if beside else own
 
 
-def _said(instant: datetime, at: datetime, zone: ZoneInfo) -> str:
+def _instant_in_words(instant: datetime, at: datetime, zone: ZoneInfo) -> str:
     there, here = instant.astimezone(zone), at.astimezone(zone)
     if there.date() == here.date():
         return date_format(there, "H:i")
@@ -136,8 +136,8 @@ def _claim(seen: CandidateFacts, reason: Reason) -> str:
     if seen.chosen and reason in named:
         return named[reason]
     ways = {
-        Reason.TOTALS: _received,
-        Reason.LEAST_LOADED: _held,
+        Reason.TOTALS: _leads_received,
+        Reason.LEAST_LOADED: _leads_held,
         Reason.DIRECT: lambda seen: (
             pgettext("a candidate", "first in the order")
             if seen.chosen
@@ -146,20 +146,20 @@ def _claim(seen: CandidateFacts, reason: Reason) -> str:
         Reason.NOBODY: lambda _: pgettext("a candidate", "the lead had no attempts left"),
         Reason.IN_LINE: lambda _: pgettext("a candidate", "other leads came first"),
     }
-    return ways.get(reason, _owed)(seen)
+    return ways.get(reason, _balance_in_words)(seen)
 
 
-def _owed(seen: CandidateFacts) -> str:
+def _balance_in_words(seen: CandidateFacts) -> str:
     words = pgettext("a candidate", "was %(balance)s") % {"balance": balance(seen.owed)}
     return COMMA.join([words, *_patience(seen)])
 
 
-def _received(seen: CandidateFacts) -> str:
+def _leads_received(seen: CandidateFacts) -> str:
     words = ngettext("had received %(count)d lead", "had received %(count)d leads", seen.received)
     return COMMA.join([words % {"count": seen.received}, *_weight(seen), *_patience(seen)])
 
 
-def _held(seen: CandidateFacts) -> str:
+def _leads_held(seen: CandidateFacts) -> str:
     words = ngettext("held %(count)d lead", "held %(count)d leads", seen.held) % {"count": seen.held}
     return COMMA.join([words, *_weight(seen), *_patience(seen)])
 
@@ -184,7 +184,7 @@ def outcome(seen: Sequence[CandidateFacts], *, reason: Reason) -> str:
         return _waits(seen, reason)
     able = sum(s.refusal is None for s in seen)
     if reason not in METHODS:
-        return _named(reason) % {"name": chosen.name}
+        return _sentence(reason) % {"name": chosen.name}
     if able == 1:
         return gettext("%(name)s got it: nobody else could take it.") % {"name": chosen.name}
     words = {
@@ -210,7 +210,7 @@ def would_be(seen: Sequence[CandidateFacts], *, reason: Reason) -> str:
     return gettext("%(name)s would get it: %(reason)s.") % {"name": chosen.name, "reason": in_brief(reason)}
 
 
-def _named(reason: Reason) -> str:
+def _sentence(reason: Reason) -> str:
     return {
         Reason.RESPONSIBLE: gettext("%(name)s got it: already responsible for the customer."),
         Reason.DUTY: gettext("%(name)s got it: on duty for leads that nobody took."),
@@ -237,18 +237,18 @@ def _waits(seen: Sequence[CandidateFacts], reason: Reason) -> str:
         return gettext("It waits: other leads came first.")
     if any(s.refusal is None for s in seen):
         return gettext("It waits: it has no attempts left.")
-    return gettext("It waits: %(why)s.") % {"why": summed([s.refusal for s in seen if s.refusal])}
+    return gettext("It waits: %(why)s.") % {"why": summarise([s.refusal for s in seen if s.refusal])}
 
 
-def summed(refusals: Collection[Reason]) -> str:
+def summarise(refusals: Collection[Reason]) -> str:
     """Return why nobody can take a lead, summed up: "2 off duty, 1 on pause"."""
     if not refusals:
         return gettext("the trigger has no members")
     counts = Counter(refusals)
-    return COMMA.join(_counted(refusal, counts[refusal]) for refusal in Reason if refusal in counts)
+    return COMMA.join(_count_in_words(refusal, counts[refusal]) for refusal in Reason if refusal in counts)
 
 
-def _counted(refusal: Reason, count: int) -> str:
+def _count_in_words(refusal: Reason, count: int) -> str:
     words = {
         Reason.INACTIVE: npgettext("managers", "%(count)d not active", "%(count)d not active", count),
         Reason.PAUSED: npgettext("managers", "%(count)d paused", "%(count)d paused", count),

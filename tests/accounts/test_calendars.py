@@ -10,7 +10,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.time.calendars import Plan, Why, counted, gaps, weeks_of
+from accounts.time.calendars import Plan, Why, gaps, staffing, weeks_of
 from accounts.time.feeds import calendar_of, feed_path, renew_feed
 from accounts.time.schedules import DayException, parse_weekly
 from tests.factories import make_account, make_manager, make_schedule, make_user
@@ -49,7 +49,7 @@ duty = hours.map(lambda edges: [(at(a), at(b)) for a, b in zip(edges[::2], edges
 
 @given(st.lists(duty, max_size=5))
 def test_gaps_and_counts_say_the_same_of_every_hour(duties):
-    found, parts = gaps(duties, at(0), at(48)), counted(duties, at(0), at(48))
+    found, parts = gaps(duties, at(0), at(48)), staffing(duties, at(0), at(48))
     assert [a[1] == b[0] for a, b in pairwise(parts)] == [True] * (len(parts) - 1)
     for half in range(48):
         instant = at(half + 0.5)

@@ -52,7 +52,7 @@ def test_a_candidate_is_told_with_the_reason_or_the_figures(facts, words):
 @pytest.mark.parametrize("refusal", [r for r in Reason if r not in list(Reason)[8:]])
 def test_every_reason_why_not_has_words_for_one_and_for_many(refusal):
     assert why(refusal=refusal)
-    assert explanations.summed([refusal, refusal]).startswith("2 ")
+    assert explanations.summarise([refusal, refusal]).startswith("2 ")
 
 
 @pytest.mark.parametrize(

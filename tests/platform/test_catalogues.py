@@ -22,7 +22,7 @@ def texts():
 
 def begun(language: str):
     """Return the catalogue of the language; a language that nobody has begun is left out, and its pages are English."""
-    catalogue = catalogues.stored(language)
+    catalogue = catalogues.read_catalogue(language)
     if not any(catalogues.is_translated(message) for message in catalogue if message.id):
         pytest.skip(f"nobody has begun to translate into {language}")
     return catalogue
@@ -86,7 +86,7 @@ def test_a_catalogue_is_complete_and_keeps_the_placeholders(language):
 @pytest.mark.parametrize("language", catalogues.languages())
 def test_what_is_compiled_is_what_is_written(language):
     catalogue = begun(language)
-    assert catalogues.path_of(language).with_suffix(".mo").read_bytes() == catalogues.compiled(catalogue)
+    assert catalogues.path_of(language).with_suffix(".mo").read_bytes() == catalogues.compile_catalogue(catalogue)
 
 
 @pytest.mark.django_db

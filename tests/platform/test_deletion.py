@@ -208,13 +208,13 @@ def test_what_comes_into_use_while_somebody_confirms_is_said_and_nothing_is_dele
 
 def test_a_table_without_an_index_is_searched_to_its_end_before_anything_is_deleted(root, used, monkeypatch):
     trigger = used["routing/trigger"]
-    real, asked = deletion._searched, []
+    real, asked = deletion._search_in_time, []
 
     def search(rows, *, sure):
         asked.append(sure)
         return real(rows, sure=True) if sure else []  # as if the time were over
 
-    monkeypatch.setattr(deletion, "_searched", search)
+    monkeypatch.setattr(deletion, "_search_in_time", search)
     root.get(f"/admin/routing/trigger/{trigger.pk}/delete/")
     assert asked
     assert not any(asked)
@@ -235,7 +235,7 @@ def test_a_search_ends_in_time_and_leaves_the_limit_as_it_was():
     make_contact()
     slow = Contact.objects.annotate(late=RawSQL("pg_sleep(2)::text", [])).values_list("late", flat=True)
     began = time.monotonic()
-    assert deletion._searched(slow, sure=False) == []
+    assert deletion._search_in_time(slow, sure=False) == []
     assert time.monotonic() - began < 1.5
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")

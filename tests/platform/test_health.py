@@ -66,7 +66,7 @@ def test_a_database_that_is_down_makes_it_not_ready_and_not_an_error(client: Cli
     def refuse() -> dict[str, str]:
         raise health.DatabaseError("no connection")
 
-    monkeypatch.setattr(health.checks, "weakened", refuse)
+    monkeypatch.setattr(health.checks, "unsafe_settings", refuse)
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"] == {"ok": False, "error": "DatabaseError"}

@@ -229,7 +229,7 @@ def test_clean_removes_the_copies_of_this_checkout_and_leaves_data_and_what_othe
 def test_clean_removes_nothing_that_runs(programs, place):
     copy = programs.folder().parents[2]
     keeper = private_services.make_folder(private_services.VAR / "run") / "postgresql.keeper"
-    with private_services.locked(keeper), pytest.raises(ServiceUnavailable, match="Stop it first"):
+    with private_services.hold_lock(keeper), pytest.raises(ServiceUnavailable, match="Stop it first"):
         private_services.remove_copies([place])
     assert copy.is_dir()
 

@@ -14,7 +14,7 @@ from django.conf import settings as configured
 from django.test import Client
 
 from leadrouter.celery import app
-from leadrouter.request_log import masked
+from leadrouter.request_log import mask
 from routing.models import Lead
 from tests.routing.api.world import LEAD, World, make_world
 
@@ -140,8 +140,8 @@ def test_one_event_is_one_line_whatever_people_write(world, log):
     ],
 )
 def test_what_looks_like_a_person_or_a_key_is_masked_and_ids_are_not(written, kept):
-    assert masked(written) == (written if kept is None else kept)
-    assert masked({"inner": [written]}) == {"inner": [written if kept is None else kept]}
+    assert mask(written) == (written if kept is None else kept)
+    assert mask({"inner": [written]}) == {"inner": [written if kept is None else kept]}
 
 
 def test_jobs_carry_ids_and_nothing_else():

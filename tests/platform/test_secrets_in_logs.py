@@ -26,7 +26,7 @@ from accounts.models import User
 from accounts.people.invitations import invitation_path
 from accounts.time import clock, feeds
 from accounts.time.feeds import feed_path
-from leadrouter.request_log import asked, masked
+from leadrouter.request_log import asked, mask
 from routing.links import accept_path
 from routing.models import ApiKey, Offer
 from tests.data import REPOSITORY
@@ -139,7 +139,7 @@ def test_a_bug_that_tells_everything_tells_no_secret(kind, secrets, written, set
         raise Broken(f"{args} {kwargs} {request.build_absolute_uri()} {request.headers.get('Referer')} {secret}")
 
     monkeypatch.setattr(feeds, "manager_of_feed", lambda token: breaks(asked.get(), token))
-    monkeypatch.setattr("accounts.views.invited_user", lambda *args: breaks(asked.get(), *args))
+    monkeypatch.setattr("accounts.views.user_of_invitation", lambda *args: breaks(asked.get(), *args))
     monkeypatch.setattr("accounts.views.SignIn.get", lambda self, request, *a, **k: breaks(request, *a, **k))
     client = Client(raise_request_exception=False)
     own = secret if secret.startswith("/") else f"/calendar/{secret}.ics"
@@ -197,7 +197,7 @@ def test_a_line_still_says_what_it_was_about(written):
     ],
 )
 def test_what_looks_like_a_secret_is_masked_outside_of_requests_too(text):
-    kept = masked(text)
+    kept = mask(text)
     for piece in ("0123456789abcdef", "AAAAAAAA", "abcdef", "zyxw"):
         assert piece not in kept
 
@@ -208,11 +208,11 @@ def test_what_looks_like_a_secret_is_masked_outside_of_requests_too(text):
         "lead 0199b6f2-7d3c-7e41-8a52-0123456789ab assigned to 5",
         "manager 12: paused until 2026-03-02T10:00:00Z",
         "refused: offer_closed",
-        'File "/srv/leadrouter/accounts/people/invitations.py", line 12, in invited_user',
+        'File "/srv/leadrouter/accounts/people/invitations.py", line 12, in user_of_invitation',
     ],
 )
 def test_what_is_no_secret_stays(text):
-    assert masked(text) == text
+    assert mask(text) == text
 
 
 def test_no_server_or_proxy_of_ours_writes_addresses():

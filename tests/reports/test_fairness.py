@@ -13,7 +13,7 @@ from accounts.services import pause_manager, resume_manager
 from reports.fairness import LEAD, Addition, Balance, Received, standings
 from reports.pages import fairness
 from routing.models import Decision
-from routing.representations import stored
+from routing.representations import read_decision
 from routing.services.assignment import credit_back, reassign
 from routing.services.intake import take_leads
 from tests.data import data_path
@@ -38,7 +38,7 @@ def due_by_hand(first: datetime, last: datetime) -> dict[str, tuple[int, Fractio
     """Add up, decision by decision, who was credited which part of the lead, and who got it."""
     got, due = defaultdict(int), defaultdict(Fraction)
     for row in Decision.objects.filter(counted=True, at__gte=first, at__lt=last).select_related("lineup", "chosen"):
-        candidates, refusals, _ = stored(row)
+        candidates, refusals, _ = read_decision(row)
         eligible = [c for c, refusal in zip(candidates, refusals, strict=True) if refusal is None]
         whole = sum(c.coefficient for c in eligible)
         for c in eligible:

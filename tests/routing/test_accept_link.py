@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Manager
-from accounts.templatetags.moments import shown
+from accounts.templatetags.moments import in_zone
 from accounts.time import clock
 from routing.links import accept_path
 from routing.models import Lead, Offer
@@ -82,7 +82,7 @@ def test_the_page_tells_nothing_of_the_customer(client, link):
 
 def test_times_are_those_of_the_manager_with_the_accounts_beside(client, lead, link, ann):
     until = Offer.objects.get().accept_by
-    madrid, tokyo = (shown(until, ZoneInfo(zone), "j N H:i") for zone in ("Europe/Madrid", "Asia/Tokyo"))
+    madrid, tokyo = (in_zone(until, ZoneInfo(zone), "j N H:i") for zone in ("Europe/Madrid", "Asia/Tokyo"))
     page = client.get(link).content.decode()
     assert f">{madrid}</time>" in page
     Manager.objects.filter(pk=ann.pk).update(time_zone="Asia/Tokyo")

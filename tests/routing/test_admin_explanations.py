@@ -8,7 +8,7 @@ from accounts.time import clock
 from routing import engine
 from routing.admin.configuration import standings
 from routing.models import Decision, Registry
-from routing.representations import stored
+from routing.representations import read_decision
 from routing.services.assignment import credit_back, reassign
 from tests.factories import (
     HOUR,
@@ -87,7 +87,7 @@ def test_due_is_the_sum_of_the_shares_of_all_leads_that_one_could_have_taken(sue
     take_some(6, at=MONDAY + 6 * MINUTE)
     due = dict.fromkeys((ann.pk, bob.pk, cid.pk), 0)
     for decision in Decision.objects.all():
-        for candidate, _, after in zip(*stored(decision), strict=True):
+        for candidate, _, after in zip(*read_decision(decision), strict=True):
             paid = engine.LEAD if candidate.manager == decision.chosen_id else 0
             due[candidate.manager] += after + paid - candidate.balance
     rows = standings(trigger.registry)["standings"]

@@ -870,14 +870,14 @@ def test_a_file_that_changes_too_much_at_once_is_refused_whole(monkeypatch: pyte
 
 
 def test_new_ones_stand_where_the_file_has_them() -> None:
-    from routing.configuration.importing import arranged
+    from routing.configuration.importing import arrange
 
-    assert arranged(["a", "b", "c"], ["x", "c", "y", "z", "a"]) == ["x", "c", "y", "z", "b", "a"]
-    assert arranged(["a"], ["x", "y"]) == ["a", "x", "y"]
-    assert arranged([], ["x", "y"]) == ["x", "y"]
+    assert arrange(["a", "b", "c"], ["x", "c", "y", "z", "a"]) == ["x", "c", "y", "z", "b", "a"]
+    assert arrange(["a"], ["x", "y"]) == ["a", "x", "y"]
+    assert arrange([], ["x", "y"]) == ["x", "y"]
     many = [str(n) for n in range(20_000)]
     began = time.process_time()
-    assert arranged(many[::2], many) == many
+    assert arrange(many[::2], many) == many
     assert time.process_time() - began < 1
 
 

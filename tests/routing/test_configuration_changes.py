@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client
 
 from accounts.admin import ConfigurationChangeAdmin
-from accounts.history.changes import CALLED, signed, told
-from accounts.history.configuration_tables import recorded_models
+from accounts.history.changes import CALLED, describe_changes, sign_changes
+from accounts.history.configuration_tables import models_with_history
 from accounts.models import ConfigurationChange, Manager, ScheduleException, User
 from accounts.time import clock
 from routing.configuration import export_configuration, import_configuration
@@ -56,7 +56,7 @@ def last() -> ConfigurationChange:
 
 
 def lines(changes) -> list[str]:
-    return [f"{t.kind} {t.change.action}: {', '.join(map(' '.join, t.values))}" for t in told(changes)]
+    return [f"{t.kind} {t.change.action}: {', '.join(map(' '.join, t.values))}" for t in describe_changes(changes)]
 
 
 # What is written down
@@ -96,7 +96,7 @@ def test_members_and_stages_of_the_limit_are_found_with_their_trigger(client, su
 def test_a_file_is_written_down_with_who_imported_it(sue):
     make_trigger(members=[make_manager("ann")])
     text = export_configuration().replace("coefficient: 1", "coefficient: 7").replace("priority: 10", "priority: 2")
-    with signed(by=sue, way="file it's 100%.yaml"):
+    with sign_changes(by=sue, way="file it's 100%.yaml"):
         import_configuration(text)
     found = ConfigurationChange.objects.filter(by=sue)
     assert {c.model: c.after for c in found} == {
@@ -104,7 +104,7 @@ def test_a_file_is_written_down_with_who_imported_it(sue):
         "routing.member": {"coefficient": 7},
     }
     assert {c.way for c in found} == {"file it's 100%.yaml"}
-    with signed():
+    with sign_changes():
         Trigger.objects.update(priority=1)
     assert (last().by, last().way, last().after) == (None, "", {"priority": 1})
 
@@ -185,7 +185,7 @@ def test_the_history_takes_few_queries_for_changes_of_every_kind(
     Stage.objects.filter(code="won").update(title="Won!")
     Member.objects.all().delete()
     told_of = set(ConfigurationChange.objects.values_list("model", flat=True))
-    assert told_of >= set(recorded_models()) - {"accounts.account", "accounts.user", "routing.apikey"}
+    assert told_of >= set(models_with_history()) - {"accounts.account", "accounts.user", "routing.apikey"}
     client.get("/admin/")
     with django_assert_max_num_queries(8):
         page = client.get("/admin/accounts/configurationchange/")
@@ -319,4 +319,4 @@ def test_the_filter_of_the_history_has_every_table_that_is_recorded(db):
     with connection.cursor() as cursor:
         cursor.execute("SELECT encode(tgargs, 'escape') FROM pg_trigger WHERE tgname = 'record_change'")
         recorded = {arguments.split("\\000")[0] for (arguments,) in cursor.fetchall()}
-    assert recorded == set(recorded_models())
+    assert recorded == set(models_with_history())

@@ -16,7 +16,7 @@ from routing.configuration import configurations_of, export_configuration, impor
 from routing.configuration.values import read_configuration
 from routing.models import Decision, Lead, Member, Trigger
 from routing.policy import build
-from routing.timelines import EXPLAINED, explained
+from routing.timelines import EXPLAINED, explain
 from tests.factories import MONDAY, make_manager, make_schedule, make_trigger, take
 from tests.routing.roster_oracle import values_of
 from tests.routing.test_policy import EVERYTHING, documents
@@ -118,7 +118,7 @@ def test_a_version_that_there_is_not_is_refused(tmp_path):
 
 def words_of(lead: Lead, manager: Manager) -> str:
     decisions = Decision.objects.filter(lead=lead).select_related(*EXPLAINED)
-    [told] = explained(decisions, roster.current(), zone=ZoneInfo("UTC"))
+    [told] = explain(decisions, roster.current(), zone=ZoneInfo("UTC"))
     found = told.of(manager.pk)
     assert found is not None
     return found.words
@@ -188,5 +188,5 @@ def test_decisions_of_many_versions_take_no_more_queries_than_of_one(django_asse
     decisions = list(Decision.objects.select_related(*EXPLAINED))
     assert len({row.version for row in decisions}) == 6
     with django_assert_max_num_queries(2):  # pauses, versions
-        told = explained(decisions, now, zone=ZoneInfo("UTC"))
+        told = explain(decisions, now, zone=ZoneInfo("UTC"))
     assert all("Tue 3 Mar" in t.of(ann.pk).words for t in told)

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.services import mark_online, pause_manager
 from routing.engine import Candidate
 from routing.models import Decision, Lead, Member
-from routing.representations import stored
+from routing.representations import read_decision
 from routing.services.intake import take_leads
 from tests.factories import (
     DAY,
@@ -241,7 +241,7 @@ def test_a_decision_tells_what_it_saw():
     [decision] = Decision.objects.filter(lead=lead)
     assert (decision.at, decision.trigger, decision.attempt, decision.method) == (MONDAY, trigger, 1, "fair_share")
     assert (decision.turn, decision.counted, decision.chosen) == (1, True, bob)
-    candidates, refusals, after = stored(decision)
+    candidates, refusals, after = read_decision(decision)
     assert candidates == [
         Candidate(manager=ann.pk, coefficient=40, limit=5, held=0),
         Candidate(manager=bob.pk, coefficient=60, limit=5, held=2),

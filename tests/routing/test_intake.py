@@ -9,7 +9,7 @@ import pytest
 from accounts.models import Manager
 from routing.exceptions import IdempotencyKeyReused, InvalidLead
 from routing.models import Contact, Decision, IntakeRequest, Lead, Ledger, Source
-from routing.representations import lead_documents, stored
+from routing.representations import lead_documents, read_decision
 from routing.services.intake import IdempotencyKey, Replayed, answer_leads, take_lead, take_leads
 from tests.factories import (
     DAY,
@@ -393,7 +393,7 @@ def outcome(prefix):
 
 
 def told(decision, names):
-    candidates, refusals, after = stored(decision)
+    candidates, refusals, after = read_decision(decision)
     return [c._replace(manager=names[c.manager]) for c in candidates], refusals, after
 
 

@@ -13,7 +13,7 @@ from hypothesis.extra.django import TestCase
 from accounts.models import Manager
 from routing import audit
 from routing.models import Decision, Lead, Ledger
-from routing.representations import stored
+from routing.representations import read_decision
 from routing.services.intake import take_lead, take_leads
 from tests.factories import (
     HOUR,
@@ -97,7 +97,7 @@ def told(prefix):
     rows = Decision.objects.filter(trigger__code__startswith=prefix).order_by("id").select_related("lineup", "lead")
     found = []
     for row in rows:
-        candidates, refusals, after = stored(row)
+        candidates, refusals, after = read_decision(row)
         seen = [c._replace(manager=names[c.manager].removeprefix(prefix.title())) for c in candidates]
         lead = row.lead.external_id
         found.append((row.trigger.code.removeprefix(prefix), lead, row.turn, row.reason, seen, refusals, after))

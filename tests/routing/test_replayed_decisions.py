@@ -9,7 +9,7 @@ import pytest
 from accounts.services import mark_online, pause_manager, resume_manager
 from routing.exceptions import Refused
 from routing.models import Adjustment, Decision, Lead, Ledger, Offer, Stage
-from routing.representations import decided_again, decision_documents, stored
+from routing.representations import decision_documents, read_decision, replay
 from routing.services.assignment import credit_back, reassign
 from routing.services.intake import take_leads
 from routing.services.offers import accept_offer, decline_offer, give_back_offers
@@ -39,7 +39,7 @@ def assert_decided_again():
     """Run the engine on every stored decision; all of it must come out as it stands there."""
     decisions = list(Decision.objects.order_by("id"))
     for row in decisions:
-        again, (candidates, refusals, after) = decided_again(row), stored(row)
+        again, (candidates, refusals, after) = replay(row), read_decision(row)
         chosen = None if again.chosen is None else candidates[again.chosen].manager
         assert (chosen, again.reason.value) == (row.chosen_id, row.reason)
         assert list(again.refusals) == refusals
@@ -51,7 +51,7 @@ def replayed(registry):
     """Return the balances that the stored decisions and adjustments of a registry add up to."""
     balances = {}
     for row in Decision.objects.filter(registry=registry, counted=True):
-        candidates, _, after = stored(row)
+        candidates, _, after = read_decision(row)
         for c, balance in zip(candidates, after, strict=True):
             balances[c.manager] = balances.get(c.manager, 0) + balance - c.balance
     for row in Adjustment.objects.filter(registry=registry):

@@ -6,7 +6,7 @@ import pytest
 from django.db import InternalError
 
 from routing import roster
-from routing.configuration_warnings import faults, uncovered
+from routing.configuration_warnings import coverage_gaps, faults
 from routing.models import Decision, Lead, Ledger, Trigger
 from routing.screens.dry_run import try_on
 from tests.factories import (
@@ -116,10 +116,10 @@ def test_the_hours_that_nobody_covers_are_found():
     make_trigger(members=[make_manager("ann", schedule=early), make_manager("bob", schedule=late)])
     current = roster.current()
     [rule] = current.rules.values()
-    assert uncovered(rule, current, {}, at=MONDAY) == [(MONDAY.replace(hour=20), MONDAY + DAY)]
+    assert coverage_gaps(rule, current, {}, at=MONDAY) == [(MONDAY.replace(hour=20), MONDAY + DAY)]
     make_trigger("always", members=[make_manager("cid")], on_stage="sales/accepted")
     current = roster.current()
-    assert uncovered(list(current.rules.values())[-1], current, {}, at=MONDAY) == []
+    assert coverage_gaps(list(current.rules.values())[-1], current, {}, at=MONDAY) == []
 
 
 def test_who_is_on_a_pause_covers_no_hour_of_it():
@@ -129,9 +129,9 @@ def test_who_is_on_a_pause_covers_no_hour_of_it():
     current = roster.current()
     [rule] = current.rules.values()
     for pause, free in ((None, HOUR * 2), ((MONDAY, MONDAY + HOUR), 0 * HOUR), ((MONDAY, None), 0 * HOUR)):
-        gaps = uncovered(rule, current, {ann.pk: pause} if pause else {}, at=MONDAY)
+        gaps = coverage_gaps(rule, current, {ann.pk: pause} if pause else {}, at=MONDAY)
         assert gaps[0][0] == MONDAY + free
-    assert uncovered(rule, current, {ann.pk: (MONDAY, MONDAY + HOUR)}, at=MONDAY) == [
+    assert coverage_gaps(rule, current, {ann.pk: (MONDAY, MONDAY + HOUR)}, at=MONDAY) == [
         (MONDAY, MONDAY + HOUR),
         (MONDAY + 2 * HOUR, MONDAY + DAY),
     ]

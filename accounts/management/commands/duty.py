@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import Account, Manager
 from accounts.time import clock, schedules
 from accounts.time.availability import ManagerFacts, Stretch, load_people, pauses_at
-from accounts.time.instants import BadInstant, read_instant, written
+from accounts.time.instants import BadInstant, read_instant, to_iso
 
 
 class Command(BaseCommand):
@@ -55,8 +55,8 @@ def state(person: ManagerFacts, at: datetime, pauses: Mapping[int, Stretch]) -> 
         "on_duty": duty.on_duty,
         "available": reason is None,
         "reason": reason,
-        "next_start": written(duty.next_start),
-        "next_change": written(duty.next_change),
+        "next_start": to_iso(duty.next_start),
+        "next_change": to_iso(duty.next_change),
     }
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from accounts.models import Account, User
 from accounts.security import letters
 from accounts.time import clock, schedules
-from accounts.time.instants import BadInstant, read_instant, written
+from accounts.time.instants import BadInstant, read_instant, to_iso
 from routing.models import ApiKey, Source
 
 DEFAULT_SCOPES = (ApiKey.Scope.INTAKE.value, ApiKey.Scope.READ.value)
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             if key.user and ApiKey.Scope.MANAGE in key.scopes:
                 letters.tell(key.user, letters.Kind.KEY, at=clock.now(), detail=str(key))
         whose = f"source {key.source.code}" if key.source else f"user {key.user.email}" if key.user else "the account"
-        until = f", until {written(key.expires_at)}" if key.expires_at else ""
+        until = f", until {to_iso(key.expires_at)}" if key.expires_at else ""
         # Standard output carries the key alone, so that KEY=$(manage.py apikey ...) works.
         self.stderr.write(f'Key "{key.name}" of {whose}, may: {", ".join(key.scopes)}{until}. It is shown this once:')
         self.stdout.write(secret)

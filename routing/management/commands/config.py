@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.history.changes import signed
+from accounts.history.changes import sign_changes
 from routing.configuration import (
     MAX_BYTES,
     BadConfiguration,
@@ -59,7 +59,7 @@ class Command(BaseCommand):
 
     def take(self, name: str, *, dry_run: bool, prune: bool) -> None:
         try:
-            with signed(way=f"manage.py config import {name}, {getpass.getuser()}"):
+            with sign_changes(way=f"manage.py config import {name}, {getpass.getuser()}"):
                 report = import_configuration(_read(name), dry_run=dry_run, prune=prune)
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}") from None

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         if not Lead.objects.exists():
             count = tell(at=clock.now(), by=User.objects.get(email=SUPERVISOR))
             self.stderr.write(f"{count} demo leads")
-        self.stdout.write(remembered(note).replace(ADDRESS_MARK, address()))
+        self.stdout.write(read_note(note).replace(ADDRESS_MARK, address()))
 
 
 def address() -> str:
@@ -97,7 +97,7 @@ def keep(note: Path, text: str) -> None:
     fresh.replace(note)
 
 
-def remembered(note: Path) -> str:
+def read_note(note: Path) -> str:
     """Return the note, if it is of this database; passwords and keys are stored as hashes and cannot be shown again."""
     text = note.read_text(encoding="utf-8") if note.exists() else ""
     found = KEY.search(text)

@@ -33,11 +33,11 @@ class Command(BaseCommand):
             document = export_person(person, at=at)
             self.stdout.write(json.dumps(document, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2))
             return
-        if not options["yes"] and not self._confirmed(person):
+        if not options["yes"] and not self._confirm(person):
             raise CommandError("Nothing was erased.")
         for place, rows in erase_person(person, at=at).items():
             self.stdout.write(f"{place}: {rows}")
 
-    def _confirmed(self, person: DataSubject) -> bool:
+    def _confirm(self, person: DataSubject) -> bool:
         self.stderr.write(f"{len(person.contacts)} contacts, {len(person.leads)} leads. This cannot be undone.")
         return input("Type erase to continue: ").strip() == "erase"
