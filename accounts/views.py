@@ -239,7 +239,7 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
             stay_signed_in(request, user)
             return render(request, "accounts/recovery_codes.html", {"codes": codes})
         form.add_error("code", _("The code is wrong. Check that the clock of your device is right."))
-    device = second_factor.unconfirmed_device(user)
+    device = second_factor.pending_device(user)
     context = {
         "page": "second-factor",
         "form": form,
@@ -266,7 +266,7 @@ def is_required(user: User) -> bool:
 @present_only("second-factor")
 def second_factor_qr(request: HttpRequest) -> HttpResponse:
     """Answer the picture of the secret that is being set up."""
-    device = second_factor.unconfirmed_device(cast(User, request.user))
+    device = second_factor.pending_device(cast(User, request.user))
     if device is None:
         raise Http404
     picture = BytesIO()

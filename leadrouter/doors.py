@@ -25,7 +25,7 @@ def judges_heads(method: bytes, path: str) -> bool:
     return path.startswith(API)
 
 
-def refused_by_head(environment: Environment) -> tuple[str, list[tuple[str, str]], bytes] | None:
+def refusal_by_head(environment: Environment) -> tuple[str, list[tuple[str, str]], bytes] | None:
     """Return the program's refusal of a request of which there is only the head; None to wait for its body."""
     environment |= {HEAD_ALONE: True, "wsgi.input": BytesIO()}
     told: list[Any] = []
@@ -63,7 +63,7 @@ def program() -> Program:
     return Program(
         application=wsgi.application,
         judges_heads=judges_heads,
-        refused_by_head=refused_by_head,
+        refusal_by_head=refusal_by_head,
         goes_elsewhere=goes_elsewhere,
         refused_page=refused_page,
         behind_proxies=settings.TRUSTED_PROXIES > 0,

@@ -295,11 +295,7 @@ def field_errors(detail: object, pointer: str = "") -> Iterator[FieldError]:
             yield from field_errors(inner, f"{pointer}/{index}" if isinstance(inner, dict | list) else pointer)
     else:
         code = str(getattr(detail, "code", None) or "invalid")
-        yield {"pointer": pointer, "code": _slug(code), "detail": str(detail)}
-
-
-def _slug(code: str) -> str:
-    return code.replace("_", "-")
+        yield {"pointer": pointer, "code": code.replace("_", "-"), "detail": str(detail)}
 
 
 def _summary(errors: list[FieldError]) -> str:

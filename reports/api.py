@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from accounts.time.instants import to_iso
 from routing.api.authentication import caller_of
 from routing.api.filters import refuse_unknown
-from routing.api.pagination import refused
-from routing.api.schema import answered
+from routing.api.pagination import refusal
+from routing.api.schema import response_example
 from routing.api.views import ApiView
 from routing.exceptions import NotAllowed
 from routing.models import Source
@@ -85,7 +85,7 @@ SOURCES = extend_schema(
         OpenApiParameter("date", {"type": "string", "format": "date"}, description="A date in the period; today"),
     ],
     responses=SourcesOut,
-    examples=[answered(EXAMPLE)],
+    examples=[response_example(EXAMPLE)],
 )
 
 
@@ -133,7 +133,7 @@ def document(report: queries.Sources, *, time_zone: str) -> dict[str, Any]:
 def _period(request: Request) -> str:
     period: str = request.query_params.get("period", "day")
     if period not in dict(PERIODS):
-        raise refused("period", "invalid-choice", f"One of {', '.join(dict(PERIODS))} is expected.")
+        raise refusal("period", "invalid-choice", f"One of {', '.join(dict(PERIODS))} is expected.")
     return period
 
 
@@ -146,7 +146,7 @@ def _date(request: Request) -> date | None:
     except ValueError:
         found = None
     if found is None or not FIRST_DAY <= found <= LAST_DAY:
-        raise refused("date", "invalid-date", f"A date from {FIRST_DAY} to {LAST_DAY} is expected, as 2026-03-02.")
+        raise refusal("date", "invalid-date", f"A date from {FIRST_DAY} to {LAST_DAY} is expected, as 2026-03-02.")
     return found
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 LEAD = 1_000_000_000  # one lead in billionths, the unit of balances
@@ -87,7 +87,7 @@ def standings(
             manager=place[1],
             received=sum(got[place]),
             due=sum(due) if aims else None,
-            distances=list(_running(d - g for d, g in zip(due, got[place], strict=True))) if aims else (),
+            distances=list(accumulate(d - g for d, g in zip(due, got[place], strict=True))) if aims else (),
             balance=balances[place][-1].balance / LEAD if place in balances else 0.0,
         )
 
@@ -126,10 +126,3 @@ def _growth(seen: Sequence[Balance], added: Sequence[Addition], buckets: int) ->
         deliberate = sum(change.amount for change in added if before.at <= change.at < after.at)
         grown.append((after.balance - before.balance - deliberate) / LEAD)
     return grown
-
-
-def _running(values: Iterable[float]) -> Iterator[float]:
-    total = 0.0
-    for value in values:
-        total += value
-        yield total

@@ -30,7 +30,9 @@ def arcs(counts: Mapping[str, int], active: Mapping[str, bool]) -> tuple[Arc, ..
     outwards = sorted((channel for channel, count in counted.items() if count), key=counted.__getitem__, reverse=True)
     largest = max(counted.values(), default=0)
     return tuple(
-        _arc(channel, counted[channel], largest, outwards) if channel in counted else _inactive(channel)
+        _arc(channel, counted[channel], largest, outwards)
+        if channel in counted
+        else Arc(channel=channel, color=INACTIVE, active=False)
         for channel in COLORS
     )
 
@@ -48,7 +50,3 @@ def _arc(channel: str, count: int, largest: int, outwards: list[str]) -> Arc:
         angle=LONGEST * count / largest,
         ring=outwards.index(channel) + 1,
     )
-
-
-def _inactive(channel: str) -> Arc:
-    return Arc(channel=channel, color=INACTIVE, active=False)

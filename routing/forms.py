@@ -452,7 +452,7 @@ class HandOverForm(forms.Form):
         self.fields["to"].queryset = others  # type: ignore[attr-defined]
         self.fields["stages"].queryset = stages.order_by("pipeline__position", "pipeline_id", "position", "id")  # type: ignore[attr-defined]
 
-    def asked(self) -> dict[str, Any]:
+    def service_arguments(self) -> dict[str, Any]:
         """Return what the service takes."""
         cleaned = self.cleaned_data
         return {

@@ -86,7 +86,7 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
     return run_with_retries
 
 
-def answered(service: Callable[P, R], answer: Callable[[R], T]) -> Callable[P, T]:
+def with_answer(service: Callable[P, R], answer: Callable[[R], T]) -> Callable[P, T]:
     """Return the service with its answer made in the same transaction: if that fails, nothing was done.
 
     service: one that is `in_transaction`. answer: makes the answer of what the service returned.

@@ -19,8 +19,5 @@ def note(
 ) -> AuditEntry:
     """Add an entry. about and facts hold ids and counts, never names, e-mails or phones."""
     by_id = by.pk if by is not None else None
-    return AuditEntry.objects.create(at=at, action=action, by_id=by_id, about=about, facts=facts, origin=_origin())
-
-
-def _origin() -> str:
-    return str(connection.settings_dict.get("OPTIONS", {}).get("application_name", ""))[:63]
+    origin = str(connection.settings_dict.get("OPTIONS", {}).get("application_name", ""))[:63]
+    return AuditEntry.objects.create(at=at, action=action, by_id=by_id, about=about, facts=facts, origin=origin)

@@ -53,7 +53,7 @@ def begin(user: User) -> TOTPDevice:
         return TOTPDevice.objects.create(user=user, name="app", confirmed=False)
 
 
-def unconfirmed_device(user: User) -> TOTPDevice | None:
+def pending_device(user: User) -> TOTPDevice | None:
     return TOTPDevice.objects.filter(user=user, confirmed=False).first()
 
 

@@ -59,12 +59,12 @@ def check_country(country: str, subdivision: str | None = None) -> None:
     subdivision has holidays of its own."""
     known = _parts_by_country()
     if not isinstance(country, str) or country not in known:
-        raise BadHoliday(f"no public holidays are known for the country {_shown(country)}; {_mended_country(country)}")
+        raise BadHoliday(f"no public holidays are known for the country {_quote(country)}; {_country_advice(country)}")
     if not subdivision:
         return
     if subdivision not in known[country]:
         raise BadHoliday(
-            f"{country} has no subdivision {_shown(subdivision)}; {_mended_subdivision(country, subdivision)}"
+            f"{country} has no subdivision {_quote(subdivision)}; {_subdivision_advice(country, subdivision)}"
         )
     if not _has_its_own(country, subdivision):
         raise BadHoliday(
@@ -167,7 +167,7 @@ def _plain(text: str) -> str:
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
-def _mended_country(country: object) -> str:
+def _country_advice(country: object) -> str:
     code = country.strip().upper() if isinstance(country, str) else ""
     code = {"UK": "GB"}.get(code, code)
     if code in _parts_by_country():
@@ -175,7 +175,7 @@ def _mended_country(country: object) -> str:
     return "use its two letters of ISO 3166, for example ES"
 
 
-def _mended_subdivision(country: str, subdivision: object) -> str:
+def _subdivision_advice(country: str, subdivision: object) -> str:
     parts = subdivisions(country)
     if not parts:
         return "leave it empty"
@@ -186,6 +186,6 @@ def _mended_subdivision(country: str, subdivision: object) -> str:
     return f"use one of {', '.join(parts)}"
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     text = value if isinstance(value, str) and value.isprintable() else repr(value)
     return f'"{text}"' if len(text) <= 40 else f'"{text[:40]}…"'

@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
             self.deaf = self.ends = True
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
-            self.refuse(cause.status if isinstance(cause, Refusal) else self.unexpected(cause))
+            self.refuse(cause.status if isinstance(cause, Refusal) else self.report_error(cause))
         except httptools.HttpParserError:
             if not self.deaf:
                 self.refuse(400)
@@ -215,7 +215,7 @@ class Connection(asyncio.Protocol):
 
     # Requests
 
-    def unexpected(self, error: BaseException | None) -> int:
+    def report_error(self, error: BaseException | None) -> int:
         logger.error("a request could not be read", exc_info=error)
         return 500
 
@@ -237,7 +237,7 @@ class Connection(asyncio.Protocol):
             reading.checking = True
             self.worker.look(self, reading)
 
-    def judged(self, request: Request, response: Response | None) -> None:
+    def take_verdict(self, request: Request, response: Response | None) -> None:
         """Go on with a request whose head was looked at; response: what it is answered, whatever its body."""
         request.checking = False
         if self.gone or (self.deaf and not request.whole):
@@ -290,7 +290,7 @@ class Connection(asyncio.Protocol):
         if isinstance(body, bytes):
             if len(body) <= PIECE:
                 self.transport.write(response.head + body if body else response.head)
-                self.sent()
+                self.finish_answer()
                 return
             body = io.BytesIO(body)
         self.sending = body
@@ -305,11 +305,11 @@ class Connection(asyncio.Protocol):
             piece = self.sending.read(PIECE)
             if not piece:
                 self.close_sending()
-                self.sent()
+                self.finish_answer()
                 return
             self.transport.write(piece)
 
-    def sent(self) -> None:
+    def finish_answer(self) -> None:
         """Turn to the next request, or to the end."""
         self.answered += 1
         if self.gone:

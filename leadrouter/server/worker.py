@@ -29,7 +29,7 @@ class Program:
 
     application: Application
     judges_heads: Callable[[bytes, str], bool]  # may a head alone be refused? by method and path
-    refused_by_head: Callable[[Environment], Any]  # the application's answer to it, as (status, headers, body), or None
+    refusal_by_head: Callable[[Environment], Any]  # the application's answer to it, as (status, headers, body), or None
     goes_elsewhere: Callable[[bytes, str, str], bool]  # to the lane of uploads? by method, path and content type
     refused_page: Callable[[int, dict[str, str]], bytes | None]  # for browsers, by status and some headers
     behind_proxies: bool  # whose connections are not counted
@@ -105,7 +105,7 @@ class Worker:
     # Connections
 
     def open_doors(self) -> None:
-        self.loop.add_reader(self.doorbells[self.number][1], self.asked_for_room)
+        self.loop.add_reader(self.doorbells[self.number][1], self.answer_doorbell)
         if self.listening is not None:
             self.loop.add_reader(self.listening, self.accept)
         elif self.lane is not None:
@@ -214,7 +214,7 @@ class Worker:
                 with suppress(BlockingIOError):  # it has been asked often enough
                     sends.send(SLOT.pack(slot))
 
-    def asked_for_room(self) -> None:
+    def answer_doorbell(self) -> None:
         with suppress(BlockingIOError):
             slot = SLOT.unpack(self.doorbells[self.number][1].recv(SLOT.size))[0]
             while (
@@ -327,7 +327,7 @@ class Worker:
         try:
             environment = request.environment(self.base, connection.address)
             environment["wsgi.input"] = None
-            told = self.program.refused_by_head(environment)
+            told = self.program.refusal_by_head(environment)
             if told is not None:
                 status, headers, body = told
                 response = run(
@@ -336,7 +336,7 @@ class Worker:
                 )  # fmt: skip
         except Exception:
             logger.exception("a head could not be judged")
-        self.tell(connection.judged, request, response)
+        self.tell(connection.take_verdict, request, response)
 
     def tell(self, function: Callable[..., None], request: Request, response: Response | None) -> None:
         with suppress(RuntimeError):  # the loop is over

@@ -27,7 +27,10 @@ def content(asked: Question) -> ReportContent:
     managers, triggers = names.managers(), names.triggers()
     by_manager = _count_offers(found, lambda row: managers[row.manager])
     whole = _count_offers(found, lambda row: "").get("", Counter())
-    reasons = _reasons(queries.decline_reasons(start=start, end=end, **narrowed))
+    reasons = [
+        (reason or _("without a reason"), count)
+        for reason, count in queries.decline_reasons(start=start, end=end, **narrowed)
+    ]
     times = queries.offers_a_lead(start=start, end=end, **narrowed)
     return ReportContent(
         facts=[
@@ -97,10 +100,6 @@ def _table(code: str, caption: str, first: str, counts: Mapping[str, Counter[str
 def _pairs(code: str, caption: str, headings: tuple[str, str], rows: Iterable[tuple[object, int]]) -> Table:
     columns = [Column(heading=headings[0]), Column(heading=headings[1], kind="count")]
     return Table(code=code, caption=caption, columns=columns, rows=list(rows))
-
-
-def _reasons(found: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    return [(reason or _("without a reason"), count) for reason, count in found]
 
 
 def _chart(counts: Mapping[str, Counter[str]]) -> Drawing:

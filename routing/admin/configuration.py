@@ -30,7 +30,7 @@ from ..screens.desk import trigger_facts
 from ..timelines import EXPLAINED
 from ..wording import sentences
 from . import file
-from .records import shown
+from .records import explain_here
 
 LATEST = 20  # decisions on a registry's page
 
@@ -126,7 +126,7 @@ def standings(registry: Registry) -> dict[str, Any]:
             }
             for pk, standing in sorted(rows.items(), key=lambda row: -row[1].balance)
         ],
-        "latest": shown(latest[:LATEST]),
+        "latest": explain_here(latest[:LATEST]),
     }
 
 
@@ -296,7 +296,7 @@ class TriggerAdmin(ConflictAwareAdmin):
         context: dict[str, Any] = {}
         if trigger is not None:
             registry = trigger.registry or trigger.own_registry
-            context = {"registry": registry} | standings(registry) | told(trigger)
+            context = {"registry": registry} | standings(registry) | describe(trigger)
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def try_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -305,11 +305,11 @@ class TriggerAdmin(ConflictAwareAdmin):
         if trigger is None or not self.has_view_permission(request, trigger):
             raise PermissionDenied
         form = TrialForm(request.POST if request.method == "POST" else None)
-        context = self.admin_site.each_context(request) | told(trigger)
+        context = self.admin_site.each_context(request) | describe(trigger)
         context |= {"title": _("Try %s") % trigger, "form": form, "opts": self.opts, "original": trigger}
         if form.is_bound and form.is_valid():
             try:
-                context |= retry(lambda: tried(trigger, form.cleaned_data))
+                context |= retry(lambda: try_out(trigger, form.cleaned_data))
             except Busy as error:
                 form.add_error(None, error.detail)
         return TemplateResponse(request, "routing/trial_page.html", context)
@@ -337,7 +337,7 @@ def _words(rule: roster.Rule, current: roster.Roster, stages: dict[int, Stage]) 
     return replace(trigger_facts(rule, current, stages), stage=f"{stage.pipeline.title}: {stage.title or stage.code}")
 
 
-def told(trigger: Trigger) -> dict[str, Any]:
+def describe(trigger: Trigger) -> dict[str, Any]:
     """Return the trigger in sentences, and what of it cannot work."""
     current = roster.current()
     rule = current.rules.get(trigger.pk)
@@ -351,7 +351,7 @@ def told(trigger: Trigger) -> dict[str, Any]:
     }
 
 
-def tried(trigger: Trigger, sample: dict[str, Any]) -> dict[str, Any]:
+def try_out(trigger: Trigger, sample: dict[str, Any]) -> dict[str, Any]:
     """Return what the trigger would do with the sample, and which other trigger would come before it.
 
     Raises ConfigurationChanged when the configuration changes meanwhile.

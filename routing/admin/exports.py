@@ -56,7 +56,7 @@ DAYS = re.compile(r"(created_at)_(from|to)")
 logger = logging.getLogger(__name__)
 
 
-def exported(
+def export_leads(
     leads: QuerySet[Lead], kind: str, *, filters: dict[str, Any], by: User, at: datetime
 ) -> StreamingHttpResponse | FileResponse:
     """Return the leads as a file of this kind, the newest first, after writing down who takes them."""
@@ -73,14 +73,14 @@ def exported(
     return StreamingHttpResponse(csv_lines(header, rows), content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def filtered_by(export: LeadExport, roster: Roster) -> SafeString:
+def filters_in_words(export: LeadExport, roster: Roster) -> SafeString:
     """Return by what was filtered, in words that lead to the leads that the list would show so today."""
-    said = "; ".join(_said(lookup, values, roster) for lookup, values in export.filters.items())
+    said = "; ".join(_filter_in_words(lookup, values, roster) for lookup, values in export.filters.items())
     address = f"{reverse('admin:routing_lead_changelist')}?{urlencode(export.filters, doseq=True)}"
     return format_html('<a class="lr-link" href="{}">{}</a>', address, said or _("all leads"))
 
 
-def _said(lookup: str, values: Sequence[str], roster: Roster) -> str:
+def _filter_in_words(lookup: str, values: Sequence[str], roster: Roster) -> str:
     if lookup == "q":
         search = _("search")
         return f"{search}: {', '.join(values)}"

@@ -55,7 +55,9 @@ class HandOverAdmin(BigReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         batch = self.get_object(request, object_id)
-        return super().change_view(request, object_id, form_url, _shown(batch, request) | (extra_context or {}))
+        return super().change_view(
+            request, object_id, form_url, _result_context(batch, request) | (extra_context or {})
+        )
 
     def ask(self, request: HttpRequest, manager_id: int) -> HttpResponse:
         """Ask what to hand over and to whom, show who would get what, and do it when that is confirmed."""
@@ -66,8 +68,8 @@ class HandOverAdmin(BigReadOnlyAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 if "confirmed" in request.POST:
-                    return self._do(request, manager, form.asked(), by)
-                wanted = {key: value for key, value in form.asked().items() if key in ("to", "stages")}
+                    return self._do(request, manager, form.service_arguments(), by)
+                wanted = {key: value for key, value in form.service_arguments().items() if key in ("to", "stages")}
                 lines = preview_hand_over(manager.pk, at=clock.now(), **wanted)
             except Refused as error:
                 form.add_error(None, error.detail)
@@ -76,7 +78,7 @@ class HandOverAdmin(BigReadOnlyAdmin):
             "form": form,
             "opts": self.opts,
             "back": reverse("admin:accounts_manager_change", args=[manager.pk]),
-            **(_previewed(lines, current()) if lines is not None else {}),
+            **(_preview_context(lines, current()) if lines is not None else {}),
         }
         return TemplateResponse(request, "routing/hand_over_ask.html", context)
 
@@ -132,7 +134,7 @@ def _who_may(request: HttpRequest) -> User:
     return request.user
 
 
-def _shown(batch: HandOver | None, request: HttpRequest) -> dict[str, Any]:
+def _result_context(batch: HandOver | None, request: HttpRequest) -> dict[str, Any]:
     if batch is None:
         return {}
     rows = batch.lines.select_related("lead__contact", "lead__company", "stage__pipeline", "to__user")
@@ -163,7 +165,7 @@ def _why(text: str) -> str:
     return _("its distribution failed") if text == FAILED else in_brief(Reason(text))
 
 
-def _previewed(lines: list[HandOverLine], roster: Roster) -> dict[str, Any]:
+def _preview_context(lines: list[HandOverLine], roster: Roster) -> dict[str, Any]:
     names = {person.id: person.name or person.email for person in roster.people.values()}
     counts = Counter(names[line.to] for line in lines if line.to)
     shown = [

@@ -46,12 +46,12 @@ from ..spreadsheets.leads import (
     columns_to_join,
     faults_of_columns,
     own_names,
-    quoted,
+    quote_titles,
 )
 from ..spreadsheets.reading import DELIMITERS, MOST_BYTES, MOST_ROWS, BadTable, Table, read_table
 from ..spreadsheets.writing import csv_lines
 from ..tasks import hurry_import
-from .exports import filtered_by
+from .exports import filters_in_words
 
 SHOWN = 20  # rows of the preview
 MORE_SHOWN = 10  # rows that would be refused, beyond the first rows
@@ -142,7 +142,7 @@ class ReadingForm(forms.ModelForm):
         self.alike = columns_to_join(self.instance.header, self.instance.columns, first_cells(self.instance))
         for key, places in self.alike.items():
             self.fields[f"join_{key}"] = forms.BooleanField(
-                label=join_label(key, quoted(self.instance.header, places)),
+                label=join_label(key, quote_titles(self.instance.header, places)),
                 required=False,
                 initial=key in self.instance.joined,
                 widget=CheckboxInput,
@@ -292,7 +292,7 @@ class LeadImportAdmin(ReadOnlyAdmin):
             if not form.errors:
                 form = ReadingForm(instance=batch)  # with the columns that were joined, and whose order was found out
         return self._page(
-            request, "routing/import_check.html", {"form": form, **looked_at(batch, form)} | self._about(batch)
+            request, "routing/import_check.html", {"form": form, **look_at(batch, form)} | self._about(batch)
         )
 
     def _start(self, request: HttpRequest, batch: LeadImport, form: ReadingForm) -> bool:
@@ -318,10 +318,10 @@ class LeadImportAdmin(ReadOnlyAdmin):
         batch = self._batch(request, str(object_id))
         if batch is None or batch.started_at or batch.cancelled_at:
             raise Http404
-        source = _chosen(Source.objects.all(), request.GET.get("source"))
-        stage = _chosen(Stage.objects.select_related("pipeline"), request.GET.get("stage"))
+        source = _choice(Source.objects.all(), request.GET.get("source"))
+        stage = _choice(Stage.objects.select_related("pipeline"), request.GET.get("stage"))
         return TemplateResponse(
-            request, "routing/_import_count.html", {"batch": batch, "again": True} | counted(batch, source, stage)
+            request, "routing/_import_count.html", {"batch": batch, "again": True} | check_counts(batch, source, stage)
         )
 
     def progress(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -405,7 +405,7 @@ class LeadExportAdmin(ReadOnlyAdmin):
 
     @display(description=pgettext_lazy("field", "filters"))
     def filtered(self, export: Any) -> SafeString:
-        return filtered_by(export, getattr(export, "roster", None) or current())
+        return filters_in_words(export, getattr(export, "roster", None) or current())
 
 
 def state_of(batch: LeadImport) -> tuple[str, Any]:
@@ -430,15 +430,15 @@ def first_choices() -> dict[str, Any]:
     return {"source": sources[0].pk if len(sources) == 1 else None, "stage": stage and stage.pk}
 
 
-def _chosen(rows: QuerySet[Any], value: Any) -> Any:
+def _choice(rows: QuerySet[Any], value: Any) -> Any:
     return rows.filter(pk=value).first() if str(value or "").isdecimal() else None
 
 
-def looked_at(batch: LeadImport, form: ReadingForm) -> dict[str, Any]:
+def look_at(batch: LeadImport, form: ReadingForm) -> dict[str, Any]:
     """Return what is shown of the rows: the first, some more of those that would be refused, and what to know before."""
-    source = _chosen(Source.objects.all(), form["source"].value())
-    stage = _chosen(Stage.objects.select_related("pipeline"), form["stage"].value())
-    counts = counted(batch, source, stage)
+    source = _choice(Source.objects.all(), form["source"].value())
+    stage = _choice(Stage.objects.select_related("pipeline"), form["stage"].value())
+    counts = check_counts(batch, source, stage)
     first = batch.rows.order_by("number")[:SHOWN]
     bad = batch.rows.filter(number__in=batch.checked["refused"][: SHOWN + MORE_SHOWN]).order_by("number")
     rows = list({row.number: row for row in (*first, *bad)}.values())[: SHOWN + MORE_SHOWN]
@@ -459,7 +459,7 @@ def looked_at(batch: LeadImport, form: ReadingForm) -> dict[str, Any]:
     }
 
 
-def counted(batch: LeadImport, source: Source | None, stage: Stage | None) -> dict[str, Any]:
+def check_counts(batch: LeadImport, source: Source | None, stage: Stage | None) -> dict[str, Any]:
     """Return how many rows would be taken, of those that were checked so far; without source and stage nobody can say."""
     checked = check_more_rows(batch, source, stage, rows=AT_ONCE, at=clock.now())
     return {

@@ -47,8 +47,8 @@ from ..screens.who import matched_words, reaches, sent_beside, with_extension
 from ..services.assignment import credit_back, reassign
 from ..services.stages import move_lead, qualify_lead
 from ..timelines import EXPLAINED, DecisionInWords, timeline, why_not
-from .exports import exported
-from .records import shown
+from .exports import export_leads
+from .records import explain_here
 from .search import people_found
 
 ORIGIN = [field.name for field in LEAD if field.origin]
@@ -351,7 +351,7 @@ class LeadAdmin(ModelAdmin):
         except IncorrectLookupParameters:
             return redirect("admin:routing_lead_changelist")
         filters = {name: values for name, values in request.GET.lists() if name not in ("p", "o") and any(values)}
-        return exported(leads, kind, filters=filters, by=request.user, at=clock.now())  # type: ignore[arg-type]
+        return export_leads(leads, kind, filters=filters, by=request.user, at=clock.now())  # type: ignore[arg-type]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         links, buttons = [], []
@@ -420,7 +420,7 @@ def history(lead: Lead) -> dict[str, Any]:
     """Return the decisions on a lead, oldest first; the latest where there are many."""
     decisions = Decision.objects.filter(lead=lead).select_related(*EXPLAINED).order_by("-id")[:MOST_SHOWN]
     return {
-        "decisions": shown(list(decisions)[::-1]),
+        "decisions": explain_here(list(decisions)[::-1]),
     }
 
 

@@ -213,7 +213,7 @@ class ManagerAdmin(AccountsManagerAdmin):
             raise PermissionDenied
         roster, at = current(), clock.now()
         today = at.astimezone(roster.zone).date()
-        monday = periods.start_of("week", asked_date(request.GET.get("week", "")) or today)
+        monday = periods.start_of("week", read_date(request.GET.get("week", "")) or today)
         duties, chosen = duties_of(request.GET.get("of", ""), roster)
         context = self.admin_site.each_context(request) | {
             "title": _("Team calendar"),
@@ -349,7 +349,7 @@ class CalendarLine:
     days: Sequence[tuple[date, Sequence[agenda.Piece], str]]  # date, what is drawn, the hours in words
 
 
-def asked_date(text: str) -> date | None:
+def read_date(text: str) -> date | None:
     try:
         found = parse_date(text)
     except ValueError:

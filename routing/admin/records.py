@@ -71,7 +71,7 @@ class DecisionAdmin(BigReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
         decision = Decision.objects.filter(pk=object_id).select_related(*EXPLAINED) if object_id.isdigit() else []
-        context = {"decisions": shown(decision)}
+        context = {"decisions": explain_here(decision)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
@@ -94,7 +94,7 @@ def _brief(code: str) -> str:
     return in_brief(Reason(code)) if code in set(Reason) else code
 
 
-def shown(decisions: Iterable[Decision]) -> list[DecisionInWords]:
+def explain_here(decisions: Iterable[Decision]) -> list[DecisionInWords]:
     """Return decisions as people read them, in their zone. decisions: joined as EXPLAINED says."""
     return explain(decisions, current(), zone=ZoneInfo(timezone.get_current_timezone_name()))
 

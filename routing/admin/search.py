@@ -56,20 +56,20 @@ def _ids(ways: Sequence[Way]) -> dict[str, list[UUID]]:
     asked = [
         (n, way.rows.values(of=F(way.id)), MOST_FOUND if way.newest is None else COMMON) for n, way in enumerate(ways)
     ]
-    found = _asked(asked)
+    found = _ids_by_way(asked)
     common = [
         (n, newest.values(of=F("pk")), MOST_FOUND)
         for n, _rows, most in asked
         if most == COMMON == len(found[n]) and (newest := ways[n].newest) is not None
     ]
-    found |= _asked(common) if common else {}
+    found |= _ids_by_way(common) if common else {}
     ids: dict[str, list[UUID]] = {way.of: [] for way in ways}
     for n, way in enumerate(ways):
         ids[way.of] += sorted(found[n])[-MOST_FOUND:]  # ids are in the order of time
     return ids
 
 
-def _asked(ways: Sequence[tuple[int, Any, int]]) -> dict[int, list[UUID]]:
+def _ids_by_way(ways: Sequence[tuple[int, Any, int]]) -> dict[int, list[UUID]]:
     """Return the ids of the rows of each way, by its number."""
     first, *others = (rows.annotate(way=Value(n)).values_list("way", "of")[:most] for n, rows, most in ways)
     found: dict[int, list[UUID]] = {n: [] for n, _rows, _most in ways}
@@ -84,7 +84,7 @@ def _ways_to_contacts(term: str) -> list[Way]:
     digits = "".join(c for c in term if c.isdecimal() and c.isascii())
     if len(digits) >= 3 and not any(c.isalpha() for c in term):
         ways.append(_points("phone").filter(key__startswith=f"+{digits}"))
-        ways += _dialled(term, digits.lstrip("0"))
+        ways += _ways_by_phone(term, digits.lstrip("0"))
     if handle := identity.normalise_chat(term):
         ways.append(_points("chat").filter(key__startswith=handle))
     return [
@@ -98,7 +98,7 @@ def _points(kind: str) -> QuerySet[ContactPoint]:
     return ContactPoint.objects.order_by().filter(kind=kind, shared=False)
 
 
-def _dialled(term: str, digits: str) -> list[QuerySet[ContactPoint]]:
+def _ways_by_phone(term: str, digits: str) -> list[QuerySet[ContactPoint]]:
     """Return those with the number of the account's country that begins so, else with the whole number of any other."""
     country = current().account.country
     if own := identity.read_phone(term, country):

@@ -121,7 +121,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
     """`Authorization: Bearer KEY`, or `X-Api-Key: KEY`."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
-        presented = presented_key(request)
+        presented = key_of(request)
         if presented is None:
             return None
         row = self._row(presented)
@@ -195,7 +195,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
         return user, caller
 
 
-def presented_key(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
     """Return the key of the request; None when it presents none. "" is a key as well, and a wrong one."""
     scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     if scheme.lower() == "bearer":

@@ -47,7 +47,7 @@ def printable(name: str) -> str:
     return name[:100].encode("ascii", "backslashreplace").decode()
 
 
-def filtered(leads: QuerySet[Lead], request: Request, roster: Roster) -> QuerySet[Lead]:
+def filter_leads(leads: QuerySet[Lead], request: Request, roster: Roster) -> QuerySet[Lead]:
     """Return the leads that the query of the request asks for. Raises BadValue."""
     refuse_unknown(request, (*LEAD_FILTERS, *PAGE))
     errors: dict[str, Any] = {}
@@ -81,34 +81,34 @@ def _instant(value: str, roster: Roster) -> datetime:
 
 def _state(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     if value not in Lead.State.values:
-        raise refused("state", "invalid-choice", f"One of {', '.join(Lead.State.values)} is expected.")
+        raise refusal("state", "invalid-choice", f"One of {', '.join(Lead.State.values)} is expected.")
     return {"state": value}
 
 
 def _stage(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     stage = roster.stage_by_path.get(value)
     if stage is None:
-        raise refused("stage", "unknown-stage", "No such stage. Write it as sales/new.")
+        raise refusal("stage", "unknown-stage", "No such stage. Write it as sales/new.")
     return {"stage": stage.id}
 
 
 def _pipeline(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     if value not in roster.pipelines:
-        raise refused("pipeline", "unknown-pipeline", "No such pipeline.")
+        raise refusal("pipeline", "unknown-pipeline", "No such pipeline.")
     return {"stage__in": [stage.id for stage in roster.pipelines[value]]}
 
 
 def _source(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     source = roster.source_by_code.get(value)
     if source is None and caller.sees_everything:
-        raise refused("source", "unknown-source", "No such source.")
+        raise refusal("source", "unknown-source", "No such source.")
     return {"source": source.id if source else 0}  # who may not see it is not told whether it exists
 
 
 def _responsible(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     person = roster.people_by_email.get(value.strip().lower())
     if person is None and caller.sees_everything:
-        raise refused("responsible", "unknown-manager", "No manager has this e-mail.")
+        raise refusal("responsible", "unknown-manager", "No manager has this e-mail.")
     return {"responsible": person.id if person else 0}
 
 
@@ -116,11 +116,11 @@ def _external_id(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     return {"external_id": value}
 
 
-def _created_after(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+def _after(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     return {"created_at__gte": _instant(value, roster)}
 
 
-def _created_before(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
+def _before(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
     return {"created_at__lt": _instant(value, roster)}
 
 
@@ -131,6 +131,6 @@ READERS: dict[str, Callable[[str, Roster, Caller], dict[str, Any]]] = {
     "responsible": _responsible,
     "source": _source,
     "external_id": _external_id,
-    "created_after": _created_after,
-    "created_before": _created_before,
+    "created_after": _after,
+    "created_before": _before,
 }

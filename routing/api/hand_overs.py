@@ -11,7 +11,7 @@ from routing.representations import Document, instant
 from routing.roster import Roster
 from routing.services.hand_over import HandOverLine
 
-from .pagination import refused
+from .pagination import refusal
 
 
 def preview_document(manager_id: int, lines: Iterable[HandOverLine], asked: dict[str, Any], roster: Roster) -> Document:
@@ -27,7 +27,7 @@ def preview_document(manager_id: int, lines: Iterable[HandOverLine], asked: dict
         "finished_at": None,
         "undone_at": None,
         "reason": asked["reason"],
-        **_counted(results),
+        **_summary(results),
     }
 
 
@@ -45,7 +45,7 @@ def hand_over_document(batch: HandOver, roster: Roster) -> Document:
         "finished_at": instant(batch.finished_at),
         "undone_at": instant(batch.undone_at),
         "reason": batch.reason,
-        **_counted(results),
+        **_summary(results),
     }
 
 
@@ -60,22 +60,22 @@ def _result(lead: str, name: str, stage: int, to: int | None, why: str, undone: 
     }
 
 
-def _counted(results: list[Document]) -> Document:
+def _summary(results: list[Document]) -> Document:
     counts = Counter(result["to"] for result in results if result["to"])
     return {"received": dict(counts), "stayed": sum(result["to"] is None for result in results), "results": results}
 
 
-def asked_of(form: dict[str, Any], roster: Roster) -> dict[str, Any]:
+def read_hand_over(form: dict[str, Any], roster: Roster) -> dict[str, Any]:
     """Return what a hand-over asks for, in ids. Raises BadValue for what there is not."""
     person = roster.people_by_email.get((form.get("to") or "").strip().lower())
     if form.get("to") and person is None:
-        raise refused("to", "unknown-manager", "No manager has this e-mail.")
+        raise refusal("to", "unknown-manager", "No manager has this e-mail.")
     paths = form.get("stages") or []
     if unknown := [path for path in paths if path not in roster.stage_by_path]:
-        raise refused("stages", "unknown-stage", f"There is no stage {unknown[0]}; write it as sales/new.")
+        raise refusal("stages", "unknown-stage", f"There is no stage {unknown[0]}; write it as sales/new.")
     also = form.get("also") or []
     if strange := [kind for kind in also if kind not in HandOver.Along.values]:
-        raise refused("also", "unknown-value", f"{strange[0]} is none of {', '.join(HandOver.Along.values)}.")
+        raise refusal("also", "unknown-value", f"{strange[0]} is none of {', '.join(HandOver.Along.values)}.")
     return {
         "to": person.id if person else None,
         "stages": [roster.stage_by_path[path].id for path in paths],

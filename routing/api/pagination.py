@@ -91,7 +91,7 @@ class KeysetPagination(BasePagination):
                 raise ValueError
             return direction == "p", tuple(read(value) for read, value in zip(self.key.values(), values, strict=True))
         except (ValueError, TypeError, KeyError, binascii.Error, UnicodeError, RecursionError, BadText):
-            raise refused(
+            raise refusal(
                 "cursor",
                 "invalid-cursor",
                 "This is not a cursor of this list. Use next or previous exactly as returned.",
@@ -129,11 +129,11 @@ def read_limit(request: Request) -> int:
     if text is None:
         return DEFAULT_LIMIT
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MAX_LIMIT:
-        raise refused("limit", "invalid-limit", f"A whole number from 1 to {MAX_LIMIT} is expected.")
+        raise refusal("limit", "invalid-limit", f"A whole number from 1 to {MAX_LIMIT} is expected.")
     return int(text)
 
 
-def refused(name: str, code: str, detail: str) -> BadValue:
+def refusal(name: str, code: str, detail: str) -> BadValue:
     """Return the refusal of one parameter of the query or one field of the body."""
     return BadValue({name: [Fault(detail, code)]})
 

@@ -32,7 +32,7 @@ Form = dict[str, Any]  # what read_lead made of a lead
 
 def document_of(caller: Caller, lead: uuid.UUID) -> Document:
     """Return the lead. Raises NotFound when the caller lost sight of it meanwhile."""
-    found = masked(caller, lead_documents(visible_leads(caller).filter(pk=lead)))
+    found = mask(caller, lead_documents(visible_leads(caller).filter(pk=lead)))
     if not found:
         raise NotFound("No such lead.")
     return found[0]
@@ -40,16 +40,16 @@ def document_of(caller: Caller, lead: uuid.UUID) -> Document:
 
 def result_of(caller: Caller, lead: uuid.UUID) -> Document:
     """Return the lead as the caller's own deed left it, another manager's perhaps."""
-    return masked(caller, lead_documents(Lead.objects.filter(pk=lead)))[0]
+    return mask(caller, lead_documents(Lead.objects.filter(pk=lead)))[0]
 
 
 def documents_of(caller: Caller, ids: Sequence[uuid.UUID]) -> list[Document]:
     """Return the leads in the order of their ids; those that are gone meanwhile are left out."""
     found = {document["id"]: document for document in lead_documents(visible_leads(caller).filter(pk__in=ids))}
-    return masked(caller, [found[str(id_)] for id_ in ids if str(id_) in found])
+    return mask(caller, [found[str(id_)] for id_ in ids if str(id_) in found])
 
 
-def linked(caller: Caller, documents: list[Document], absolute: Callable[[str], str]) -> list[Document]:
+def add_links(caller: Caller, documents: list[Document], absolute: Callable[[str], str]) -> list[Document]:
     """Add to leads on offer the link that accepts with one click, for who may accept them anyway.
 
     absolute: makes an address of a path.
@@ -72,7 +72,7 @@ HIDDEN: dict[str, Document] = {
 }
 
 
-def masked(caller: Caller, documents: list[Document]) -> list[Document]:
+def mask(caller: Caller, documents: list[Document]) -> list[Document]:
     """Hide from the key of a source what others told of the same person or company."""
     if not caller.source_id:
         return documents
@@ -97,7 +97,7 @@ def masked(caller: Caller, documents: list[Document]) -> list[Document]:
 
 def one_answer(result: IntakeResult | InvalidLead, form: Form, caller: Caller, roster: Roster) -> tuple[int, str]:
     """Return status and body of the answer. Raises InvalidLead, NotAllowed."""
-    [document] = shown([result], [form], caller, roster)
+    [document] = documents_for([result], [form], caller, roster)
     if isinstance(document, Exception):
         raise document
     return 201 if isinstance(result, IntakeResult) and result.created else 200, dumps(document)
@@ -108,7 +108,7 @@ def bulk_lines(
 ) -> list[Document]:
     """Return the line of each item: the lead, or the problem it would have been answered with alone."""
     lines: list[Document] = []
-    for index, (result, document) in enumerate(zip(results, shown(results, forms, caller, roster), strict=True)):
+    for index, (result, document) in enumerate(zip(results, documents_for(results, forms, caller, roster), strict=True)):
         if isinstance(document, BadBody | BadValue | Refused):
             lines.append({"index": index, "status": 400, "error": {**problem_of(document), "status": 400}})
         else:
@@ -117,7 +117,7 @@ def bulk_lines(
     return lines
 
 
-def shown(
+def documents_for(
     results: Sequence[IntakeResult | Exception], forms: Sequence[Form | Exception], caller: Caller, roster: Roster
 ) -> list[Document | Exception]:
     """Return for each lead what its sender is shown, or why it is not taken or not shown.
@@ -129,18 +129,18 @@ def shown(
         return [result.document if isinstance(result, IntakeResult) else result for result in results]
     before = [result for result in results if isinstance(result, IntakeResult) and not result.created]
     visible = _visible(before, caller) if before else set()
-    return [_shown(result, form, visible, caller, roster) for result, form in zip(results, forms, strict=True)]
+    return [_document_for(result, form, visible, caller, roster) for result, form in zip(results, forms, strict=True)]
 
 
 def _visible(before: Sequence[IntakeResult], caller: Caller) -> set[uuid.UUID]:
     """Return the ids of those that the caller may read, and hide in them what others told."""
     known = visible_leads(caller).filter(pk__in=[taken.lead_id for taken in before])
     visible = set(known.values_list("pk", flat=True))
-    masked(caller, [taken.document for taken in before if taken.lead_id in visible])
+    mask(caller, [taken.document for taken in before if taken.lead_id in visible])
     return visible
 
 
-def _shown(
+def _document_for(
     result: IntakeResult | Exception, form: Form | Exception, visible: set[uuid.UUID], caller: Caller, roster: Roster
 ) -> Any:
     if isinstance(result, Exception) or isinstance(form, Exception):
@@ -183,7 +183,7 @@ def problem_of(error: Exception) -> Document:
     return document
 
 
-def written(status: int, text: str, *, replayed: bool = False) -> HttpResponse:
+def json_response(status: int, text: str, *, replayed: bool = False) -> HttpResponse:
     """Return a JSON answer whose text is there already."""
     response = HttpResponse(text, status=status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"

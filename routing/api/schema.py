@@ -249,11 +249,11 @@ HANDED_OVER = {
 }
 
 
-def sent(value: object, *, media_type: str = "application/json") -> OpenApiExample:
+def request_example(value: object, *, media_type: str = "application/json") -> OpenApiExample:
     return OpenApiExample("sent", value=value, request_only=True, media_type=media_type)
 
 
-def answered(value: object, *statuses: str) -> OpenApiExample:
+def response_example(value: object, *statuses: str) -> OpenApiExample:
     return OpenApiExample("answered", value=value, response_only=True, status_codes=list(statuses) or ["200"])
 
 
@@ -269,7 +269,7 @@ def page_of(name: str, child: type[serializers.Serializer[Any]]) -> Any:
 
 
 def page_example(result: object) -> OpenApiExample:
-    return answered({"next": None, "previous": None, "results": [result]})
+    return response_example({"next": None, "previous": None, "results": [result]})
 
 
 # Parameters
@@ -317,7 +317,7 @@ TAKE_LEAD = extend_schema(
     request=shapes.LeadIn,
     parameters=[IDEMPOTENCY_KEY, REPLAYED],
     responses={201: shapes.LeadOut, 200: OpenApiResponse(shapes.LeadOut, description="Already known, unchanged")},
-    examples=[sent(LEAD_SENT), answered(LEAD_ANSWERED, "200", "201")],
+    examples=[request_example(LEAD_SENT), response_example(LEAD_ANSWERED, "200", "201")],
 )
 TAKE_LEADS = extend_schema(
     operation_id="take_leads",
@@ -335,12 +335,12 @@ TAKE_LEADS = extend_schema(
     parameters=[IDEMPOTENCY_KEY, REPLAYED],
     responses=shapes.BulkOut,
     examples=[
-        sent([LEAD_SENT]),
-        sent(
+        request_example([LEAD_SENT]),
+        request_example(
             '{"contact": {"email": "ana@example.com"}}\n{"contact": {"phone": "+34600000001"}}\n',
             media_type="application/x-ndjson",
         ),
-        answered({"results": [{"index": 0, "status": 201, "lead": LEAD_ANSWERED}]}),
+        response_example({"results": [{"index": 0, "status": 201, "lead": LEAD_ANSWERED}]}),
     ],
 )
 LIST_LEADS = extend_schema(
@@ -351,7 +351,10 @@ LIST_LEADS = extend_schema(
     examples=[page_example(LEAD_ANSWERED)],
 )
 READ_LEAD = extend_schema(
-    operation_id="read_lead", summary="Read one lead", responses=shapes.LeadOut, examples=[answered(LEAD_ANSWERED)]
+    operation_id="read_lead",
+    summary="Read one lead",
+    responses=shapes.LeadOut,
+    examples=[response_example(LEAD_ANSWERED)],
 )
 LIST_DECISIONS = extend_schema(
     operation_id="list_decisions",
@@ -365,21 +368,24 @@ ACCEPT_LEAD = extend_schema(
     summary="Accept the lead for the manager it is offered to",
     request=None,
     responses=shapes.LeadOut,
-    examples=[answered({**LEAD_ANSWERED, "state": "assigned", "accept_by": None})],
+    examples=[response_example({**LEAD_ANSWERED, "state": "assigned", "accept_by": None})],
 )
 DECLINE_LEAD = extend_schema(
     operation_id="decline_lead",
     summary="Decline the lead. It is distributed again",
     request=shapes.DeclineIn,
     responses=shapes.LeadOut,
-    examples=[sent({"reason": "on a call"}), answered(LEAD_ANSWERED)],
+    examples=[request_example({"reason": "on a call"}), response_example(LEAD_ANSWERED)],
 )
 MOVE_LEAD = extend_schema(
     operation_id="move_lead",
     summary="Move the lead to another stage",
     request=shapes.MoveIn,
     responses=shapes.LeadOut,
-    examples=[sent({"stage": "sales/accepted"}), answered({**LEAD_ANSWERED, "stage": "sales/accepted"})],
+    examples=[
+        request_example({"stage": "sales/accepted"}),
+        response_example({**LEAD_ANSWERED, "stage": "sales/accepted"}),
+    ],
 )
 REASSIGN_LEAD = extend_schema(
     operation_id="reassign_lead",
@@ -387,7 +393,10 @@ REASSIGN_LEAD = extend_schema(
     description="For supervisors, and keys of the account or a source.",
     request=shapes.ReassignIn,
     responses=shapes.LeadOut,
-    examples=[sent({"manager": "ann@example.com", "count": True}), answered({**LEAD_ANSWERED, "state": "assigned"})],
+    examples=[
+        request_example({"manager": "ann@example.com", "count": True}),
+        response_example({**LEAD_ANSWERED, "state": "assigned"}),
+    ],
 )
 CREDIT_BACK = extend_schema(
     operation_id="credit_back",
@@ -396,7 +405,7 @@ CREDIT_BACK = extend_schema(
     "responsible manager. For supervisors, and keys of the account or a source.",
     request=shapes.CreditBackIn,
     responses=shapes.LeadOut,
-    examples=[sent({"reason": "junk"}), answered(LEAD_ANSWERED)],
+    examples=[request_example({"reason": "junk"}), response_example(LEAD_ANSWERED)],
 )
 LIST_MANAGERS = extend_schema(
     operation_id="list_managers",
@@ -410,7 +419,7 @@ READ_MANAGER = extend_schema(
     summary="One manager",
     parameters=[AT],
     responses=shapes.ManagerOut,
-    examples=[answered(MANAGER)],
+    examples=[response_example(MANAGER)],
 )
 PAUSE_MANAGER = extend_schema(
     operation_id="pause_manager",
@@ -418,14 +427,14 @@ PAUSE_MANAGER = extend_schema(
     description="For the given minutes, or until resumed. Open offers are redistributed unless the trigger keeps them.",
     request=shapes.PauseIn,
     responses=shapes.ManagerOut,
-    examples=[sent({"minutes": 30, "reason": "lunch"}), answered(MANAGER)],
+    examples=[request_example({"minutes": 30, "reason": "lunch"}), response_example(MANAGER)],
 )
 RESUME_MANAGER = extend_schema(
     operation_id="resume_manager",
     summary="Resume a manager",
     request=None,
     responses=shapes.ManagerOut,
-    examples=[answered({**MANAGER, "available": True, "reason": None, "paused_until": None})],
+    examples=[response_example({**MANAGER, "available": True, "reason": None, "paused_until": None})],
 )
 HAND_OVER = extend_schema(
     operation_id="hand_over",
@@ -436,15 +445,15 @@ HAND_OVER = extend_schema(
     request=shapes.HandOverIn,
     responses={200: shapes.HandOverOut, 202: shapes.HandOverOut},
     examples=[
-        sent({"also": ["tasks", "contact"], "reason": "leaves", "preview": True}),
-        answered(HANDED_OVER, "200", "202"),
+        request_example({"also": ["tasks", "contact"], "reason": "leaves", "preview": True}),
+        response_example(HANDED_OVER, "200", "202"),
     ],
 )
 READ_HAND_OVER = extend_schema(
     operation_id="read_hand_over",
     summary="Read a hand-over and the outcome for each lead",
     responses=shapes.HandOverOut,
-    examples=[answered(HANDED_OVER)],
+    examples=[response_example(HANDED_OVER)],
 )
 UNDO_HAND_OVER = extend_schema(
     operation_id="undo_hand_over",
@@ -453,5 +462,5 @@ UNDO_HAND_OVER = extend_schema(
     "202 while the worker goes on.",
     request=None,
     responses={200: shapes.HandOverOut, 202: shapes.HandOverOut},
-    examples=[answered(HANDED_OVER, "200", "202")],
+    examples=[response_example(HANDED_OVER, "200", "202")],
 )

@@ -36,23 +36,23 @@ from routing.tasks import give_back_soon, hurry, hurry_hand_over
 from . import schema as described
 from .authentication import ApiKeyAuthentication, Caller, SessionAuthentication, caller_of
 from .duty import manager_documents
-from .filters import PAGE, filtered, instant_parameter, refuse_unknown
-from .hand_overs import asked_of, hand_over_document, preview_document
-from .pagination import ByEmail, NewestFirst, OldestFirst, refused
+from .filters import PAGE, filter_leads, instant_parameter, refuse_unknown
+from .hand_overs import hand_over_document, parse_hand_over, preview_document
+from .pagination import ByEmail, NewestFirst, OldestFirst, refusal
 from .parsers import BulkParser, LeadJSONParser, readable_body
 from .permissions import HasScope, refuse_managers, refuse_part_sight, visible_lead_id, visible_leads, visible_managers
 from .renderers import AlwaysJSON, JSONRenderer
 from .responses import (
     Form,
+    add_links,
     bulk_lines,
     document_of,
     documents_of,
     dumps,
     fingerprint,
-    linked,
+    json_response,
     one_answer,
     result_of,
-    written,
 )
 from .serializers import CreditBackIn, DeclineIn, HandOverIn, MoveIn, PauseIn, ReassignIn
 from .throttling import KeyLimit
@@ -91,7 +91,7 @@ class IntakeView(ApiView):
     def handle_exception(self, exc: Exception) -> Response:
         request = self.request
         if isinstance(exc, Replayed):
-            return written(exc.status, exc.answer, replayed=True)  # type: ignore[return-value]
+            return json_response(exc.status, exc.answer, replayed=True)  # type: ignore[return-value]
         try:
             response = super().handle_exception(exc)
         except Exception:
@@ -119,7 +119,7 @@ class IntakeView(ApiView):
         if key is None:
             return None
         if not IDEMPOTENCY_KEY.fullmatch(key):
-            raise refused(
+            raise refusal(
                 "Idempotency-Key", "invalid-idempotency-key", "1 to 255 visible ASCII characters are expected."
             )
         return IdempotencyKey(
@@ -136,11 +136,11 @@ class LeadsView(IntakeView):
 
     @described.LIST_LEADS
     def get(self, request: Request) -> Response:
-        leads = filtered(visible_leads(caller_of(request)), request, self.roster(request))
+        leads = filter_leads(visible_leads(caller_of(request)), request, self.roster(request))
         page = NewestFirst()
         ids = page.paginate_queryset(leads, request)
         documents = documents_of(caller_of(request), ids)
-        return page.get_paginated_response(linked(caller_of(request), documents, request.build_absolute_uri))
+        return page.get_paginated_response(add_links(caller_of(request), documents, request.build_absolute_uri))
 
     @described.TAKE_LEAD
     def post(self, request: Request) -> HttpResponseBase:
@@ -154,7 +154,7 @@ class LeadsView(IntakeView):
         results, answer = answer_leads(
             [form], source_id=caller.source_id, at=caller.at, render=render, once=once, version=caller.version
         )
-        return counted(written(*answer), results)
+        return count_outcomes(json_response(*answer), results)
 
 
 class BulkView(IntakeView):
@@ -184,7 +184,7 @@ class BulkView(IntakeView):
             once=self.once(request),
             version=caller.version,
         )
-        response = counted(written(*answer), results, refused=len(read) - len(forms))
+        response = count_outcomes(json_response(*answer), results, refused=len(read) - len(forms))
         self.keep([(line["error"], *journal.as_bytes(items[line["index"]])) for line in lines if "error" in line])
         return response
 
@@ -209,7 +209,7 @@ class LeadView(ApiView):
         refuse_unknown(request, ())
         caller = caller_of(request)
         document = document_of(caller, read_id(caller, lead_id))
-        return Response(linked(caller, [document], request.build_absolute_uri)[0])
+        return Response(add_links(caller, [document], request.build_absolute_uri)[0])
 
 
 class DecisionsView(ApiView):
@@ -233,9 +233,9 @@ class AcceptView(ApiView):
     @described.ACCEPT_LEAD
     def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller = caller_of(request)
-        lead = offered_id(caller, lead_id)
-        accept = answered(accept_offer, lambda _: dumps(result_of(caller, lead)))
-        return written(200, accept(lead, at=caller.at, by=as_themselves(caller)))
+        lead = id_of_offer(caller, lead_id)
+        accept = with_answer(accept_offer, lambda _: dumps(result_of(caller, lead)))
+        return json_response(200, accept(lead, at=caller.at, by=as_themselves(caller)))
 
 
 class DeclineView(ApiView):
@@ -244,10 +244,10 @@ class DeclineView(ApiView):
     @described.DECLINE_LEAD
     def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller = caller_of(request)
-        lead = offered_id(caller, lead_id)
+        lead = id_of_offer(caller, lead_id)
         form = DeclineIn.form.read(request.data)
-        decline = answered(decline_offer, lambda _: dumps(result_of(caller, lead)))
-        return written(200, decline(lead, at=caller.at, reason=form.get("reason") or "", by=as_themselves(caller)))
+        decline = with_answer(decline_offer, lambda _: dumps(result_of(caller, lead)))
+        return json_response(200, decline(lead, at=caller.at, reason=form.get("reason") or "", by=as_themselves(caller)))
 
 
 class MoveView(ApiView):
@@ -264,11 +264,11 @@ class MoveView(ApiView):
             name = f"{pipeline}/{name}"
         stage = roster.stage_by_path.get(name)
         if stage is None:
-            raise refused("stage", "unknown-stage", "No such stage. Write it as sales/accepted.")
+            raise refusal("stage", "unknown-stage", "No such stage. Write it as sales/accepted.")
         own = as_themselves(caller) is not None
-        move = answered(move_lead, lambda _: dumps(result_of(caller, lead)))
+        move = with_answer(move_lead, lambda _: dumps(result_of(caller, lead)))
         reason = form.get("reason") or ""
-        return written(200, move(lead, stage.id, at=caller.at, by=caller.user, reason=reason, theirs=own))
+        return json_response(200, move(lead, stage.id, at=caller.at, by=caller.user, reason=reason, theirs=own))
 
 
 class ReassignView(ApiView):
@@ -282,10 +282,10 @@ class ReassignView(ApiView):
         form = ReassignIn.form.read(request.data)
         person = self.roster(request).people_by_email.get((form["manager"] or "").strip().lower())
         if person is None:
-            raise refused("manager", "unknown-manager", "No manager has this e-mail.")
+            raise refusal("manager", "unknown-manager", "No manager has this e-mail.")
         count, reason = bool(form.get("count")), form.get("reason") or ""
-        give = answered(reassign, lambda _: dumps(result_of(caller, lead)))
-        return written(200, give(lead, person.id, at=caller.at, by=caller.user, count=count, reason=reason))
+        give = with_answer(reassign, lambda _: dumps(result_of(caller, lead)))
+        return json_response(200, give(lead, person.id, at=caller.at, by=caller.user, count=count, reason=reason))
 
 
 class CreditBackView(ApiView):
@@ -298,9 +298,9 @@ class CreditBackView(ApiView):
         refuse_managers(caller)
         reason = (CreditBackIn.form.read(request.data)["reason"] or "").strip()
         if not reason:
-            raise refused("reason", "required", "Give a reason: junk, a duplicate, …")
-        credit = answered(credit_back, lambda _: dumps(result_of(caller, lead)))
-        return written(200, credit(lead, at=caller.at, by=caller.user, reason=reason))
+            raise refusal("reason", "required", "Give a reason: junk, a duplicate, …")
+        credit = with_answer(credit_back, lambda _: dumps(result_of(caller, lead)))
+        return json_response(200, credit(lead, at=caller.at, by=caller.user, reason=reason))
 
 
 # Managers
@@ -414,7 +414,7 @@ def hand_over_answer(batch: HandOver) -> tuple[HandOver, Answer]:
     return batch, (202 if batch.is_running else 200, dumps(hand_over_document(batch, current())))
 
 
-def counted(response: HttpResponse, results: Sequence[IntakeResult | InvalidLead], *, refused: int = 0) -> HttpResponse:
+def count_outcomes(response: HttpResponse, results: Sequence[IntakeResult | InvalidLead], *, refused: int = 0) -> HttpResponse:
     """Say of the answer, for metrics and log, which leads it is about and how many were new, known or refused."""
     taken = [result for result in results if isinstance(result, IntakeResult)]
     created = sum(result.created for result in taken)
@@ -431,7 +431,7 @@ def read_id(caller: Caller, text: str) -> uuid.UUID:
     return visible_lead_id(caller, uuid.UUID(text))
 
 
-def offered_id(caller: Caller, text: str) -> uuid.UUID:
+def id_of_offer(caller: Caller, text: str) -> uuid.UUID:
     """Return the id of a lead whose offer the caller answers. Raises NotFound; OfferClosed to who had it, a moment ago."""
     try:
         return read_id(caller, text)

@@ -134,9 +134,9 @@ def parse_body(
     """
     if len(raw) > max_bytes:
         raise TooLarge(f"The body is larger than {max_bytes:,} bytes.")
-    text = _decoded(raw)
+    text = _decode(raw)
     _refuse_depth(raw, max_depth)
-    value = _loaded(text, _DECODER)
+    value = _load(text, _DECODER)
     # As many colons and commas as that are needed to be too many: most bodies need no second look.
     if raw.count(b":") > max_keys or raw.count(b",") >= max_items:
         _refuse_crowds(value, max_keys=max_keys, max_items=max_items)
@@ -194,13 +194,13 @@ def _list_items(raw: bytes) -> list[object]:
     except TooDeep:
         raw, deep = _without_deep_items(raw)
         _refuse_depth(raw, MAX_DEPTH + 1)  # it is no list of whole items: no decoder sees it
-    value = _loaded(_decoded(raw), _FORGIVING_DECODER)
+    value = _load(_decode(raw), _FORGIVING_DECODER)
     if not isinstance(value, list):
         raise NotAList()
     if len(value) > MAX_ITEMS:
         raise TooManyItems(f"More than {MAX_ITEMS:,} leads in one request.")
     escapes = b"\\u" in raw
-    return [_checked_item(item, escapes=escapes, deep=deep) for item in value]
+    return [_check_item(item, escapes=escapes, deep=deep) for item in value]
 
 
 def _without_deep_items(raw: bytes) -> tuple[bytes, str]:
@@ -231,7 +231,7 @@ def _without_deep_items(raw: bytes) -> tuple[bytes, str]:
     return b"".join(kept), word
 
 
-def _checked_item(item: object, *, escapes: bool, deep: str | None) -> object:
+def _check_item(item: object, *, escapes: bool, deep: str | None) -> object:
     if isinstance(item, BadBody):
         return item
     if deep is not None and item == deep:
@@ -266,7 +266,7 @@ def as_utf8(raw: bytes, media_type: str) -> bytes:
         raise InvalidEncoding("The body is not in the charset it declares.") from None
 
 
-def _decoded(raw: bytes) -> str:
+def _decode(raw: bytes) -> str:
     if raw[:3] == b"\xef\xbb\xbf":
         raw = raw[3:]
     if 0 in raw[:4] or raw[:2] in (
@@ -282,7 +282,7 @@ def _decoded(raw: bytes) -> str:
         raise InvalidEncoding(f"The body is not UTF-8 at byte {error.start}.") from None
 
 
-def _loaded(text: str, decoder: json.JSONDecoder) -> object:
+def _load(text: str, decoder: json.JSONDecoder) -> object:
     try:
         return decoder.decode(text)
     except json.JSONDecodeError as error:

@@ -127,19 +127,19 @@ def _local_part(local: str) -> str | None:
     if not local or len(local) > LONGEST_LOCAL_PART:
         return None
     if local[0] == '"':
-        unquoted = _unquoted(local)
+        unquoted = _unquote(local)
         if unquoted is None:
             return None
-        folded = _folded(unquoted)
-        local = folded if _is_dot_atom(folded) else _quoted(folded)  # "ann"@x and ann@x are the same mailbox
+        folded = _fold(unquoted)
+        local = folded if _is_dot_atom(folded) else _quote(folded)  # "ann"@x and ann@x are the same mailbox
     else:
-        local = _folded(local)
+        local = _fold(local)
         if not _is_dot_atom(local):
             return None
     return local if len(local.encode()) <= LONGEST_LOCAL_PART else None
 
 
-def _unquoted(local: str) -> str | None:
+def _unquote(local: str) -> str | None:
     """Return what stands between the quotes, with `\\x` read as x; None when it is not one whole quoted string."""
     if len(local) < 2 or local[-1] != '"':
         return None
@@ -159,7 +159,7 @@ def _unquoted(local: str) -> str | None:
     return None if escaped else "".join(read)
 
 
-def _quoted(content: str) -> str:
+def _quote(content: str) -> str:
     escaped = content.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -363,7 +363,7 @@ def normalise_name(text: str) -> str:
     """
     if not isinstance(text, str):
         return ""
-    return _settled(text, _plain_name)
+    return _settle(text, _plain_name)
 
 
 def normalise_chat(text: str, country: str | None = None) -> str | None:
@@ -376,7 +376,7 @@ def normalise_chat(text: str, country: str | None = None) -> str | None:
     number = phone_of_chat(text, country)
     if number:
         return number.key
-    handle = _settled(text, _plain_handle)
+    handle = _settle(text, _plain_handle)
     if len(handle) > LONGEST_HANDLE or handle in _NOTHING or not any(c.isalnum() for c in handle):
         return None
     return handle
@@ -408,14 +408,14 @@ def _plain_handle(text: str) -> str:
     return plain.lstrip("@ ")
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     """Return the text in NFC without case. ASCII is the hot path; the rest may need a second round to come to rest."""
     if text.isascii():
         return text.lower()
-    return _settled(text, lambda spelling: unicodedata.normalize("NFC", spelling.casefold()))
+    return _settle(text, lambda spelling: unicodedata.normalize("NFC", spelling.casefold()))
 
 
-def _settled(text: str, step: Callable[[str], str]) -> str:
+def _settle(text: str, step: Callable[[str], str]) -> str:
     """Apply a step until it changes nothing, so that the key of a key is the key. Two rounds nearly always do."""
     for _ in range(8):
         if len(text) > LONGEST_TEXT:

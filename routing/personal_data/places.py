@@ -102,13 +102,13 @@ def journal_of(person: DataSubject) -> QuerySet[RefusedIntake]:
     )
     mentioned = Q(pk__in=[])
     for spelling in sorted(person.spellings):
-        mentioned |= Q(body_text__icontains=spelling) | Q(body_text__icontains=escaped(spelling))
+        mentioned |= Q(body_text__icontains=spelling) | Q(body_text__icontains=escape_bytes(spelling))
     for number in sorted(person.numbers):
         mentioned |= Q(digits__contains=number)
     return RefusedIntake.objects.alias(body_text=body).alias(digits=digits).filter(mentioned)
 
 
-def escaped(text: str) -> str:
+def escape_bytes(text: str) -> str:
     """Return the text as PostgreSQL writes the bytes of it: \\320\\277 for п."""
     return "".join(chr(byte) if byte < 128 else f"\\{byte:03o}" for byte in text.encode())
 
@@ -141,7 +141,7 @@ def admin_log_of(person: DataSubject) -> QuerySet[LogEntry]:
     )
 
 
-def numbered_by(person: DataSubject) -> QuerySet[Lead]:
+def leads_numbered_by(person: DataSubject) -> QuerySet[Lead]:
     """Find leads whose number at the source is an e-mail or phone of the person, or has one in it."""
     named = Q(pk__in=[])
     for text in sorted(person.spellings | person.numbers):
@@ -192,7 +192,7 @@ PLACES = (
     ),
     PersonalTable(
         model=Lead,
-        rows=numbered_by,
+        rows=leads_numbered_by,
         emptied={
             "external_id": Func(
                 Value("erased-"),

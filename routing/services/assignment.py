@@ -320,11 +320,11 @@ def _lineups(wanted: Sequence[tuple[int, Held]], roster: Roster) -> dict[Held, i
     if missing:
         values = [dict(zip(Lineup.COLUMNS, map(list, columns), strict=True)) for columns in missing]
         digests = [Lineup.digest_of(each) for each in values]
-        stored = _stored_lineups(digests)
+        stored = _find_lineups(digests)
         new = [Lineup(digest=d, **v) for d, v in zip(digests, values, strict=True) if d not in stored]
         if new:
             Lineup.objects.bulk_create(new, ignore_conflicts=True)
-            stored = _stored_lineups(digests)
+            stored = _find_lineups(digests)
         found |= {columns: stored[digest] for columns, digest in zip(missing, digests, strict=True)}
 
         def keep() -> None:
@@ -339,7 +339,7 @@ def _lineups(wanted: Sequence[tuple[int, Held]], roster: Roster) -> dict[Held, i
     return lineups
 
 
-def _stored_lineups(digests: Sequence[str]) -> dict[str, int]:
+def _find_lineups(digests: Sequence[str]) -> dict[str, int]:
     return dict(Lineup.objects.filter(digest__in=digests).values_list("digest", "pk"))
 
 
@@ -395,13 +395,13 @@ def reassign(
     count: the lead costs the manager a turn in the registry that distributed it last.
     Raises NotFound; Conflict when it should count but no trigger ever distributed it.
     """
-    lead = locked_lead(lead_id)
+    lead = lock_lead(lead_id)
     if not Manager.objects.filter(pk=manager_id, active=True).exists():
         raise Conflict(gettext("The manager is not active."))
     if count:
         registry = _last_registry(lead)
         _adjust(registry, manager_id, lead, Adjustment.Kind.BY_HAND, -LEAD, received=1, at=at, by=by, reason=reason)
-    withdraw_offer(lead, at=at)
+    Offer.objects.filter(lead=lead).close(Offer.Outcome.WITHDRAWN, at=at)
     data = {"from": lead.responsible_id, "to": manager_id, "counted": count, "reason": reason}
     lead.give(manager_id, at=at)
     lead.save(update_fields=Lead.GIVEN)
@@ -415,8 +415,8 @@ def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: 
 
     Raises NotFound; Conflict when the lead did not count for its responsible, or was credited back before.
     """
-    lead = locked_lead(lead_id)
-    registry = _counted_in(lead)
+    lead = lock_lead(lead_id)
+    registry = _registry_of_turn(lead)
     if registry is None or lead.responsible_id is None:
         raise Conflict(gettext("This lead did not count for its responsible manager."))
     before = Adjustment.objects.filter(lead=lead, kind=Adjustment.Kind.CREDIT_BACK, manager=lead.responsible_id)
@@ -458,11 +458,7 @@ def take_back_turns(decisions: Iterable[Decision], *, at: datetime, by: User | N
         _adjust_all(registry, of_registry, Adjustment.Kind.UNDONE, at=at, by=by)
 
 
-def withdraw_offer(lead: Lead, *, at: datetime) -> None:
-    Offer.objects.filter(lead=lead).close(Offer.Outcome.WITHDRAWN, at=at)
-
-
-def locked_lead(lead_id: UUID) -> Lead:
+def lock_lead(lead_id: UUID) -> Lead:
     """Return the lead, locked. Raises NotFound."""
     leads = lock_leads([lead_id])
     if not leads:
@@ -470,7 +466,7 @@ def locked_lead(lead_id: UUID) -> Lead:
     return leads[0]
 
 
-def _counted_in(lead: Lead) -> int | None:
+def _registry_of_turn(lead: Lead) -> int | None:
     """Return the registry in which the lead cost its responsible a turn: by a decision, or given by hand."""
     decided = Decision.objects.filter(lead=lead, counted=True, chosen=lead.responsible_id).order_by("-id")
     by_hand = Adjustment.objects.filter(lead=lead, kind=Adjustment.Kind.BY_HAND, manager=lead.responsible_id)

@@ -271,7 +271,7 @@ def _hand_over_some(batch: HandOver, *, at: datetime, most: int) -> int:
     ids = list(_to_give(batch)[:most].values_list("pk", flat=True))
     locked = [lead for lead in lock_leads(ids) if lead.responsible_id == batch.manager_id]
     leads = sorted(locked, key=lambda lead: ids.index(lead.pk))
-    lines = _by_hand(leads, batch) if batch.to_id else _decided(leads, batch, roster, at=at)
+    lines = _by_hand(leads, batch) if batch.to_id else _decide(leads, batch, roster, at=at)
     _write(lines, batch, at=at)
     return len(ids)
 
@@ -281,7 +281,7 @@ def _by_hand(leads: Sequence[Lead], batch: HandOver) -> list[HandOverLine]:
     return [HandOverLine(lead, batch.to_id, Reason.BY_HAND) for lead in leads]
 
 
-def _decided(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: datetime) -> list[HandOverLine]:
+def _decide(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: datetime) -> list[HandOverLine]:
     order = [(lead, trigger) for trigger, part in _by_rule(leads, roster).items() for lead in part]
     decided = [(lead, trigger) for lead, trigger in order if trigger is not None]
     if not decided:

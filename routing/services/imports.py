@@ -31,7 +31,7 @@ from routing.prepared_statements import Statement, run
 from routing.roster import current
 from routing.spreadsheets.cell_errors import ERRORS
 from routing.spreadsheets.dates import DayOrder, day_order
-from routing.spreadsheets.leads import FIELDS, IGNORED, PARTS, Reading, guessed_columns, read_row
+from routing.spreadsheets.leads import FIELDS, IGNORED, PARTS, Reading, guess_columns, read_row
 from routing.spreadsheets.reading import Table
 
 from .intake import Answer, IdempotencyKey, IntakeResult, Replayed, Results, answer_leads, check_leads
@@ -78,7 +78,7 @@ def keep_table(
         encoding=table.encoding,
         delimiter=table.delimiter,
         header=table.header,
-        columns=guessed_columns(table.header, [cells for _, cells in table.rows[:50]]),
+        columns=guess_columns(table.header, [cells for _, cells in table.rows[:50]]),
         language=language,
         by=by,
         created_at=at,
@@ -135,7 +135,7 @@ def continue_import(batch_id: int, *, at: datetime) -> bool:
     rows = list(batch.rows.filter(block=block))  # all of it, taken or not, so that a repetition is the same request
     try:
         with translation.override(batch.language):
-            outcomes = _taken(batch, rows, key=str(block), at=at)
+            outcomes = _take(batch, rows, key=str(block), at=at)
     except Busy:
         return False  # the next sweep goes on
     _note(rows, outcomes)
@@ -264,11 +264,11 @@ def check_more_rows(
         rows=checked["rows"],
         total=batch.rows.count(),
         refused=len(checked["refused"]),
-        known=_known_already(batch, source, last=checked["last"]) if source else 0,
+        known=_count_known(batch, source, last=checked["last"]) if source else 0,
     )
 
 
-def _known_already(batch: LeadImport, source: Source, *, last: int) -> int:
+def _count_known(batch: LeadImport, source: Source, *, last: int) -> int:
     """Return how many rows are leads that the source already sent, or are twice in the file: they change nothing."""
     refused = set(batch.checked["refused"])
     rows = _rows_with(batch, "external_id").filter(number__lte=last).values_list("number", "text")
@@ -287,7 +287,7 @@ def _form(batch: LeadImport, row: ImportRow, form: dict[str, Any], source: Sourc
     return {**numbered, "source": source.code, "stage": f"{stage.pipeline.code}/{stage.code}"}
 
 
-def _taken(batch: LeadImport, rows: Sequence[ImportRow], *, key: str, at: datetime) -> list[Outcome]:
+def _take(batch: LeadImport, rows: Sequence[ImportRow], *, key: str, at: datetime) -> list[Outcome]:
     """Return what became of the rows, in their order."""
     source, stage = batch.source, batch.stage
     assert source, "leadimport_knows_where_to"
@@ -300,17 +300,17 @@ def _taken(batch: LeadImport, rows: Sequence[ImportRow], *, key: str, at: dateti
         forms[row.number] = _form(batch, row, form, source, stage)
         if faults:
             [refusal] = check_leads([forms.pop(row.number)], source_id=source.pk, at=at)
-            outcomes[row.number] = _refused("; ".join([*faults, *_details(refusal)]))
+            outcomes[row.number] = _refusal("; ".join([*faults, *_details(refusal)]))
     try:
         outcomes |= zip(forms, _answers(batch, list(forms.values()), key=key, at=at), strict=True)
     except DataError:
         if len(forms) <= 1:
             logger.exception("a row of import %s could not be stored", batch.pk, extra={"action": "import_row_failed"})
-            outcomes |= dict.fromkeys(forms, _refused("The database could not store this row."))
+            outcomes |= dict.fromkeys(forms, _refusal("The database could not store this row."))
         else:  # one of them: find out which, each in a transaction of its own
             for row in rows:
                 if row.number in forms:
-                    [outcomes[row.number]] = _taken(batch, [row], key=f"row {row.number}", at=at)
+                    [outcomes[row.number]] = _take(batch, [row], key=f"row {row.number}", at=at)
     return [outcomes[row.number] for row in rows]
 
 
@@ -331,7 +331,7 @@ def _answers(batch: LeadImport, forms: Sequence[Mapping[str, Any]], *, key: str,
 
 def _outcome(result: IntakeResult | InvalidLead) -> Outcome:
     if isinstance(result, InvalidLead):
-        return _refused("; ".join(_details(result)))
+        return _refusal("; ".join(_details(result)))
     return ("created" if result.created else "known", str(result.lead_id), "")
 
 
@@ -339,7 +339,7 @@ def _details(refusal: InvalidLead | None) -> list[str]:
     return [error["detail"] for error in refusal.errors] or [refusal.detail] if refusal else []
 
 
-def _refused(problem: str) -> Outcome:
+def _refusal(problem: str) -> Outcome:
     return ("refused", None, problem)
 
 

@@ -112,7 +112,7 @@ def answer_leads(
 def check_leads(forms: Sequence[Form], *, source_id: int | None, at: datetime) -> list[InvalidLead | None]:
     """Return why `take_leads` would refuse each of the forms; None: it would not. Nothing is written."""
     roster = current()
-    rows = (_prepared(form, roster, source_id, at=at) for form in forms)
+    rows = (_prepare(form, roster, source_id, at=at) for form in forms)
     return [row if isinstance(row, InvalidLead) else None for row in rows]
 
 
@@ -134,7 +134,7 @@ def _take(
         if source_id is None and "api" not in roster.source_by_code and not all(form.get("source") for form in forms):
             Source.objects.get_or_create(code="api", defaults={"title": "API", "channel": Source.Channel.API})
             roster = current()
-        prepared = [_prepared(form, roster, source_id, at=at) for form in forms]
+        prepared = [_prepare(form, roster, source_id, at=at) for form in forms]
         valid = [row for row in prepared if not isinstance(row, InvalidLead)]
         if valid and once:
             _claim(once, at=at)
@@ -174,7 +174,7 @@ def _claim(once: IdempotencyKey, *, at: datetime) -> None:
 # --- What was sent -------------------------------------------------------------------------------------------------------
 
 
-def _prepared(form: Form, roster: Roster, source_id: int | None, *, at: datetime) -> Row | InvalidLead:
+def _prepare(form: Form, roster: Roster, source_id: int | None, *, at: datetime) -> Row | InvalidLead:
     """Return the columns of the lead that the form becomes, and its person and company as they are shown and compared."""
     try:
         source = _source(form, roster, source_id)
@@ -379,7 +379,7 @@ def _enter(
 
     However many triggers the leads come by: what they need is read once, under the locks of all their registries.
     """
-    asked = list(map(_sent, count(), rows))
+    asked = list(map(_parameters, count(), rows))
     sent = {"sent": dumps(asked), "at": at}
     rules = list({row["rule"].id: row["rule"] for row in rows if row["rule"]}.values()) if distributed else []
     gathered = None
@@ -389,7 +389,7 @@ def _enter(
         found = gathered.identified
     else:
         [[found]] = run(IDENTIFY, **sent)
-    before, new = _identified(rows, _introduced(asked, found, at=at), roster, at=at)
+    before, new = _sort_known(rows, _introduced(asked, found, at=at), roster, at=at)
     events = list(_fields_set(new.values(), at=at))
     by_trigger = [row for row in new.values() if row["rule"]]
     kept = [{**_columns(row), **IDLE} for row in new.values() if not row["rule"]]
@@ -398,7 +398,7 @@ def _enter(
         waits = {**IDLE, "state": Lead.State.WAITING.value}
         kept += [{**_columns(row), **waits, "trigger_id": row["rule"].id} for row in by_trigger]
     elif by_trigger:
-        verdicts = _distributed(by_trigger, rules, roster, gathered, at=at)
+        verdicts = _distribute(by_trigger, rules, roster, gathered, at=at)
     if kept:
         insert_leads(kept)
     if events:
@@ -446,7 +446,7 @@ def _results(
 IDLE = {"state": Lead.State.IDLE.value, "responsible_id": None, "trigger_id": None, "round": 1, "attempt": 0}
 
 
-def _sent(position: int, row: Row) -> Row:
+def _parameters(position: int, row: Row) -> Row:
     """Return what IDENTIFY is told of a lead."""
     return {
         "position": position,
@@ -478,7 +478,7 @@ def _introduced(sent: list[Row], found: str | None, *, at: datetime) -> list[Fou
     return sorted(answers, key=attrgetter("position"))
 
 
-def _identified(
+def _sort_known(
     rows: list[Row], found: Sequence[Found], roster: Roster, *, at: datetime
 ) -> tuple[dict[UUID, UUID], dict[UUID, Row]]:
     """Return which rows are leads that exist (row id -> lead id), and those that are new, with their person and company."""
@@ -557,7 +557,7 @@ def _also_sent(sent: Row, firm_sent: Row, name: str, points: Sequence[Point], fi
     return " ".join(filter(None, words))
 
 
-def _distributed(
+def _distribute(
     rows: list[Row], rules: Sequence[Rule], roster: Roster, gathered: Gathered, *, at: datetime
 ) -> dict[UUID, Verdict]:
     with _deciding(rules):

@@ -81,7 +81,7 @@ def off_board(manager: Manager, farewell: Farewell, *, at: datetime, by: User | 
     return [
         *_members(places, farewell),
         *_duties(places, farewell),
-        *_related(places, farewell),
+        *_hand_on_related(places, farewell),
         *_access(manager, places, farewell, at=at),
     ]
 
@@ -127,7 +127,7 @@ def _duties(places: Places, farewell: Farewell) -> list[str]:
     return [sentence % {"manager": farewell.successor, "trigger": trigger.code} for trigger in places.duties]
 
 
-def _related(places: Places, farewell: Farewell) -> list[str]:
+def _hand_on_related(places: Places, farewell: Farewell) -> list[str]:
     if farewell.related == "keep":
         return []
     owner = farewell.successor if farewell.related == "replace" else None

@@ -15,7 +15,7 @@ from routing.locks import in_transaction, lock_leads, lock_ledgers, wait_no_long
 from routing.models import Lead, Offer, Trigger
 from routing.roster import current
 
-from .assignment import locked_lead, record, refund
+from .assignment import lock_lead, record, refund
 from .distribution import cases_of, distribute
 
 SOON = timedelta(milliseconds=100)
@@ -28,7 +28,7 @@ def accept_offer(lead_id: UUID, *, at: datetime, by: User | None = None, offer_i
     by: who accepts; None: anybody who may. offer_id: only this offer, not a later one of the lead.
     Raises NotFound, OfferClosed, NotAllowed.
     """
-    lead = locked_lead(lead_id)
+    lead = lock_lead(lead_id)
     offer = _open_offer(lead, by=by)
     if offer_id not in (None, offer.pk):
         raise OfferClosed(gettext("This offer is closed."))
@@ -46,7 +46,7 @@ def decline_offer(lead_id: UUID, *, at: datetime, reason: str = "", by: User | N
 
     Raises NotFound, OfferClosed, NotAllowed.
     """
-    lead = locked_lead(lead_id)
+    lead = lock_lead(lead_id)
     offer = _open_offer(lead, by=by)
     if offer.accept_by <= at:
         raise OfferClosed(gettext("The time to accept this lead has run out."))

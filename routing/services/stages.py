@@ -13,7 +13,7 @@ from routing.locks import in_transaction
 from routing.models import Lead, LeadEvent, Offer, Stage
 from routing.roster import Roster, Rule, current
 
-from .assignment import change_of_fields, locked_lead, record
+from .assignment import change_of_fields, lock_lead, record
 from .distribution import cases_of, distribute
 
 
@@ -28,7 +28,7 @@ def move_lead(
     Raises NotFound; OfferClosed when the time to accept is over, or the lead went to somebody else meanwhile.
     """
     roster = current()
-    lead = _locked(lead_id, stage_id, roster)
+    lead = _lock(lead_id, stage_id, roster)
     if theirs and not (by and lead.responsible and lead.responsible.user_id == by.pk):
         raise OfferClosed(gettext("The lead went to somebody else."))
     if lead.stage_id != stage_id:
@@ -48,7 +48,7 @@ def qualify_lead(
     Raises NotFound; Conflict when the lead is no longer unqualified, or the manager is not active.
     """
     roster = current()
-    lead = _locked(lead_id, stage_id, roster)
+    lead = _lock(lead_id, stage_id, roster)
     if roster.stages[lead.stage_id].kind != Stage.Kind.UNQUALIFIED:
         raise Conflict(gettext("This lead is no longer unqualified."))
     if manager_id is not None and not (manager_id in roster.people and roster.people[manager_id].active):
@@ -66,10 +66,10 @@ def qualify_lead(
     return Lead.objects.get(pk=lead.pk)
 
 
-def _locked(lead_id: UUID, stage_id: int, roster: Roster) -> Lead:
+def _lock(lead_id: UUID, stage_id: int, roster: Roster) -> Lead:
     if stage_id not in roster.stages:
         raise NotFound(gettext("No such stage."))
-    return locked_lead(lead_id)
+    return lock_lead(lead_id)
 
 
 def _enter(lead: Lead, stage_id: int, roster: Roster, *, at: datetime, by: User | None, reason: str = "") -> datetime:

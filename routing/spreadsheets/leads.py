@@ -31,7 +31,7 @@ from ..intake.limits import LARGEST_BUDGET, LONGEST_KEY, LONGEST_TAG, MOST_TAGS
 from .cell_errors import without_errors
 from .dates import BadDate, instant, is_date
 from .reading import LONGEST_CELL
-from .titles import FULL_OR_FIRST, known_as, words_of
+from .titles import FULL_OR_FIRST, is_title_of, words_of
 
 OWN, IGNORED = "fields", ""  # a column may stay under its own name, or be left out
 
@@ -80,7 +80,7 @@ class BadCell(ValueError):
 # Columns
 
 
-def guessed_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def guess_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return what each column probably is, each thing once; a column that fits nothing stays under its own name."""
     columns: list[str] = []
     added = len(header) - 2 if tuple(header[-2:]) in _columns_added() else len(header)
@@ -94,7 +94,7 @@ def guessed_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
 def probable_keys(title: str, samples: Sequence[str]) -> Iterable[str]:
     """Return what a column of this title may be, the most probable first."""
     for key in ("contact.salutation", *FIELDS):
-        if (known_as(title, key) or words_of(title) in _labels()[key]) and _fits(key, title, samples):
+        if (is_title_of(title, key) or words_of(title) in _labels()[key]) and _fits(key, title, samples):
             yield key
 
 
@@ -160,7 +160,7 @@ def _fits(key: str, title: str, samples: Sequence[str]) -> bool:
         return not samples or any(map(is_date, samples))
     if key == "contact.salutation":
         known = [bool(SALUTATION.fullmatch(sample)) for sample in samples]
-        return all(known) if known else not known_as(title, "name")
+        return all(known) if known else not is_title_of(title, "name")
     kind = KINDS.get(key)
     pattern = kind.pattern if isinstance(kind, Code) else LANGUAGE if key == "language" else None
     return pattern is None or all(pattern.fullmatch(sample) for sample in samples)
@@ -170,7 +170,7 @@ def faults_of_columns(columns: Sequence[str], header: Sequence[str], joined: Ite
     """Return what is wrong with a choice of columns. joined: the fields that several columns may be."""
     faults = [
         _now("Several columns are “%(field)s”: %(titles)s. Choose one of them, or join them.")
-        % {"field": field.label, "titles": quoted(header, [place for place, k in enumerate(columns) if k == key])}
+        % {"field": field.label, "titles": quote_titles(header, [place for place, k in enumerate(columns) if k == key])}
         for key, field in FIELDS.items()
         if columns.count(key) > 1 and key not in joined and key not in PARTS
     ]
@@ -186,7 +186,7 @@ def faults_of_columns(columns: Sequence[str], header: Sequence[str], joined: Ite
     return faults
 
 
-def quoted(header: Sequence[str], places: Iterable[int]) -> str:
+def quote_titles(header: Sequence[str], places: Iterable[int]) -> str:
     """Return the titles of columns in one text, for people."""
     return ", ".join(f"“{header[place]}”" for place in places)
 

@@ -106,11 +106,11 @@ def read_table(data: bytes, *, encoding: str = "", delimiter: str = "") -> Table
             return _table(rows, "xlsx", "")
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise BadTable(str(FAULTS["protected"]))
-    text, encoding = decoded(data, encoding)
+    text, encoding = decode(data, encoding)
     declared = re.match(r"sep=(.)\r?\n", text)  # Excel's own first line
     if declared:
         text, delimiter = text[declared.end() :], delimiter or declared[1]
-    delimiter = delimiter or found_delimiter(text)
+    delimiter = delimiter or find_delimiter(text)
     return _table(_csv_rows(text, delimiter, first=2 if declared else 1), encoding, delimiter)
 
 
@@ -138,7 +138,7 @@ def _table(numbered: Iterator[tuple[int, list[str]]], encoding: str, delimiter: 
 # CSV
 
 
-def decoded(data: bytes, encoding: str = "") -> tuple[str, str]:
+def decode(data: bytes, encoding: str = "") -> tuple[str, str]:
     """Return the text of the file and its encoding, found out where none is given. Raises BadTable."""
     encoding = encoding or _encoding_of(data)
     try:
@@ -163,7 +163,7 @@ def _encoding_of(data: bytes) -> str:
     return "utf-8-sig"
 
 
-def found_delimiter(text: str) -> str:
+def find_delimiter(text: str) -> str:
     """Return the delimiter that parts the first rows into the most columns, the same number in each."""
     return max(DELIMITERS, key=lambda delimiter: _evenness(text[:100_000], delimiter))
 

@@ -94,7 +94,7 @@ WHOSE = {
 FULL_OR_FIRST = {("name",), ("имя",), ("nombre",), ("nome",)}
 
 
-def known_as(title: str, key: str) -> bool:
+def is_title_of(title: str, key: str) -> bool:
     """Tell whether a column of this title is probably this field."""
     words = words_of(title)
     if not words:

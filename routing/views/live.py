@@ -29,12 +29,12 @@ def require_sign_in(view: View) -> View:
     """Send who is not signed in to the sign-in page; a page that polls is told to load itself anew, and so gets there."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def ask_to_sign_in(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if by_htmx(request) and not request.user.is_authenticated:
             return HttpResponse(headers={"HX-Refresh": "true"})
         return login_required(view)(request, *args, **kwargs)
 
-    return guarded
+    return ask_to_sign_in
 
 
 def after_change(build: Callable[[], HttpResponse]) -> HttpResponse:

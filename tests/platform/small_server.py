@@ -39,7 +39,7 @@ def application(environment: dict[str, Any], start_response: Any) -> Iterator[by
     return iter([content])
 
 
-def refused_by_head(environment: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes] | None:
+def refusal_by_head(environment: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes] | None:
     if environment.get("HTTP_AUTHORIZATION") == "Bearer right":
         return None
     return "401 Unauthorized", [("Content-Type", "text/plain")], b"no key"
@@ -50,7 +50,7 @@ def main(port: str, limits: str, proxies: str) -> int:
     program = Program(
         application=application,
         judges_heads=lambda method, path: path.startswith("/api/"),
-        refused_by_head=refused_by_head,
+        refusal_by_head=refusal_by_head,
         goes_elsewhere=lambda method, path, kind: kind.startswith("multipart/form-data"),
         refused_page=lambda status, headers: f"{status} in {headers['HTTP_ACCEPT_LANGUAGE']}".encode(),
         behind_proxies=proxies == "yes",

@@ -65,7 +65,7 @@ def test_a_lead_known_before_whose_answer_cannot_be_read_leaves_no_key_behind(
 ) -> None:
     sent = {**LEAD, "external_id": "7"}
     world.api("key_a").post("leads", sent)
-    monkeypatch.setattr(responses, "masked", Broken(responses.masked, error))
+    monkeypatch.setattr(responses, "mask", Broken(responses.mask, error))
     failed(world.api("key_a"), "leads", sent)
     assert world.api("key_a").post("leads", sent).status_code == 200
 

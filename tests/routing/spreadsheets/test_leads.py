@@ -23,7 +23,7 @@ from routing.spreadsheets.leads import (
     amount,
     columns_to_join,
     faults_of_columns,
-    guessed_columns,
+    guess_columns,
     own_names,
     read_row,
 )
@@ -56,7 +56,7 @@ def read_columns(*columns: tuple[str, str, str]):
     ],
 )  # fmt: skip
 def test_columns_are_known_by_their_titles(header, columns):
-    assert guessed_columns(header, []) == columns
+    assert guess_columns(header, []) == columns
 
 
 TITLES = {
@@ -84,7 +84,7 @@ TITLES = {
 
 @pytest.mark.parametrize(("title", "key"), [(title, key) for key, titles in TITLES.items() for title in titles])
 def test_a_column_is_known_by_the_words_of_its_title(title, key):
-    assert guessed_columns([title], []) == [key]
+    assert guess_columns([title], []) == [key]
 
 
 @pytest.mark.parametrize(
@@ -104,24 +104,24 @@ def test_a_column_is_known_by_the_words_of_its_title(title, key):
     ],
 )
 def test_the_parts_of_a_name_join_in_its_order(header, row, name):
-    columns = guessed_columns(header, [row])
+    columns = guess_columns(header, [row])
     form, faults = read_row(row, Reading(header=header, columns=columns, zone=MADRID), at=AT)
     assert (form["contact"], faults) == ({"name": name}, [])
 
 
 def test_a_title_of_persons_is_no_title_of_leads():
-    assert guessed_columns(["Title"], [["Mrs"], ["Dr."]]) == ["contact.salutation"]
-    assert guessed_columns(["Title"], [["Mrs"], ["A new kitchen"]]) == ["name"]
+    assert guess_columns(["Title"], [["Mrs"], ["Dr."]]) == ["contact.salutation"]
+    assert guess_columns(["Title"], [["Mrs"], ["A new kitchen"]]) == ["name"]
 
 
 def test_dates_of_something_else_are_no_instants():
-    assert guessed_columns(["Data"], [["red"], ["green"]]) == [OWN]
-    assert guessed_columns(["Data"], [["20/11/2026"], ["soon"]]) == ["arrived_at"]
+    assert guess_columns(["Data"], [["red"], ["green"]]) == [OWN]
+    assert guess_columns(["Data"], [["20/11/2026"], ["soon"]]) == ["arrived_at"]
 
 
 def test_columns_of_one_field_are_offered_to_be_joined():
     header = ["Phone", "Mobile", "Notes", "Comment", "Score"]
-    columns = guessed_columns(header, [])
+    columns = guess_columns(header, [])
     assert columns == ["contact.phone", OWN, "comment", OWN, OWN]
     assert columns_to_join(header, columns, []) == {"contact.phone": [0, 1], "comment": [2, 3]}
     assert columns_to_join(["a", "b"], ["budget", "budget"], []) == {"budget": [0, 1]}
@@ -153,8 +153,8 @@ def test_fields_of_one_title_are_all_kept():
 
 
 def test_a_column_of_country_names_is_not_taken_for_codes():
-    assert guessed_columns(["Country"], [["India"], ["ES"]]) == [OWN]
-    assert guessed_columns(["Country"], [["es"], ["IN"], [""]]) == ["country"]
+    assert guess_columns(["Country"], [["India"], ["ES"]]) == [OWN]
+    assert guess_columns(["Country"], [["es"], ["IN"], [""]]) == ["country"]
 
 
 def test_a_choice_of_columns_needs_somebody_to_reach():
@@ -250,7 +250,7 @@ def test_a_title_that_is_too_long_for_a_field_is_refused_and_never_cut():
 
 
 def test_the_template_is_a_table_that_reads_itself():
-    columns = guessed_columns(TEMPLATE_HEADER, [TEMPLATE_ROW])
+    columns = guess_columns(TEMPLATE_HEADER, [TEMPLATE_ROW])
     assert OWN not in columns
     form, faults = read_row(TEMPLATE_ROW, Reading(header=TEMPLATE_HEADER, columns=columns, zone=MADRID), at=AT)
     assert faults == []
