@@ -78,7 +78,7 @@ def today(roster: Roster, *, at: datetime, late: timedelta) -> Today:
         accept_by=soonest,
         acceptance=acceptance,
         accepted=accepted,
-        ready=[c.name for c in board.colleagues if c.state == "ready"][:MOST_NAMES],
+        ready=[c.name for c in board.managers if c.state == "ready"][:MOST_NAMES],
         concerns=sorted(concerns(roster, at=at, late=late), key=lambda concern: not concern.grave),
     )
 
@@ -140,13 +140,13 @@ def _leads_left_alone(*, at: datetime) -> Iterator[Concern]:
 def _hours_without_anybody(roster: Roster, *, at: datetime) -> Iterator[Concern]:
     """Look for stages whose leads wait, or go to somebody who is not at work, at some hours of the next day."""
     pauses = pauses_at(at)
-    for rule in roster.rules.values():
-        gaps = coverage_gaps(rule, roster, pauses, at=at) if rule.on else []
+    for trigger in roster.triggers.values():
+        gaps = coverage_gaps(trigger, roster, pauses, at=at) if trigger.on else []
         if not gaps:
             continue
-        stand_in = stand_in_of(rule, roster)
+        stand_in = stand_in_of(trigger, roster)
         facts = {
-            "stage": roster.stages[rule.stage].path,
+            "stage": roster.stages[trigger.stage].path,
             "hours": pgettext("between times", ", ").join(_between(gap) for gap in gaps[:3]),
         }
         if stand_in is None:
@@ -154,7 +154,7 @@ def _hours_without_anybody(roster: Roster, *, at: datetime) -> Iterator[Concern]
         else:
             facts["name"] = name_of(stand_in, roster)
             words = gettext("Leads in %(stage)s go to %(name)s, who is off duty %(hours)s.") % facts
-        yield Concern(words=words, grave=False, model="routing.trigger", id=rule.id)
+        yield Concern(words=words, grave=False, model="routing.trigger", id=trigger.id)
 
 
 def _between(gap: Stretch) -> str:

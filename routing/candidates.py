@@ -16,7 +16,7 @@ from . import engine
 from .engine import Candidate, Presence, Team
 from .locks import LOCK_LEDGER, LOCK_LEDGERS, ConfigurationChanged
 from .models import Ledger, Load
-from .policy import Roster, Rule
+from .policy import Roster, TriggerTerms
 from .prepared_statements import Statement, array, numbers, run
 
 # The order by which one waiting lead is looked for is that of its index: EXISTS would scan the table instead.
@@ -94,7 +94,7 @@ class Gathered(NamedTuple):
 
 
 def gather_candidates(
-    rules: Sequence[Rule],
+    triggers: Sequence[TriggerTerms],
     roster: Roster,
     *,
     at: datetime,
@@ -109,25 +109,26 @@ def gather_candidates(
     """
     common = {"at": at, "seen_since": at - timedelta(minutes=roster.account.online_minutes), **(parameters or {})}
     # The statement that reads begins when the lock is granted, so it sees all that the lock's last holder committed.
-    if len(rules) == 1:
-        [rule] = rules
-        few = 2 * len(rule.managers) < len(roster.people)
+    if len(triggers) == 1:
+        [trigger] = triggers
+        few = 2 * len(trigger.managers) < len(roster.managers)
         [row] = run(
             ahead,
             LOCK_LEDGER if lock else None,
-            GATHERING[few, rule.online_only],
-            registry=rule.registry,
-            trigger=rule.id,
-            stages=rule.limit_stages,
-            members=array(rule.managers if few else ()),
+            GATHERING[few, trigger.online_only],
+            registry=trigger.registry,
+            trigger=trigger.id,
+            stages=trigger.limit_stages,
+            members=array(trigger.managers if few else ()),
             **common,
         )
-        rows = [(rule.id, *row)]
+        rows = [(trigger.id, *row)]
     else:
         asked = [
-            {"trigger": r.id, "registry": r.registry, "stages": r.limit_stages, "online": r.online_only} for r in rules
+            {"trigger": r.id, "registry": r.registry, "stages": r.limit_stages, "online": r.online_only}
+            for r in triggers
         ]
-        registries = sorted({rule.registry for rule in rules})
+        registries = sorted({trigger.registry for trigger in triggers})
         rows = run(
             ahead,
             LOCK_LEDGERS if lock else None,
@@ -136,10 +137,12 @@ def gather_candidates(
             triggers=json.dumps(asked),
             **common,
         )
-    return _read(rows, {rule.id: rule for rule in rules}, roster, at=at)
+    return _read(rows, {trigger.id: trigger for trigger in triggers}, roster, at=at)
 
 
-def _read(rows: Sequence[tuple[Any, ...]], rules: Mapping[int, Rule], roster: Roster, *, at: datetime) -> Gathered:
+def _read(
+    rows: Sequence[tuple[Any, ...]], triggers: Mapping[int, TriggerTerms], roster: Roster, *, at: datetime
+) -> Gathered:
     """Read what the statement found of each trigger. Raises ConfigurationChanged."""
     ledgers: dict[int, engine.Ledger] = {}
     teams: dict[int, Team] = {}
@@ -147,24 +150,30 @@ def _read(rows: Sequence[tuple[Any, ...]], rules: Mapping[int, Rule], roster: Ro
     for trigger, turn, reset_at, version, *arrays, others_wait, online, paused, _ in rows:
         if (version or 0) != roster.version:
             raise ConfigurationChanged
-        rule = rules[trigger]
+        terms = triggers[trigger]
         *columns, holders, held = numbers(*(text or "{}" for text in arrays))
-        if rule.registry not in ledgers:
-            ledgers[rule.registry] = _ledger(rule, roster, turn, columns, reset_at, at=at)
+        if terms.registry not in ledgers:
+            ledgers[terms.registry] = _ledger(terms, roster, turn, columns, reset_at, at=at)
         presence = Presence(frozenset(paused), None if online is None else frozenset(online))
         holding = dict(zip(holders, held, strict=True))
-        teams[trigger] = Team(rule, ledgers[rule.registry], holding, presence, at=at)
+        teams[trigger] = Team(terms, ledgers[terms.registry], holding, presence, at=at)
         if others_wait:
             waited_for.append(trigger)
     return Gathered(teams, waited_for, identified=rows[0][-1])
 
 
 def _ledger(
-    rule: Rule, roster: Roster, turn: int, columns: Sequence[list[int]], reset_at: datetime | None, *, at: datetime
+    trigger: TriggerTerms,
+    roster: Roster,
+    turn: int,
+    columns: Sequence[list[int]],
+    reset_at: datetime | None,
+    *,
+    at: datetime,
 ) -> engine.Ledger:
     managers, balances, received, last_turns = columns
     ledger = engine.Ledger(
-        registry=rule.registry,
+        registry=trigger.registry,
         turn=turn,
         managers=managers,
         balances=balances,
@@ -172,17 +181,17 @@ def _ledger(
         last_turns=last_turns,
         reset_at=reset_at,
     )
-    if rule.reset != "never":
-        ledger.reset(periods.began_at(rule.reset, at, roster.zone))
+    if trigger.reset != "never":
+        ledger.reset(periods.began_at(trigger.reset, at, roster.zone))
     return ledger
 
 
-def look(rules: Sequence[Rule], roster: Roster, *, at: datetime) -> dict[int, tuple[int, list[Candidate]]]:
+def look(triggers: Sequence[TriggerTerms], roster: Roster, *, at: datetime) -> dict[int, tuple[int, list[Candidate]]]:
     """Return, by trigger, the next turn of its registry and its members as a lead that asks for nothing would find them.
 
     For pages: without a lock, in four queries however many triggers there are.
     """
-    rows = {row.pk: row for row in Ledger.objects.filter(pk__in={rule.registry for rule in rules})}
+    rows = {row.pk: row for row in Ledger.objects.filter(pk__in={trigger.registry for trigger in triggers})}
     loads: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for stage, manager, leads in Load.objects.filter(leads__gt=0).values_list("stage_id", "manager_id", "leads"):
         loads[stage].append((manager, leads))
@@ -190,13 +199,13 @@ def look(rules: Sequence[Rule], roster: Roster, *, at: datetime) -> dict[int, tu
     online = frozenset(Manager.objects.filter(last_seen_at__gte=seen_since).values_list("pk", flat=True))
     paused = pauses_at(at)
     found = {}
-    for rule in rules:
-        row = rows[rule.registry]
+    for trigger in triggers:
+        row = rows[trigger.registry]
         columns = (row.managers, row.balances, row.received, row.last_turns)
-        ledger = _ledger(rule, roster, row.turn, columns, row.reset_at, at=at)
+        ledger = _ledger(trigger, roster, row.turn, columns, row.reset_at, at=at)
         held = Counter[int]()
-        for stage in rule.limit_stages:
+        for stage in trigger.limit_stages:
             held.update(dict(loads[stage]))
-        presence = Presence(paused, online if rule.online_only else None)
-        found[rule.id] = (ledger.turn + 1, Team(rule, ledger, held, presence, at=at).candidates())
+        presence = Presence(paused, online if trigger.online_only else None)
+        found[trigger.id] = (ledger.turn + 1, Team(trigger, ledger, held, presence, at=at).candidates())
     return found

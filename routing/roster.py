@@ -13,9 +13,18 @@ from accounts.models import ConfigurationVersion
 
 from .configuration.values import read_configuration
 from .configuration.versions import configurations_of
-from .policy import MemberFacts, Roster, Rule, SourceFacts, StageFacts, build
+from .policy import MemberFacts, Roster, SourceFacts, StageFacts, TriggerTerms, build
 
-__all__ = ["MemberFacts", "Roster", "Rule", "SourceFacts", "StageFacts", "current", "read_version", "rosters_of"]
+__all__ = [
+    "MemberFacts",
+    "Roster",
+    "SourceFacts",
+    "StageFacts",
+    "TriggerTerms",
+    "current",
+    "read_version",
+    "rosters_of",
+]
 
 _kept: Roster | None = None
 _loading = threading.Lock()

@@ -153,7 +153,7 @@ def _pauses(rows: Sequence[Decision]) -> Pauses:
 
 
 def _explain(row: Decision, roster: Roster, then: Then, zone: ZoneInfo, of: int | None) -> DecisionInWords:
-    reason, rule = Reason(row.reason), roster.rules[row.trigger_id]
+    reason, trigger = Reason(row.reason), roster.triggers[row.trigger_id]
     seen, after = _candidates_then(row, roster, then)
     why = partial(explanations.why, reason=reason, at=row.at, zone=zone, beside=zone_beside())
     told = [
@@ -167,7 +167,7 @@ def _explain(row: Decision, roster: Roster, then: Then, zone: ZoneInfo, of: int 
         lead=row.lead_id,
         title=row.lead.name or str(row.lead_id),
         at=row.at,
-        trigger=rule.code,
+        trigger=trigger.code,
         registry=row.registry.label,
         method=row.method,
         reason=row.reason,
@@ -232,7 +232,7 @@ def _dues(row: Decision, candidates: Sequence[Candidate], after: Sequence[int]) 
 
 
 def name_of(manager_id: int, roster: Roster) -> str:
-    person = roster.people.get(manager_id)
+    person = roster.managers.get(manager_id)
     return (person.name or person.email) if person else gettext("a deleted manager")
 
 
@@ -248,10 +248,10 @@ def _back(
         for start, ends_at, ended_at in pauses.get(manager_id, ()):
             if start <= row.at and (ended_at is None or row.at < ended_at) and (ends_at is None or row.at < ends_at):
                 return ends_at, ends_at is None
-    if refusal is Reason.OFF_DUTY and manager_id in roster.people:
-        members = roster.rules[row.trigger_id].members if row.trigger_id in roster.rules else ()
+    if refusal is Reason.OFF_DUTY and manager_id in roster.managers:
+        members = roster.triggers[row.trigger_id].members if row.trigger_id in roster.triggers else ()
         schedule = next((m.schedule for m in members if m.manager == manager_id), None)
-        duty = roster.people[manager_id].duty_by(schedule)
+        duty = roster.managers[manager_id].duty_by(schedule)
         if not duty.on_duty(row.at):
             return duty.next_start(row.at), False
     return None, False
@@ -260,7 +260,7 @@ def _back(
 def _lacks(lead: dict[str, Any], manager_id: int, roster: Roster) -> str:
     """Return what the lead asks for that the manager does not do. roster: of then."""
     needs = LeadFacts.of(lead).needs
-    skills = roster.people[manager_id].skills if manager_id in roster.people else {}
+    skills = roster.managers[manager_id].skills if manager_id in roster.managers else {}
     lacking = [skill for skill, has in skills.items() if not engine.matches({skill: has}, needs)]
     return ", ".join(f"{skill} {', '.join(sorted(needs[skill]))}" for skill in lacking)
 

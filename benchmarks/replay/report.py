@@ -51,7 +51,7 @@ def _live(replay: Replay, arrivals: list[Arrival], by_http: list[Arrival]) -> li
 
 
 def _print_members(replay: Replay, judgement: Judgement, lived: Lived) -> None:
-    ids = {person.email: person.id for person in current().people.values()}
+    ids = {person.email: person.id for person in current().managers.values()}
     rows = []
     for member in replay.trigger["members"]:
         standing = judgement.standings[member["manager"]]

@@ -62,7 +62,7 @@ class Simulation:
         self.roster = current()
         self.stage = {stage.code: stage.id for stage in self.roster.pipelines[replay.pipeline]}
         self.active = self.roster.active_stages
-        self.limits = limits_of(replay, {email: person.id for email, person in self.roster.people_by_email.items()})
+        self.limits = limits_of(replay, {email: person.id for email, person in self.roster.managers_by_email.items()})
         self.lived = Lived()
         self.numbers = count()
         self.agenda: list[Event] = []

@@ -63,7 +63,7 @@ def content(asked: Question) -> ReportContent:
 
 
 def _duties(start: datetime, end: datetime) -> dict[int, Stretches]:
-    return {person.id: person.duty.stretches(start, end) for person in current().people.values()}
+    return {person.id: person.duty.stretches(start, end) for person in current().managers.values()}
 
 
 def _table(code: str, caption: str, first: str, lines: Mapping[str, Times]) -> Table:

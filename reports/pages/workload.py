@@ -75,15 +75,19 @@ def _parts() -> dict[str, str]:
 def _places(asked: Question) -> Iterator[Workload]:
     """Yield the members of the triggers, as the engine sees them at this moment, and who got leads without being one."""
     held, given = queries.loads(), queries.assignments(start=asked.start, end=asked.end)
-    for rule in current().rules.values():
-        if asked.trigger not in (None, rule.id):
+    for trigger in current().triggers.values():
+        if asked.trigger not in (None, trigger.id):
             continue
-        stages, limits, got = set(rule.limit_stages), dict(zip(rule.managers, rule.limits, strict=True)), given[rule.id]
+        stages, limits, got = (
+            set(trigger.limit_stages),
+            dict(zip(trigger.managers, trigger.limits, strict=True)),
+            given[trigger.id],
+        )
         for manager in {**limits, **got}:
             if asked.manager in (None, manager):
-                part = "member" if manager in limits else "duty" if manager == rule.duty else "other"
+                part = "member" if manager in limits else "duty" if manager == trigger.duty else "other"
                 holds = sum(leads for stage, leads in held.get(manager, {}).items() if stage in stages)
-                yield Workload(manager, rule.code, part, holds, limits.get(manager), got.get(manager, 0))
+                yield Workload(manager, trigger.code, part, holds, limits.get(manager), got.get(manager, 0))
 
 
 def _chart(places: list[Workload], called: dict[int, str]) -> Drawing:

@@ -272,9 +272,9 @@ class TriggerAdmin(ConflictAwareAdmin):
         changes = super().get_changelist_instance(request)
         current, stages, at = roster.current(), _stages(), clock.now()
         for trigger in changes.result_list:
-            rule = current.rules.get(trigger.pk)
-            trigger.told = sentences.headline(_words(rule, current, stages)) if rule else ""
-            trigger.faults = configuration_warnings.faults_of(rule, current, at=at) if rule else []
+            terms = current.triggers.get(trigger.pk)
+            trigger.told = sentences.headline(_words(terms, current, stages)) if terms else ""
+            trigger.faults = configuration_warnings.faults_of(terms, current, at=at) if terms else []
         return changes
 
     def get_urls(self) -> Any:
@@ -331,23 +331,25 @@ def _stages() -> dict[int, Stage]:
     return {stage.pk: stage for stage in Stage.objects.select_related("pipeline")}
 
 
-def _words(rule: roster.Rule, current: roster.Roster, stages: dict[int, Stage]) -> sentences.TriggerFacts:
-    """Return the rule as sentences tell it; here its stage is named with its pipeline."""
-    stage = stages[rule.stage]
-    return replace(trigger_facts(rule, current, stages), stage=f"{stage.pipeline.title}: {stage.title or stage.code}")
+def _words(trigger: roster.TriggerTerms, current: roster.Roster, stages: dict[int, Stage]) -> sentences.TriggerFacts:
+    """Return the trigger as sentences need it, its stage named with its pipeline."""
+    stage = stages[trigger.stage]
+    return replace(
+        trigger_facts(trigger, current, stages), stage=f"{stage.pipeline.title}: {stage.title or stage.code}"
+    )
 
 
 def describe(trigger: Trigger) -> dict[str, Any]:
     """Return the trigger in sentences, and what of it cannot work."""
     current = roster.current()
-    rule = current.rules.get(trigger.pk)
-    if rule is None:
+    terms = current.triggers.get(trigger.pk)
+    if terms is None:
         return {}
-    words = _words(rule, current, _stages())
+    words = _words(terms, current, _stages())
     return {
         "headline": sentences.headline(words),
         "details": sentences.details(words),
-        "faults": configuration_warnings.faults_of(rule, current, at=clock.now()),
+        "faults": configuration_warnings.faults_of(terms, current, at=clock.now()),
     }
 
 
@@ -357,12 +359,12 @@ def try_out(trigger: Trigger, sample: dict[str, Any]) -> dict[str, Any]:
     Raises ConfigurationChanged when the configuration changes meanwhile.
     """
     current = roster.current()
-    rule, at = current.rules[trigger.pk], sample["at"] or clock.now()
+    terms, at = current.triggers[trigger.pk], sample["at"] or clock.now()
     facts = dry_run.facts_of(sample)
-    runs = (current.rule_for(trigger.stage_id, event, facts) for event in rule.on)
+    runs = (current.rule_for(trigger.stage_id, event, facts) for event in terms.on)
     first = {found.code for found in runs if found}
     return {
-        "outcome": dry_run.try_on(rule, current, sample, at=at),
+        "outcome": dry_run.try_on(terms, current, sample, at=at),
         "other": ", ".join(sorted(first - {trigger.code})),
     }
 

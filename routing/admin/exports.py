@@ -95,7 +95,7 @@ def _filter_in_words(lookup: str, values: Sequence[str], roster: Roster) -> str:
 
 def _names(column: str, roster: Roster) -> dict[str, str]:
     if column == "responsible":
-        return {str(person.id): person.name or person.email for person in roster.people.values()}
+        return {str(person.id): person.name or person.email for person in roster.managers.values()}
     if column == "stage":
         return {str(stage.id): stage.path for stage in roster.stages.values()}
     if column == "source":

@@ -166,7 +166,7 @@ def _why(text: str) -> str:
 
 
 def _preview_context(lines: list[HandOverLine], roster: Roster) -> dict[str, Any]:
-    names = {person.id: person.name or person.email for person in roster.people.values()}
+    names = {manager.id: manager.name or manager.email for manager in roster.managers.values()}
     counts = Counter(names[line.to] for line in lines if line.to)
     shown = [
         (x.lead.pk, x.lead, roster.stages[x.lead.stage_id].path, names.get(x.to or 0), _why(x.why), "") for x in lines

@@ -440,7 +440,7 @@ def who_it_is(lead: Lead) -> dict[str, Any]:
 
 def why_not_them(request: HttpRequest, decisions: Sequence[DecisionInWords]) -> dict[str, Any]:
     """Return the question "Why not …?" with everybody to choose from, and its answer for the manager who was chosen."""
-    people = sorted(current().people.values(), key=lambda person: person.name.casefold())
+    people = sorted(current().managers.values(), key=lambda person: person.name.casefold())
     asked = request.GET.get("why", "")
     answers = [(each, why_not(each, int(asked))) for each in decisions] if asked.isdecimal() and len(asked) < 19 else []
     return {

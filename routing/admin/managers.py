@@ -57,8 +57,8 @@ def glances(managers: Sequence[Manager], *, at: datetime) -> dict[int, Glance]:
     documents = manager_documents([m.user.email for m in managers], roster, at=None, now=at)
     by_email = {document["email"]: document for document in documents}
     limits: dict[int, set[int]] = {}
-    for rule in roster.rules.values():
-        for member in rule.members:
+    for trigger in roster.triggers.values():
+        for member in trigger.members:
             if member.limit is not None:
                 limits.setdefault(member.manager, set()).add(member.limit)
     away = absences(managers, on=at.astimezone(roster.zone).date())
@@ -268,8 +268,13 @@ class ManagerAdmin(AccountsManagerAdmin):
 
 def limits_of(manager: Manager) -> list[tuple[str, int]]:
     """Return in which triggers the manager has which limit."""
-    rules = current().rules.values()
-    found = [(rule.code, member.limit) for rule in rules for member in rule.members if member.manager == manager.pk]
+    triggers = current().triggers.values()
+    found = [
+        (trigger.code, member.limit)
+        for trigger in triggers
+        for member in trigger.members
+        if member.manager == manager.pk
+    ]
     return sorted((code, limit) for code, limit in found if limit is not None)
 
 
@@ -362,7 +367,7 @@ def calendar_choices(roster: Roster) -> list[tuple[str, str]]:
     triggers = [
         (f"trigger:{t.code}", _now("Trigger %(code)s") % {"code": t.code}) for t in Trigger.objects.order_by("code")
     ]
-    staffed = {rule.stage for rule in roster.rules.values() if rule.on}
+    staffed = {trigger.stage for trigger in roster.triggers.values() if trigger.on}
     stages = [
         (f"stage:{stage.path}", _now("Stage %(path)s") % {"path": stage.path})
         for stage in roster.stages.values()
@@ -374,21 +379,23 @@ def calendar_choices(roster: Roster) -> list[tuple[str, str]]:
 def duties_of(of: str, roster: Roster) -> tuple[list[tuple[int, int | None]], str]:
     """Return who is on the calendar, each with the schedule that replaces their own there; and what was understood."""
     kind, _colon, name = of.partition(":")
-    rules = [
-        rule
-        for rule in roster.rules.values()
-        if (kind == "trigger" and rule.code == name)
-        or (kind == "stage" and rule.on and roster.stages[rule.stage].path == name)
+    triggers = [
+        trigger
+        for trigger in roster.triggers.values()
+        if (kind == "trigger" and trigger.code == name)
+        or (kind == "stage" and trigger.on and roster.stages[trigger.stage].path == name)
     ]
-    if rules:
-        members = {(m.manager, m.schedule) for rule in rules for m in rule.members if _takes_part(m, roster)}
-        return sorted(members, key=lambda pair: (roster.people[pair[0]].name, pair[1] or 0)), of
-    people = sorted((p for p in roster.people.values() if p.active), key=lambda person: person.name or person.email)
-    return [(person.id, None) for person in people], ""
+    if triggers:
+        members = {(m.manager, m.schedule) for trigger in triggers for m in trigger.members if _takes_part(m, roster)}
+        return sorted(members, key=lambda pair: (roster.managers[pair[0]].name, pair[1] or 0)), of
+    people = sorted(
+        (p for p in roster.managers.values() if p.active), key=lambda manager: manager.name or manager.email
+    )
+    return [(manager.id, None) for manager in people], ""
 
 
 def _takes_part(member: MemberFacts, roster: Roster) -> bool:
-    return bool(member.coefficient) and roster.people[member.manager].active
+    return bool(member.coefficient) and roster.managers[member.manager].active
 
 
 def week_of(duties: Sequence[tuple[int, int | None]], roster: Roster, monday: date) -> dict[str, Any]:
@@ -396,12 +403,12 @@ def week_of(duties: Sequence[tuple[int, int | None]], roster: Roster, monday: da
     days = [monday + timedelta(days=n) for n in range(8)]
     edges = [periods.midnight(day, roster.zone) for day in days]
     stretches = [
-        roster.people[manager].duty_by(schedule).stretches(edges[0], edges[-1]) for manager, schedule in duties
+        roster.managers[manager].duty_by(schedule).stretches(edges[0], edges[-1]) for manager, schedule in duties
     ]
     spans = list(zip(days, edges, edges[1:], strict=False))
     people = [
         CalendarLine(
-            name=roster.people[manager].name or roster.people[manager].email,
+            name=roster.managers[manager].name or roster.managers[manager].email,
             address=reverse("admin:accounts_manager_change", args=[manager]),
             days=[
                 (day, agenda.pieces(work, start, end), _hours(work, start, end, roster)) for day, start, end in spans

@@ -22,8 +22,8 @@ def manager_documents(emails: Sequence[str], roster: Roster, *, at: datetime | N
     at: an instant to look at: duty by today's schedules, pauses as they ran then; what they hold and their balances are
     those of now. None: now.
     """
-    chosen = [roster.people_by_email[email] for email in emails if email in roster.people_by_email]
-    ids = [person.id for person in chosen]
+    chosen = [roster.managers_by_email[email] for email in emails if email in roster.managers_by_email]
+    ids = [manager.id for manager in chosen]
     held = Coalesce(Sum("loads__leads", filter=Q(loads__stage__in=roster.active_stages)), 0)
     pause = pauses_running(at or now, past=at is not None).filter(manager=OuterRef("pk"))
     rows = Manager.objects.filter(pk__in=ids).annotate(
@@ -32,10 +32,10 @@ def manager_documents(emails: Sequence[str], roster: Roster, *, at: datetime | N
     facts = {id_: rest for id_, *rest in rows.values_list("pk", "last_seen_at", "leads_held", "paused", "until")}
     balances = _balances(set(ids))
     documents = []
-    for person in chosen:
-        seen, leads, paused, until = facts.get(person.id, (None, 0, False, None))
+    for manager in chosen:
+        seen, leads, paused, until = facts.get(manager.id, (None, 0, False, None))
         activity = _activity(seen, roster.account.online_minutes, now=now)
-        documents.append(_document(person, at or now, paused, until, leads, balances[person.id]) | activity)
+        documents.append(_document(manager, at or now, paused, until, leads, balances[manager.id]) | activity)
     return documents
 
 
@@ -49,18 +49,18 @@ def _activity(last_seen_at: datetime | None, minutes: int, *, now: datetime) -> 
 
 
 def _document(
-    person: ManagerFacts, at: datetime, paused: bool, until: datetime | None, held: int, balances: dict[str, int]
+    manager: ManagerFacts, at: datetime, paused: bool, until: datetime | None, held: int, balances: dict[str, int]
 ) -> Document:
-    reason = person.unavailable(at, paused=paused)
+    reason = manager.unavailable(at, paused=paused)
     return {
-        "email": person.email,
-        "name": person.name,
-        "active": person.active,
-        "on_duty": person.duty.on_duty(at),
+        "email": manager.email,
+        "name": manager.name,
+        "active": manager.active,
+        "on_duty": manager.duty.on_duty(at),
         "available": reason is None,
         "reason": reason,
-        "next_start": instant(person.duty.next_start(at)),
-        "next_change": instant(person.duty.next_change(at)),
+        "next_start": instant(manager.duty.next_start(at)),
+        "next_change": instant(manager.duty.next_change(at)),
         "paused_until": instant(until),
         "held": held,
         "balances": balances,

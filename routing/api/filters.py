@@ -106,7 +106,7 @@ def _source(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
 
 
 def _responsible(value: str, roster: Roster, caller: Caller) -> dict[str, Any]:
-    person = roster.people_by_email.get(value.strip().lower())
+    person = roster.managers_by_email.get(value.strip().lower())
     if person is None and caller.sees_everything:
         raise refusal("responsible", "unknown-manager", "No manager has this e-mail.")
     return {"responsible": person.id if person else 0}

@@ -19,8 +19,8 @@ def preview_document(manager_id: int, lines: Iterable[HandOverLine], asked: dict
     results = [_result(str(x.lead.pk), x.lead.name, x.lead.stage_id, x.to, x.why, None, roster) for x in lines]
     return {
         "id": None,
-        "manager": roster.people[manager_id].email,
-        "to": asked["to"] and roster.people[asked["to"]].email,
+        "manager": roster.managers[manager_id].email,
+        "to": asked["to"] and roster.managers[asked["to"]].email,
         "at": None,
         "leads": len(results),
         "done": 0,
@@ -37,8 +37,8 @@ def hand_over_document(batch: HandOver, roster: Roster) -> Document:
     results = [_result(str(lead), name, stage, to, why, undone, roster) for lead, name, stage, to, why, undone in rows]
     return {
         "id": str(batch.pk),
-        "manager": roster.people[batch.manager_id].email,
-        "to": batch.to_id and roster.people[batch.to_id].email,
+        "manager": roster.managers[batch.manager_id].email,
+        "to": batch.to_id and roster.managers[batch.to_id].email,
         "at": instant(batch.at),
         "leads": batch.leads,
         "done": len(results),
@@ -54,7 +54,7 @@ def _result(lead: str, name: str, stage: int, to: int | None, why: str, undone: 
         "lead": lead,
         "name": name,
         "stage": roster.stages[stage].path,
-        "to": roster.people[to].email if to else None,
+        "to": roster.managers[to].email if to else None,
         "reason": why,
         "undone": undone or None,
     }
@@ -67,7 +67,7 @@ def _summary(results: list[Document]) -> Document:
 
 def read_hand_over(form: dict[str, Any], roster: Roster) -> dict[str, Any]:
     """Return what a hand-over asks for, in ids. Raises BadValue for what there is not."""
-    person = roster.people_by_email.get((form.get("to") or "").strip().lower())
+    person = roster.managers_by_email.get((form.get("to") or "").strip().lower())
     if form.get("to") and person is None:
         raise refusal("to", "unknown-manager", "No manager has this e-mail.")
     paths = form.get("stages") or []

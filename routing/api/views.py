@@ -280,7 +280,7 @@ class ReassignView(ApiView):
         lead = read_id(caller, lead_id)
         refuse_managers(caller)
         form = ReassignIn.form.read(request.data)
-        person = self.roster(request).people_by_email.get((form["manager"] or "").strip().lower())
+        person = self.roster(request).managers_by_email.get((form["manager"] or "").strip().lower())
         if person is None:
             raise refusal("manager", "unknown-manager", "No manager has this e-mail.")
         count, reason = bool(form.get("count")), form.get("reason") or ""

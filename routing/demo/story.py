@@ -188,10 +188,10 @@ class Story:
         if doubled:
             credit(doubled, at=self.now, by=self.by)
         if other:
-            ann = self.roster.people_by_email["ann@example.com"].id
+            ann = self.roster.managers_by_email["ann@example.com"].id
             reassign(other.pk, ann, at=self.now, by=self.by, count=True, reason="Knows the customer")
         pauses = pauses_at(self.now)
-        for person in self.roster.people.values():
+        for person in self.roster.managers.values():
             if person.unavailable(self.now, paused=person.id in pauses) is None:
                 mark_online(person.id, at=self.now)
 

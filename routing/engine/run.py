@@ -80,7 +80,7 @@ class Terms(Protocol):
     @property
     def skilled(self) -> bool: ...
     @property
-    def people(self) -> Mapping[int, Manager]: ...
+    def managers_by_id(self) -> Mapping[int, Manager]: ...
     def unavailable(self, at: datetime) -> list[Reason | None]: ...
 
 
@@ -160,11 +160,11 @@ class Team:
 
     def may_be_given_back(self, owner: int, *, at: datetime) -> bool:
         """Tell whether the lead may go to its customer's manager, who need not be a member."""
-        person = self.terms.people[owner]
+        manager = self.terms.managers_by_id[owner]
         if not self.terms.responsible_available:
-            return person.active
+            return manager.active
         paused, online = self.presence
-        return person.unavailable(at, paused=owner in paused) is None and (online is None or owner in online)
+        return manager.unavailable(at, paused=owner in paused) is None and (online is None or owner in online)
 
 
 def _unavailable(terms: Terms, presence: Presence, *, at: datetime) -> list[Reason | None]:
@@ -247,7 +247,7 @@ def _decide(case: Case, team: Team, *, at: datetime) -> Verdict:
         again = replace(case, round=case.round + 1, attempt=0, tried=frozenset(), owners={})
         return _decide(again, team, at=at)
     stand_in = {Finally.DUTY: terms.duty, Finally.KEEP: case.responsible}.get(Finally(step))
-    if stand_in is not None and terms.people[stand_in].active:
+    if stand_in is not None and terms.managers_by_id[stand_in].active:
         return _give_to_named(case, team, seen, stand_in, Reason(step), count=False, at=at)
     return _waits(case, seen, decision or nobody(seen), team)
 
@@ -259,7 +259,7 @@ def _as_seen(candidates: list[Candidate], case: Case) -> list[Candidate]:
     needs = case.facts.needs if case.terms.skilled else {}
     seen = []
     for c in candidates:
-        skills = case.terms.people[c.manager].skills
+        skills = case.terms.managers_by_id[c.manager].skills
         fits = not skills or matches(skills, needs)
         tried = c.manager in case.tried
         seen.append(c if fits and not tried else c._replace(matches=fits, tried=tried))
@@ -328,7 +328,7 @@ def _accept_by(terms: Terms, manager: int, *, at: datetime) -> datetime | None:
     duty = None
     if terms.clock == "working":
         schedule = next((m.schedule for m in terms.members if m.manager == manager), None)
-        duty = terms.people[manager].duty_by(schedule)
+        duty = terms.managers_by_id[manager].duty_by(schedule)
     try:
         return accept_by(at, minutes=terms.minutes, duty=duty)
     except NeverOnDuty:  # an owner who never works: the wall clock, so that the lead comes back

@@ -1,6 +1,6 @@
 """The configuration as values, and the roster that is built of it. Pure: no database, no Django."""
 
-from .roster import MemberFacts, Roster, Rule, SourceFacts, StageFacts, build
+from .roster import MemberFacts, Roster, SourceFacts, StageFacts, TriggerTerms, build
 from .shapes import Account, Configuration
 
-__all__ = ["Account", "Configuration", "MemberFacts", "Roster", "Rule", "SourceFacts", "StageFacts", "build"]
+__all__ = ["Account", "Configuration", "MemberFacts", "Roster", "SourceFacts", "StageFacts", "TriggerTerms", "build"]

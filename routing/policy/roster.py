@@ -46,7 +46,7 @@ class MemberFacts(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Rule:
+class TriggerTerms:
     """A trigger, whole: its members, its limit, its registry."""
 
     version: int  # of the configuration
@@ -75,7 +75,7 @@ class Rule:
     duty: int | None
     set_fields: dict[str, object]
     members: Sequence[MemberFacts]
-    people: dict[int, ManagerFacts]
+    managers_by_id: dict[int, ManagerFacts]
     skilled: bool  # some member has skills, so leads may not match
     # The members side by side, as decisions take them.
     managers: list[int] = field(init=False)
@@ -103,10 +103,10 @@ class Rule:
     def _look(self, at: datetime) -> tuple[datetime, list[Reason | None]]:
         until, reasons = datetime.max.replace(tzinfo=UTC), []
         for member in self.members:
-            person = self.people[member.manager]
-            reason = person.unavailable(at, paused=False, schedule_id=member.schedule)
+            manager = self.managers_by_id[member.manager]
+            reason = manager.unavailable(at, paused=False, schedule_id=member.schedule)
             reasons.append(Reason(reason) if reason else None)
-            until = min(until, person.next_duty_change(at, schedule_id=member.schedule) or until)
+            until = min(until, manager.next_duty_change(at, schedule_id=member.schedule) or until)
         return until, reasons
 
 
@@ -117,19 +117,19 @@ class Roster:
     version: int
     account: Account
     zone: ZoneInfo
-    people: dict[int, ManagerFacts]
-    people_by_email: dict[str, ManagerFacts]
+    managers: dict[int, ManagerFacts]
+    managers_by_email: dict[str, ManagerFacts]
     sources: dict[int, SourceFacts]
     source_by_code: dict[str, SourceFacts]
     stages: dict[int, StageFacts]
     stage_by_path: dict[str, StageFacts]
     pipelines: dict[str, list[StageFacts]]  # code -> stages, both in order
-    rules: dict[int, Rule]
-    rules_on: dict[tuple[int, str], Rule]  # (stage, event) -> the rule that fires
+    triggers: dict[int, TriggerTerms]
+    triggers_on: dict[tuple[int, str], TriggerTerms]  # (stage, event) -> the trigger that runs
 
-    def rule_for(self, stage: int, event: str, facts: LeadFacts) -> Rule | None:
+    def rule_for(self, stage: int, event: str, facts: LeadFacts) -> TriggerTerms | None:
         """Return the trigger that runs on a lead that enters the stage. event: created, moved."""
-        return self.rules_on.get((stage, event))
+        return self.triggers_on.get((stage, event))
 
     @property
     def active_stages(self) -> list[int]:
@@ -138,7 +138,7 @@ class Roster:
 
 def build(configuration: Configuration, *, version: int) -> Roster:
     """Return the roster of a configuration. version: of which the roster will say that it is."""
-    people = _people(configuration)
+    people = _managers(configuration)
     stages = {
         stage.id: StageFacts(stage.id, stage.code, path, pipeline.code, stage.kind)
         for path, pipeline, stage in configuration.stages()
@@ -151,27 +151,27 @@ def build(configuration: Configuration, *, version: int) -> Roster:
         version=version,
         account=configuration.account,
         zone=schedules.zone(configuration.account.time_zone),
-        people=people,
-        people_by_email={person.email: person for person in people.values()},
+        managers=people,
+        managers_by_email={manager.email: manager for manager in people.values()},
         sources=sources,
         source_by_code={source.code: source for source in sources.values()},
         stages=stages,
         stage_by_path={stage.path: stage for stage in stages.values()},
         pipelines=pipelines,
-        rules={},
-        rules_on={},
+        triggers={},
+        triggers_on={},
     )
     by_code = {schedule.code: schedule.id for schedule in configuration.schedules}
     named = {registry.code: registry for registry in configuration.registries}
     for trigger in configuration.triggers:
         registry = named[trigger.registry] if isinstance(trigger.registry, str) else trigger.registry
-        roster.rules[trigger.id] = _rule(trigger, registry, roster, by_code)
-    for rule in sorted(roster.rules.values(), key=lambda rule: (rule.priority, rule.id), reverse=True):
-        roster.rules_on.update({(rule.stage, event): rule for event in rule.on})
+        roster.triggers[trigger.id] = _terms(trigger, registry, roster, by_code)
+    for terms in sorted(roster.triggers.values(), key=lambda terms: (terms.priority, terms.id), reverse=True):
+        roster.triggers_on.update({(terms.stage, event): terms for event in terms.on})
     return roster
 
 
-def _people(configuration: Configuration) -> dict[int, ManagerFacts]:
+def _managers(configuration: Configuration) -> dict[int, ManagerFacts]:
     zone, by_code = configuration.account.time_zone, {s.code: s.id for s in configuration.schedules}
     duties = Duties(
         {
@@ -217,8 +217,8 @@ def _days(exceptions: Sequence[ExceptionDays]) -> tuple[schedules.DayException, 
     )
 
 
-def _rule(trigger: Trigger, registry: Registry, roster: Roster, schedule_by_code: dict[str, int]) -> Rule:
-    people = roster.people_by_email
+def _terms(trigger: Trigger, registry: Registry, roster: Roster, schedule_by_code: dict[str, int]) -> TriggerTerms:
+    people = roster.managers_by_email
     members = [
         MemberFacts(
             people[m.manager].id,
@@ -229,7 +229,7 @@ def _rule(trigger: Trigger, registry: Registry, roster: Roster, schedule_by_code
         for m in trigger.members
     ] or [MemberFacts(people[email].id, 1, trigger.limit, None) for email in sorted(people) if people[email].active]
     by_totals = trigger.method == "fair_share" and registry.accounting == "totals"
-    return Rule(
+    return TriggerTerms(
         version=roster.version,
         id=trigger.id,
         code=trigger.code,
@@ -256,6 +256,6 @@ def _rule(trigger: Trigger, registry: Registry, roster: Roster, schedule_by_code
         duty=people[trigger.duty].id if trigger.duty is not None else None,
         set_fields=dict(trigger.set_fields),
         members=members,
-        people=roster.people,
-        skilled=any(roster.people[m.manager].skills for m in members),
+        managers_by_id=roster.managers,
+        skilled=any(roster.managers[m.manager].skills for m in members),
     )

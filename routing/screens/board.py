@@ -22,7 +22,7 @@ from .. import engine
 from ..candidates import look
 from ..engine import Candidate
 from ..models import Decision, Lead, Load, Offer, Stage, waiting_since
-from ..roster import Roster, Rule
+from ..roster import Roster, TriggerTerms
 from ..timelines import name_of
 from ..wording import explanations
 from .desk import age, title_of
@@ -37,7 +37,7 @@ class Full:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Colleague:
+class ManagerNow:
     """A manager on the board."""
 
     id: int
@@ -97,7 +97,7 @@ class Board:
     """All of it."""
 
     zone: str
-    colleagues: tuple[Colleague, ...]
+    managers: tuple[ManagerNow, ...]
     counts: Counts
     waiting: tuple[Waiting, ...]
     waiting_count: int
@@ -106,26 +106,26 @@ class Board:
     most_received: int
 
     @property
-    def by_received(self) -> list[Colleague]:
+    def by_received(self) -> list[ManagerNow]:
         """Return who got leads today, or could have: most leads first."""
-        some = [c for c in self.colleagues if c.received or c.state != "inactive"]
+        some = [c for c in self.managers if c.received or c.state != "inactive"]
         return sorted(some, key=lambda c: -c.received)
 
 
 def board_of(roster: Roster, *, at: datetime, most: int) -> Board:
     """Return the board. most: how many waiting leads and open offers to show."""
     stages = {stage.pk: stage for stage in Stage.objects.select_related("pipeline")}
-    looked = look(list(roster.rules.values()), roster, at=at)
-    colleagues = _colleagues(roster, looked, at=at)
+    looked = look(list(roster.triggers.values()), roster, at=at)
+    managers = _managers(roster, looked, at=at)
     return Board(
         zone=str(roster.zone),
-        colleagues=tuple(colleagues),
-        counts=_counts(colleagues),
+        managers=tuple(managers),
+        counts=_counts(managers),
         waiting=tuple(_waiting(roster, looked, stages, at=at, most=most)),
         waiting_count=Lead.objects.waiting().count(),
         offers=tuple(_pending(roster, at=at, most=most)),
         offers_count=Offer.objects.open().count(),
-        most_received=max((c.received for c in colleagues), default=0),
+        most_received=max((c.received for c in managers), default=0),
     )
 
 
@@ -136,27 +136,27 @@ Looked = Mapping[int, tuple[int, list[Candidate]]]
 # Managers
 
 
-def _colleagues(roster: Roster, looked: Looked, *, at: datetime) -> list[Colleague]:
+def _managers(roster: Roster, looked: Looked, *, at: datetime) -> list[ManagerNow]:
     today = _today(roster, at=at)
     pauses = {pause.manager_id: pause for pause in Pause.objects.running(at=at)}
     last_seen = dict(Manager.objects.values_list("pk", "last_seen_at"))
     full = _full(roster, looked)
     found = []
-    for person in roster.people.values():
-        pause, seen_at = pauses.get(person.id), last_seen.get(person.id)
+    for manager in roster.managers.values():
+        pause, seen_at = pauses.get(manager.id), last_seen.get(manager.id)
         found.append(
-            Colleague(
-                id=person.id,
-                name=name_of(person.id, roster),
-                email=person.email,
-                state=person.unavailable(at, paused=pause is not None) or "ready",
+            ManagerNow(
+                id=manager.id,
+                name=name_of(manager.id, roster),
+                email=manager.email,
+                state=manager.unavailable(at, paused=pause is not None) or "ready",
                 paused_until=pause.ends_at if pause else None,
                 pause_reason=pause.reason if pause else "",
-                next_change=person.duty.next_change(at),
+                next_change=manager.duty.next_change(at),
                 online=is_online(seen_at, at=at, minutes=roster.account.online_minutes),
                 seen_minutes=age(at - seen_at) if seen_at else None,
-                full=full.get(person.id, ()),
-                **{column: counts.get(person.id, 0) for column, counts in today.items()},
+                full=full.get(manager.id, ()),
+                **{column: counts.get(manager.id, 0) for column, counts in today.items()},
             )
         )
     return sorted(found, key=lambda c: (STATES.index(c.state), c.name.casefold(), c.id))
@@ -187,18 +187,18 @@ def _full(roster: Roster, looked: Looked) -> dict[int, tuple[Full, ...]]:
     for rule_id, (_, candidates) in looked.items():
         for c in candidates:
             if c.limit is not None and c.held >= c.limit:
-                told = Full(trigger=roster.rules[rule_id].code, words=explanations.full(c.held, c.limit))
+                told = Full(trigger=roster.triggers[rule_id].code, words=explanations.full(c.held, c.limit))
                 full[c.manager] = (*full.get(c.manager, ()), told)
     return full
 
 
-def _counts(colleagues: Sequence[Colleague]) -> Counts:
+def _counts(managers: Sequence[ManagerNow]) -> Counts:
     return Counts(
-        ready=sum(c.state == "ready" for c in colleagues),
-        paused=sum(c.state == "paused" for c in colleagues),
-        off_duty=sum(c.state == "off_duty" for c in colleagues),
-        online=sum(c.online for c in colleagues),
-        full=sum(bool(c.full) and c.state == "ready" for c in colleagues),
+        ready=sum(c.state == "ready" for c in managers),
+        paused=sum(c.state == "paused" for c in managers),
+        off_duty=sum(c.state == "off_duty" for c in managers),
+        online=sum(c.online for c in managers),
+        full=sum(bool(c.full) and c.state == "ready" for c in managers),
     )
 
 
@@ -218,30 +218,30 @@ def _waiting(roster: Roster, looked: Looked, stages: Mapping[int, Stage], *, at:
             id=lead.pk,
             title=str(lead),
             stage=title_of(stages[lead.stage_id]),
-            trigger=roster.rules[lead.trigger_id].code,
+            trigger=roster.triggers[lead.trigger_id].code,
             minutes=age(at - lead.since),  # type: ignore[attr-defined]  # annotated
-            why=_why(lead, roster.rules[lead.trigger_id], looked[lead.trigger_id][1], tried[lead.pk]),
+            why=_why(lead, roster.triggers[lead.trigger_id], looked[lead.trigger_id][1], tried[lead.pk]),
         )
         for lead in leads
         if lead.trigger_id
     ]
 
 
-def _why(lead: Lead, rule: Rule, candidates: Sequence[Candidate], tried: set[int]) -> str:
+def _why(lead: Lead, trigger: TriggerTerms, candidates: Sequence[Candidate], tried: set[int]) -> str:
     """Return why nobody takes the lead now, summed up."""
-    if not engine.attempts_left(attempt=lead.attempt, max_attempts=rule.max_attempts):
+    if not engine.attempts_left(attempt=lead.attempt, max_attempts=trigger.max_attempts):
         return gettext("It has no attempts left. Move it or reassign it.")
     needs = lead.facts.needs
-    refusals = [engine.refusal(_as_found(c, rule, needs, tried)) for c in candidates]
+    refusals = [engine.refusal(_as_found(c, trigger, needs, tried)) for c in candidates]
     if None in refusals:
         return gettext("It will be assigned within seconds.")
     why = explanations.summarise([refusal for refusal in refusals if refusal])
     return gettext("Nobody can take it: %(why)s.") % {"why": why}
 
 
-def _as_found(c: Candidate, rule: Rule, needs: Mapping[str, frozenset[str]], tried: set[int]) -> Candidate:
+def _as_found(c: Candidate, trigger: TriggerTerms, needs: Mapping[str, frozenset[str]], tried: set[int]) -> Candidate:
     """Return a candidate as one lead finds them: whether they have its skills, whether they had it before."""
-    fits = engine.matches(rule.people[c.manager].skills, needs)
+    fits = engine.matches(trigger.managers_by_id[c.manager].skills, needs)
     return c._replace(matches=fits, tried=c.manager in tried)
 
 

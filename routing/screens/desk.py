@@ -26,7 +26,7 @@ from ..candidates import look
 from ..engine import Candidate, Reason
 from ..models import Decision, Lead, Load, Offer, Stage
 from ..representations import Point, names_of, points_of
-from ..roster import Roster, Rule
+from ..roster import Roster, TriggerTerms
 from ..timelines import EXPLAINED, DecisionInWords, explain, name_of, why_not
 from ..wording import explanations, sentences
 from ..wording.explanations import CandidateFacts
@@ -79,7 +79,7 @@ class TriggerStanding:
     held: int
     limit: int | None
     share: str  # their weight, where weights differ
-    headline: str  # the rule, in a sentence
+    headline: str  # the trigger, in a sentence
     rules: tuple[str, ...]
 
 
@@ -128,13 +128,13 @@ class Desk:
 
 def desk_of(manager: Manager, roster: Roster, *, at: datetime, leads: int, decisions: int) -> Desk:
     """Return the manager's page. manager: joined with user and schedule. leads, decisions: how many to show."""
-    person = roster.people[manager.pk]
+    person = roster.managers[manager.pk]
     zone = zone_of(manager, roster)
     stages = {stage.pk: stage for stage in Stage.objects.select_related("pipeline")}
     held = Load.objects.filter(manager=manager, stage__in=roster.active_stages).aggregate(n=Sum("leads"))["n"] or 0
     offers, kept = _cards(manager, stages, at=at, most=leads)
-    rules = [rule for rule in roster.rules.values() if manager.pk in rule.managers]
-    concerns = _concerns(manager, rules, roster, zone, most=decisions + 1)
+    triggers = [trigger for trigger in roster.triggers.values() if manager.pk in trigger.managers]
+    concerns = _concerns(manager, triggers, roster, zone, most=decisions + 1)
     pause = Pause.objects.running(at=at).filter(manager=manager).first()
     return Desk(
         name=str(manager),
@@ -144,7 +144,7 @@ def desk_of(manager: Manager, roster: Roster, *, at: datetime, leads: int, decis
         offers=tuple(offers),
         leads=tuple(kept),
         more_leads=max(0, held - len(offers) - len(kept)),
-        places=tuple(_places(manager, rules, roster, pause, stages, zone, at=at)),
+        places=tuple(_places(manager, triggers, roster, pause, stages, zone, at=at)),
         concerns=tuple(concerns[:decisions]),
         more_concerns=len(concerns) > decisions,
         days=tuple(days_of(manager, person.duty, zone, at=at)),
@@ -241,7 +241,7 @@ def _steps(stage: Stage, stages: Mapping[int, Stage]) -> tuple[Step | None, tupl
 
 def _places(
     manager: Manager,
-    rules: Sequence[Rule],
+    triggers: Sequence[TriggerTerms],
     roster: Roster,
     pause: Pause | None,
     stages: Mapping[int, Stage],
@@ -249,14 +249,14 @@ def _places(
     *,
     at: datetime,
 ) -> list[TriggerStanding]:
-    looked = look(rules, roster, at=at)
+    looked = look(triggers, roster, at=at)
     stretch = (pause.started_at, pause.ends_at) if pause else None
-    return [_place(manager.pk, rule, *looked[rule.id], stretch, roster, stages, zone, at) for rule in rules]
+    return [_place(manager.pk, trigger, *looked[trigger.id], stretch, roster, stages, zone, at) for trigger in triggers]
 
 
 def _place(
     manager: int,
-    rule: Rule,
+    trigger: TriggerTerms,
     turn: int,
     candidates: list[Candidate],
     pause: Stretch | None,
@@ -267,25 +267,25 @@ def _place(
 ) -> TriggerStanding:
     mine = next(c for c in candidates if c.manager == manager)
     able = [c for c in candidates if engine.refusal(c) is None]
-    line = [able[i].manager for i in engine.line(able, method=rule.method, turn=turn)] if able else []
-    seen = candidate_facts(mine, rule, roster, pause, at=at)
-    told = trigger_facts(rule, roster, stages)
+    line = [able[i].manager for i in engine.line(able, method=trigger.method, turn=turn)] if able else []
+    seen = candidate_facts(mine, trigger, roster, pause, at=at)
+    told = trigger_facts(trigger, roster, stages)
     return TriggerStanding(
-        trigger=rule.code,
-        stage=title_of(stages[rule.stage]),
-        registry=rule.registry_label,
+        trigger=trigger.code,
+        stage=title_of(stages[trigger.stage]),
+        registry=trigger.registry_label,
         words=explanations.standing(
             seen,
-            method=rule.method,
+            method=trigger.method,
             place=line.index(manager) + 1 if manager in line else None,
             line=len(line),
         ),
-        obstacle=explanations.why(seen, reason=rule.method, at=at, zone=zone, beside=zone_beside())
+        obstacle=explanations.why(seen, reason=trigger.method, at=at, zone=zone, beside=zone_beside())
         if seen.refusal
         else "",
         held=mine.held,
         limit=mine.limit,
-        share=_share(mine, rule),
+        share=_share(mine, trigger),
         headline=sentences.headline(told),
         rules=tuple(sentences.details(told)),
     )
@@ -293,7 +293,7 @@ def _place(
 
 def candidate_facts(
     c: Candidate,
-    rule: Rule,
+    trigger: TriggerTerms,
     roster: Roster,
     pause: Stretch | None,
     *,
@@ -302,11 +302,11 @@ def candidate_facts(
 ) -> CandidateFacts:
     """Return a candidate as they are now, for the words. pause: the one that they are on."""
     refusal = refusal or engine.refusal(c)
-    person = roster.people[c.manager]
+    manager = roster.managers[c.manager]
     back_at = pause[1] if pause else None
     if refusal is Reason.OFF_DUTY:
-        schedule = next((m.schedule for m in rule.members if m.manager == c.manager), None)
-        back_at = person.duty_by(schedule).next_start(at)
+        schedule = next((m.schedule for m in trigger.members if m.manager == c.manager), None)
+        back_at = manager.duty_by(schedule).next_start(at)
     return CandidateFacts(
         name=name_of(c.manager, roster),
         refusal=refusal,
@@ -320,30 +320,30 @@ def candidate_facts(
     )
 
 
-def trigger_facts(rule: Rule, roster: Roster, stages: Mapping[int, Stage]) -> sentences.TriggerFacts:
-    """Return the rule as sentences tell it."""
-    everybody = [m.coefficient for m in rule.members]
+def trigger_facts(trigger: TriggerTerms, roster: Roster, stages: Mapping[int, Stage]) -> sentences.TriggerFacts:
+    """Return the trigger as sentences need it."""
+    everybody = [m.coefficient for m in trigger.members]
     return sentences.TriggerFacts(
-        stage=title_of(stages[rule.stage]),
-        on=rule.on,
-        method=rule.method.value,
+        stage=title_of(stages[trigger.stage]),
+        on=trigger.on,
+        method=trigger.method.value,
         coefficients=everybody,
-        online_only=rule.online_only,
-        limit=max((m.limit for m in rule.members if m.limit is not None), default=None),
-        responsible_check=rule.responsible_check,
-        minutes=rule.minutes,
-        clock=rule.clock,
-        max_attempts=rule.max_attempts,
-        final_step=rule.final_step,
-        if_nobody=rule.if_nobody,
-        duty=name_of(rule.duty, roster) if rule.duty else "",
+        online_only=trigger.online_only,
+        limit=max((m.limit for m in trigger.members if m.limit is not None), default=None),
+        responsible_check=trigger.responsible_check,
+        minutes=trigger.minutes,
+        clock=trigger.clock,
+        max_attempts=trigger.max_attempts,
+        final_step=trigger.final_step,
+        if_nobody=trigger.if_nobody,
+        duty=name_of(trigger.duty, roster) if trigger.duty else "",
     )
 
 
-def _share(mine: Candidate, rule: Rule) -> str:
-    if len(set(rule.coefficients)) == 1 or not sum(rule.coefficients):
+def _share(mine: Candidate, trigger: TriggerTerms) -> str:
+    if len(set(trigger.coefficients)) == 1 or not sum(trigger.coefficients):
         return ""
-    percent = round(100 * mine.coefficient / sum(rule.coefficients))
+    percent = round(100 * mine.coefficient / sum(trigger.coefficients))
     return gettext("Your coefficient is %(mine)d: if everybody is available, you get %(percent)d %% of the leads.") % {
         "mine": mine.coefficient,
         "percent": percent,
@@ -353,10 +353,12 @@ def _share(mine: Candidate, rule: Rule) -> str:
 # Decisions
 
 
-def _concerns(manager: Manager, rules: Sequence[Rule], roster: Roster, zone: ZoneInfo, *, most: int) -> list[Concern]:
+def _concerns(
+    manager: Manager, triggers: Sequence[TriggerTerms], roster: Roster, zone: ZoneInfo, *, most: int
+) -> list[Concern]:
     """Return the last decisions of the manager's triggers, and those that gave them a lead otherwise."""
     latest = Decision.objects.order_by("-id").values("id")[:LATEST_DECISIONS]
-    mine = Q(trigger__in=[rule.id for rule in rules]) | Q(chosen=manager)
+    mine = Q(trigger__in=[trigger.id for trigger in triggers]) | Q(chosen=manager)
     rows = Decision.objects.filter(mine, pk__in=latest).select_related(*EXPLAINED).order_by("-id")[:most]
     decisions = list(rows)
     told = explain(decisions, roster, zone=zone, of=manager.pk)

@@ -17,7 +17,7 @@ from ..candidates import gather_candidates
 from ..engine import LEAD, Candidate, Case, LeadFacts, Reason, Verdict, run
 from ..intake import identity
 from ..models import Company, Contact, ContactPoint, new_id
-from ..roster import Roster, Rule
+from ..roster import Roster, TriggerTerms
 from ..wording import explanations
 from .desk import candidate_facts
 
@@ -49,7 +49,7 @@ class Outcome:
     others_wait: bool  # older leads would come first
 
 
-def try_on(rule: Rule, roster: Roster, sample: Mapping[str, Any], *, at: datetime) -> Outcome:
+def try_on(trigger: TriggerTerms, roster: Roster, sample: Mapping[str, Any], *, at: datetime) -> Outcome:
     """Decide the sample by the trigger as if it came at the instant, by the numbers that stand in the database now.
 
     sample: the fields of a lead, and `email`, `phone`, `domain` to know old customers by; the phone as by a source
@@ -59,21 +59,21 @@ def try_on(rule: Rule, roster: Roster, sample: Mapping[str, Any], *, at: datetim
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")  # the database itself refuses to write now
-        case = _case(rule, sample, roster, at=at)
-        gathered = gather_candidates([rule], roster, at=at, lock=False)
+        case = _case(trigger, sample, roster, at=at)
+        gathered = gather_candidates([trigger], roster, at=at, lock=False)
         others_wait = bool(gathered.others_wait)
         [verdict] = run([case], gathered.teams, at=at)
         pauses = pauses_at(at)
-    return _outcome(verdict, rule, roster, pauses, others_wait=others_wait, at=at)
+    return _outcome(verdict, trigger, roster, pauses, others_wait=others_wait, at=at)
 
 
-def _case(rule: Rule, sample: Mapping[str, Any], roster: Roster, *, at: datetime) -> Case:
+def _case(trigger: TriggerTerms, sample: Mapping[str, Any], roster: Roster, *, at: datetime) -> Case:
     contact = _find_contact(sample, sample.get("country") or roster.account.country or None)
     company = _find_company(sample)
     return Case(
         id=new_id(),
-        terms=rule,
-        stage=rule.stage,
+        terms=trigger,
+        stage=trigger.stage,
         score=0,
         created_at=at,
         facts=facts_of(sample),
@@ -114,11 +114,17 @@ def _find_company(sample: Mapping[str, Any]) -> Company | None:
 
 
 def _outcome(
-    verdict: Verdict, rule: Rule, roster: Roster, pauses: Mapping[int, Stretch], *, others_wait: bool, at: datetime
+    verdict: Verdict,
+    trigger: TriggerTerms,
+    roster: Roster,
+    pauses: Mapping[int, Stretch],
+    *,
+    others_wait: bool,
+    at: datetime,
 ) -> Outcome:
     decision, zone = verdict.decision, roster.zone
     seen = [
-        _candidate_facts(c, refusal, after, verdict, rule, roster, pauses, at=at)
+        _candidate_facts(c, refusal, after, verdict, trigger, roster, pauses, at=at)
         for c, refusal, after in zip(verdict.candidates, decision.refusals, decision.balances, strict=True)
     ]
     rows = [
@@ -140,7 +146,7 @@ def _candidate_facts(
     refusal: Reason | None,
     after: int,
     verdict: Verdict,
-    rule: Rule,
+    trigger: TriggerTerms,
     roster: Roster,
     pauses: Mapping[int, Stretch],
     *,
@@ -149,7 +155,7 @@ def _candidate_facts(
     chosen = c.manager == verdict.manager
     owed = after + (LEAD if chosen and verdict.counted else 0)  # their share of this lead included, before anybody paid
     by_share = verdict.decision.reason is Reason.FAIR_SHARE
-    seen = candidate_facts(c, rule, roster, pauses.get(c.manager), at=at, refusal=refusal)
+    seen = candidate_facts(c, trigger, roster, pauses.get(c.manager), at=at, refusal=refusal)
     return replace(seen, refusal=refusal, chosen=chosen, owed=owed if by_share else c.balance)
 
 

@@ -21,7 +21,7 @@ from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
 from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Lineup, Offer, Registry
 from routing.prepared_statements import Statement, array, run_later
 from routing.representations import replay
-from routing.roster import Roster, Rule
+from routing.roster import Roster, TriggerTerms
 
 from .distribution import Distributed
 
@@ -255,10 +255,10 @@ def insert_events(rows: Iterable[dict[str, Any]]) -> None:
     run_later(INSERT_EVENTS, events=dumps(list(rows)))
 
 
-def change_of_fields(fields: Mapping[str, object], rule: Rule) -> dict[str, Any] | None:
+def change_of_fields(fields: Mapping[str, object], trigger: TriggerTerms) -> dict[str, Any] | None:
     """Return what the history says about fields that the trigger sets; None: nothing changes."""
-    before = {name: fields.get(name) for name in rule.set_fields}
-    return None if before == rule.set_fields else {"trigger": rule.code, "from": before, "to": rule.set_fields}
+    before = {name: fields.get(name) for name in trigger.set_fields}
+    return None if before == trigger.set_fields else {"trigger": trigger.code, "from": before, "to": trigger.set_fields}
 
 
 def state_of(verdict: Verdict, *, at: datetime) -> dict[str, Any]:
@@ -278,36 +278,36 @@ def state_of(verdict: Verdict, *, at: datetime) -> dict[str, Any]:
 
 
 def _decisions(verdicts: Sequence[Verdict], roster: Roster, *, at: datetime) -> list[dict[str, Any]]:
-    rows = [_decision(v, roster.rules[v.case.terms.id], at=at) for v in verdicts]
+    rows = [_decision(v, roster.triggers[v.case.terms.id], at=at) for v in verdicts]
     lineups = _lineups([(row["trigger_id"], row["lineup_id"]) for row in rows], roster)
     for row in rows:
         row["lineup_id"] = lineups[row["lineup_id"]]
     return rows
 
 
-def _decision(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
+def _decision(verdict: Verdict, trigger: TriggerTerms, *, at: datetime) -> dict[str, Any]:
     """Return the row, with what its line-up holds in place of the line-up's number."""
     # The columns of all candidates in one go: there may be a thousand of them.
     seen = list(zip(*verdict.candidates, strict=True)) or [()] * len(Candidate._fields)
     managers, coefficients, limits, held, balances, received, last_turns, *_ = seen
     return {
         "lead_id": verdict.case.id,
-        "trigger_id": rule.id,
-        "registry_id": rule.registry,
+        "trigger_id": trigger.id,
+        "registry_id": trigger.registry,
         "at": at,
-        "method": rule.method.value,
+        "method": trigger.method.value,
         "attempt": verdict.case.attempt + 1,
         "outcome": "waiting" if verdict.manager is None else "assigned",
         "chosen_id": verdict.manager,
         "reason": verdict.decision.reason.value,
         "turn": verdict.turn,
         "counted": verdict.counted,
-        "version": rule.version,
+        "version": trigger.version,
         "lineup_id": (managers, coefficients, limits),
         # What the decision saw of the candidates, side by side; what never changes of them is their line-up.
         "held": array(held),
         "balances": array(balances),
-        "received": array(received) if rule.method is Reason.TOTALS else None,
+        "received": array(received) if trigger.method is Reason.TOTALS else None,
         "last_turns": array(last_turns),
         "refusals": {place: refusal for place, refusal in enumerate(verdict.decision.refusals) if refusal},
     }
@@ -315,7 +315,7 @@ def _decision(verdict: Verdict, rule: Rule, *, at: datetime) -> dict[str, Any]:
 
 def _lineups(wanted: Sequence[tuple[int, Held]], roster: Roster) -> dict[Held, int]:
     """Return the line-ups that hold just this, whoever wrote them down first. wanted: each with its trigger."""
-    found = {columns: roster.rules[trigger].lineups.get(columns) for trigger, columns in wanted}
+    found = {columns: roster.triggers[trigger].lineups.get(columns) for trigger, columns in wanted}
     missing = [columns for columns, known in found.items() if known is None]
     if missing:
         values = [dict(zip(Lineup.COLUMNS, map(list, columns), strict=True)) for columns in missing]
@@ -329,7 +329,7 @@ def _lineups(wanted: Sequence[tuple[int, Held]], roster: Roster) -> dict[Held, i
 
         def keep() -> None:
             for trigger, columns in wanted:
-                known = roster.rules[trigger].lineups
+                known = roster.triggers[trigger].lineups
                 if len(known) >= MOST_LINEUPS:  # coefficients that are computed: each decision may have its own
                     known.clear()
                 known[columns] = lineups[columns]

@@ -20,7 +20,7 @@ from routing.locks import lock_leads
 from routing.models import Lead, Offer
 from routing.prepared_statements import Statement
 from routing.prepared_statements import run as run_statement
-from routing.roster import Roster, Rule
+from routing.roster import Roster, TriggerTerms
 
 
 class Distributed(NamedTuple):
@@ -56,8 +56,8 @@ def distribute(
     Raises ConfigurationChanged when the configuration has changed meanwhile.
     """
     if gathered is None:
-        rules = [roster.rules[id_] for id_ in dict.fromkeys(case.terms.id for case in cases)]
-        gathered = gather_candidates(rules, roster, at=at)
+        triggers = [roster.triggers[id_] for id_ in dict.fromkeys(case.terms.id for case in cases)]
+        gathered = gather_candidates(triggers, roster, at=at)
     teams, behind = gathered.teams, list[Case]()
     coming = {case.terms.id for case in cases}
     waited_for = [] if first else [id_ for id_ in gathered.others_wait if id_ in coming]
@@ -134,13 +134,13 @@ def cases_of(leads: Sequence[tuple[Lead, int]], roster: Roster) -> list[Case]:
     had = Offer.objects.filter(lead__in=again, round=F("lead__round")) if again else Offer.objects.none()
     for lead_id, manager_id in had.values_list("lead_id", "manager_id"):
         tried[lead_id].add(manager_id)
-    return [_case(lead, roster.rules[trigger], frozenset(tried[lead.pk])) for lead, trigger in leads]
+    return [_case(lead, roster.triggers[trigger], frozenset(tried[lead.pk])) for lead, trigger in leads]
 
 
-def _case(lead: Lead, rule: Rule, tried: frozenset[int]) -> Case:
+def _case(lead: Lead, trigger: TriggerTerms, tried: frozenset[int]) -> Case:
     return Case(
         id=lead.pk,
-        terms=rule,
+        terms=trigger,
         stage=lead.stage_id,
         score=lead.score,
         created_at=lead.created_at,
@@ -159,10 +159,10 @@ def _case(lead: Lead, rule: Rule, tried: frozenset[int]) -> Case:
     )
 
 
-def able(rule: Rule, roster: Roster, *, at: datetime) -> frozenset[int]:
+def able(trigger: TriggerTerms, roster: Roster, *, at: datetime) -> frozenset[int]:
     """Return, without the lock, who could take a lead that needs no skill, or an existing customer's lead."""
-    team = gather_candidates([rule], roster, at=at, lock=False).teams[rule.id]
+    team = gather_candidates([trigger], roster, at=at, lock=False).teams[trigger.id]
     takers = {c.manager for c in team.candidates() if engine.refusal(c) is None}
-    if rule.responsible_check:
-        takers.update(id_ for id_ in roster.people if team.may_be_given_back(id_, at=at))
+    if trigger.responsible_check:
+        takers.update(id_ for id_ in roster.managers if team.may_be_given_back(id_, at=at))
     return frozenset(takers)

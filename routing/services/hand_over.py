@@ -27,7 +27,7 @@ from routing.engine import Case, Finally, Reason, Verdict
 from routing.exceptions import Busy, Conflict, NotFound
 from routing.locks import in_transaction, lock_leads, retry, sqlstate
 from routing.models import Company, Contact, Decision, HandedLead, HandOver, Lead, LeadEvent, Offer, Task
-from routing.roster import Roster, Rule, current
+from routing.roster import Roster, TriggerTerms, current
 
 from .assignment import record, take_back_turns
 from .distribution import cases_of, distribute
@@ -180,7 +180,7 @@ def _leave_next(batch_id: UUID) -> bool:
 
 
 def _check(manager_id: int, to: int | None, roster: Roster) -> None:
-    if to is not None and (to == manager_id or to not in roster.people or not roster.people[to].active):
+    if to is not None and (to == manager_id or to not in roster.managers or not roster.managers[to].active):
         raise Conflict(gettext("Choose another manager, who must be active."))
 
 
@@ -197,19 +197,19 @@ def _by_rule(leads: Iterable[Lead], roster: Roster) -> dict[int | None, list[Lea
         on_stage = roster.rule_for(lead.stage_id, "moved", facts) or roster.rule_for(lead.stage_id, "created", facts)
         parts[on_stage.id if on_stage else lead.trigger_id].append(lead)
     return dict(
-        sorted(parts.items(), key=lambda part: (roster.rules[part[0]].registry if part[0] else 0, part[0] or 0))
+        sorted(parts.items(), key=lambda part: (roster.triggers[part[0]].registry if part[0] else 0, part[0] or 0))
     )
 
 
-def _terms(rule: Rule, leaving: int) -> Rule:
-    """Return the rule as it decides on a hand-over: nobody is asked to accept, and nothing else goes along."""
-    if_nobody = Finally.WAIT if rule.duty == leaving else rule.if_nobody
-    return replace(rule, minutes=None, max_attempts=None, also_assign=[], if_nobody=if_nobody)
+def _terms(trigger: TriggerTerms, leaving: int) -> TriggerTerms:
+    """Return the trigger as it decides on a hand-over: without acceptance, and without contacts, companies and tasks."""
+    if_nobody = Finally.WAIT if trigger.duty == leaving else trigger.if_nobody
+    return replace(trigger, minutes=None, max_attempts=None, also_assign=[], if_nobody=if_nobody)
 
 
 def _cases(leads: Sequence[tuple[Lead, int]], roster: Roster, leaving: int) -> list[Case]:
     """Return the leads as cases of a new round, in which only the one who leaves is passed by."""
-    terms = {trigger: _terms(roster.rules[trigger], leaving) for _, trigger in leads}
+    terms = {trigger: _terms(roster.triggers[trigger], leaving) for _, trigger in leads}
     return [
         replace(case, terms=terms[case.terms.id], round=case.round + 1, attempt=0, tried=frozenset({leaving}))
         for case in cases_of(leads, roster)
@@ -239,8 +239,8 @@ def _preview(
     decided = [(lead, trigger) for lead, trigger in order if trigger is not None]
     verdicts: list[Verdict] = []
     if decided:
-        rules = [roster.rules[id_] for id_ in dict.fromkeys(trigger for _, trigger in decided)]
-        gathered = gather_candidates(rules, roster, at=at, lock=False)
+        triggers = [roster.triggers[id_] for id_ in dict.fromkeys(trigger for _, trigger in decided)]
+        gathered = gather_candidates(triggers, roster, at=at, lock=False)
         verdicts = engine.run(_cases(decided, roster, manager_id), gathered.teams, at=at)
     return _lines(order, verdicts)
 

@@ -25,7 +25,7 @@ from routing.locks import ConfigurationChanged, in_transaction
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
 from routing.prepared_statements import Statement, run
 from routing.representations import Document, Point, lead_document, lead_documents
-from routing.roster import Roster, Rule, SourceFacts, StageFacts, current
+from routing.roster import Roster, TriggerTerms, SourceFacts, StageFacts, current
 
 from .assignment import change_of_fields, dumps, insert_events, insert_leads, record, state_of
 from .distribution import distribute
@@ -558,7 +558,7 @@ def _also_sent(sent: Row, firm_sent: Row, name: str, points: Sequence[Point], fi
 
 
 def _distribute(
-    rows: list[Row], rules: Sequence[Rule], roster: Roster, gathered: Gathered, *, at: datetime
+    rows: list[Row], rules: Sequence[TriggerTerms], roster: Roster, gathered: Gathered, *, at: datetime
 ) -> dict[UUID, Verdict]:
     with _deciding(rules):
         distributed = distribute([_case(row, at=at) for row in rows], roster, at=at, gathered=gathered)
@@ -567,7 +567,7 @@ def _distribute(
 
 
 @contextmanager
-def _deciding(rules: Sequence[Rule]) -> Iterator[None]:
+def _deciding(rules: Sequence[TriggerTerms]) -> Iterator[None]:
     """Raise Undecided where decisions on new leads fail for no reason that another try would mend."""
     try:
         yield
@@ -613,7 +613,7 @@ def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime
     source, stage = roster.sources[row["source_id"]], roster.stages[row["stage_id"]]
     rule = row["rule"]
     state = state_of(verdict, at=at) if verdict else {**IDLE, **({"state": "waiting"} if rule else {})}
-    person = roster.people[verdict.manager] if verdict and verdict.manager else None
+    person = roster.managers[verdict.manager] if verdict and verdict.manager else None
     values = {
         **row,
         "as_sent": row["sent"],

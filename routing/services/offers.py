@@ -111,13 +111,13 @@ def _redistribute(
     at = max([at, *(o.offered_at for o in offers)])  # one may have been made while this waited for the lock
     roster = current()
     again = [(lead, offer.trigger_id) for offer, lead in zip(offers, leads, strict=True)]
-    again.sort(key=lambda each: (roster.rules[each[1]].registry, each[1]))
-    lock_ledgers({roster.rules[trigger].registry for _, trigger in again})
+    again.sort(key=lambda each: (roster.triggers[each[1]].registry, each[1]))
+    lock_ledgers({roster.triggers[trigger].registry for _, trigger in again})
     managers = {offer.lead_id: offer.manager_id for offer in offers}
     missed: dict[int, dict[UUID, int]] = defaultdict(dict)  # by registry
     for lead, trigger in again:
-        if roster.rules[trigger].refund_missed:
-            missed[roster.rules[trigger].registry][lead.pk] = managers[lead.pk]
+        if roster.triggers[trigger].refund_missed:
+            missed[roster.triggers[trigger].registry][lead.pk] = managers[lead.pk]
     for registry, let_go in missed.items():
         refund(let_go, registry, at=at)
     if again:

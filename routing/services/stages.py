@@ -11,7 +11,7 @@ from accounts.models import User
 from routing.exceptions import Conflict, NotFound, OfferClosed
 from routing.locks import in_transaction
 from routing.models import Lead, LeadEvent, Offer, Stage
-from routing.roster import Roster, Rule, current
+from routing.roster import Roster, TriggerTerms, current
 
 from .assignment import change_of_fields, lock_lead, record
 from .distribution import cases_of, distribute
@@ -33,9 +33,9 @@ def move_lead(
         raise OfferClosed(gettext("The lead went to somebody else."))
     if lead.stage_id != stage_id:
         at = _enter(lead, stage_id, roster, at=at, by=by, reason=reason)
-        rule = roster.rule_for(stage_id, "moved", lead.facts)
-        if rule is not None:
-            _fire(rule, lead, roster, at=at)
+        trigger = roster.rule_for(stage_id, "moved", lead.facts)
+        if trigger is not None:
+            _fire(trigger, lead, roster, at=at)
     return Lead.objects.get(pk=lead.pk)
 
 
@@ -51,18 +51,18 @@ def qualify_lead(
     lead = _lock(lead_id, stage_id, roster)
     if roster.stages[lead.stage_id].kind != Stage.Kind.UNQUALIFIED:
         raise Conflict(gettext("This lead is no longer unqualified."))
-    if manager_id is not None and not (manager_id in roster.people and roster.people[manager_id].active):
+    if manager_id is not None and not (manager_id in roster.managers and roster.managers[manager_id].active):
         raise Conflict(gettext("The manager is not active."))
     before = lead.responsible_id
     at = _enter(lead, stage_id, roster, at=at, by=by)
-    rule = roster.rule_for(stage_id, "moved", lead.facts)
+    trigger = roster.rule_for(stage_id, "moved", lead.facts)
     if manager_id is not None:
         lead.give(manager_id, at=at)
         lead.save(update_fields=Lead.GIVEN)
         data = {"from": before, "to": manager_id, "counted": False, "reason": ""}
         LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.REASSIGNED, by=by, data=data)
-    elif rule is not None:
-        _fire(rule, lead, roster, at=at)
+    elif trigger is not None:
+        _fire(trigger, lead, roster, at=at)
     return Lead.objects.get(pk=lead.pk)
 
 
@@ -96,11 +96,11 @@ def _accept_by_moving(lead: Lead, *, at: datetime, by: User | None) -> datetime:
     return max(at, offer.offered_at)
 
 
-def _fire(rule: Rule, lead: Lead, roster: Roster, *, at: datetime) -> None:
+def _fire(trigger: TriggerTerms, lead: Lead, roster: Roster, *, at: datetime) -> None:
     """Begin a new round: whoever had the lead in another stage may have it here."""
-    data = change_of_fields(lead.fields, rule)
-    lead.round, lead.attempt, lead.fields = lead.round + 1, 0, {**lead.fields, **rule.set_fields}
+    data = change_of_fields(lead.fields, trigger)
+    lead.round, lead.attempt, lead.fields = lead.round + 1, 0, {**lead.fields, **trigger.set_fields}
     lead.save(update_fields=["round", "attempt", "fields"])
     if data:
         LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.FIELDS_SET, data=data)
-    record(distribute(cases_of([(lead, rule.id)], roster), roster, at=at), roster, at=at)
+    record(distribute(cases_of([(lead, trigger.id)], roster), roster, at=at), roster, at=at)

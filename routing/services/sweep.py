@@ -75,18 +75,18 @@ def _triggers_waited_for() -> list[int]:
 def _assign_waiting(trigger_id: int, *, at: datetime) -> int:
     """Assign what waits for the trigger, best score first, then oldest; leads that another sweep holds are passed by."""
     roster = rosters.current()
-    rule = roster.rules[trigger_id]
+    trigger = roster.triggers[trigger_id]
     assigned, judged, writes = 0, set[UUID](), dict[UUID, str]()
     try:
-        who = able(rule, roster, at=at)
+        who = able(trigger, roster, at=at)
         fruitless = _fruitless_leads(trigger_id, (roster.version, who), at=at)
         rows = Lead.objects.waiting().filter(trigger=trigger_id).best_first().values_list("pk", LAST_WRITE)
         ids = (id_ for id_, write in rows.iterator() if fruitless.get(id_) != writes.setdefault(id_, write))
         batches = isolate_failures(ids, partial(_assign_batch, trigger_id=trigger_id, judged=judged, at=at), at=at)
-        while able(rule, roster, at=at):
+        while able(trigger, roster, at=at):
             assigned += next(batches)
     except StopIteration:
-        if not assigned and judged and able(rule, roster, at=at) == who:
+        if not assigned and judged and able(trigger, roster, at=at) == who:
             _fruitless[trigger_id] = FruitlessLeads(
                 (roster.version, who), fruitless | {id_: writes[id_] for id_ in judged}, at
             )

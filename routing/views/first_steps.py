@@ -42,10 +42,10 @@ def steps(current: rosters.Roster) -> list[Step]:
     routed = Lead.objects.filter(responsible__isnull=False).exists()
     done = {
         "account": account.time_zone != "UTC" or account.name != Account._meta.get_field("name").default,
-        "managers": any(person.active for person in current.people.values()),
+        "managers": any(person.active for person in current.managers.values()),
         "schedule": WorkSchedule.objects.exists(),
         "pipeline": any(stage.kind == "open" for stage in current.stages.values()),
-        "trigger": any(rule.on for rule in current.rules.values()),
+        "trigger": any(trigger.on for trigger in current.triggers.values()),
         "key": ApiKey.objects.filter(revoked_at=None).exists(),
         "lead": routed,
     }

@@ -32,7 +32,7 @@ class Person:
 
 @dataclass(kw_only=True)
 class Terms:
-    """A trigger as `roster.Rule` is one; everybody in it is a candidate."""
+    """A trigger as `roster.TriggerTerms` is one; everybody in it is a candidate."""
 
     candidates: Sequence[Candidate]
     id: int = 1
@@ -58,7 +58,7 @@ class Terms:
         self.members = [SimpleNamespace(manager=c.manager, schedule=None) for c in self.candidates]
         skills = [{} if c.matches else {"language": ["none"]} for c in self.candidates]
         self.skilled = any(skills)
-        self.people = {
+        self.managers_by_id = {
             c.manager: Person(skills=s, reason=c.unavailable) for c, s in zip(self.candidates, skills, strict=True)
         } | dict(self.strangers)
 

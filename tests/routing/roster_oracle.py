@@ -10,7 +10,7 @@ from accounts.models import Account
 from accounts.time.availability import load_people
 from accounts.time.timetables import ManagerFacts
 from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
-from routing.policy import Roster, Rule
+from routing.policy import Roster, TriggerTerms
 
 WORKED_OUT = {"known", "lineups"}  # later, by who asks a rule
 
@@ -26,15 +26,17 @@ def duty_values(person: ManagerFacts, schedule: int | None) -> tuple[Any, ...]:
     )
 
 
-def person_values(person: ManagerFacts) -> dict[str, Any]:
+def manager_values(person: ManagerFacts) -> dict[str, Any]:
     names = ("id", "email", "name", "active", "skills")
     return {name: getattr(person, name) for name in names} | {"duty": duty_values(person, None)}
 
 
-def rule_values(rule: Rule) -> dict[str, Any]:
-    values = {f.name: getattr(rule, f.name) for f in fields(rule) if f.name not in {*WORKED_OUT, "people"}}
-    values["members"] = [tuple(member) for member in rule.members]
-    duties = [duty_values(rule.people[m.manager], m.schedule) for m in rule.members]
+def terms_values(trigger: TriggerTerms) -> dict[str, Any]:
+    values = {
+        f.name: getattr(trigger, f.name) for f in fields(trigger) if f.name not in {*WORKED_OUT, "managers_by_id"}
+    }
+    values["members"] = [tuple(member) for member in trigger.members]
+    duties = [duty_values(trigger.managers_by_id[m.manager], m.schedule) for m in trigger.members]
     return values | {"duties": duties}
 
 
@@ -49,15 +51,15 @@ def values_of(roster: Roster) -> dict[str, Any]:
             "channels": dict(account.channels),
         },
         "zone": roster.zone.key,
-        "people": {key: person_values(person) for key, person in roster.people.items()},
-        "people_by_email": {email: person.id for email, person in roster.people_by_email.items()},
+        "managers": {key: manager_values(person) for key, person in roster.managers.items()},
+        "managers_by_email": {email: person.id for email, person in roster.managers_by_email.items()},
         "sources": {key: tuple(source) for key, source in roster.sources.items()},
         "source_by_code": {code: source.id for code, source in roster.source_by_code.items()},
         "stages": [tuple(stage) for stage in roster.stages.values()],
         "stage_by_path": {path: stage.id for path, stage in roster.stage_by_path.items()},
         "pipelines": [(code, [stage.id for stage in stages]) for code, stages in roster.pipelines.items()],
-        "rules": {key: rule_values(rule) for key, rule in roster.rules.items()},
-        "rules_on": {key: rule.id for key, rule in roster.rules_on.items()},
+        "triggers": {key: terms_values(trigger) for key, trigger in roster.triggers.items()},
+        "triggers_on": {key: trigger.id for key, trigger in roster.triggers_on.items()},
         "active_stages": roster.active_stages,
     }
 
@@ -74,10 +76,10 @@ def expected_values(version: int) -> dict[str, Any]:
     ]
     active = [s[0] for s in stages if s[4] in ("unqualified", "open")]
     sources = {s.pk: (s.pk, s.code, s.channel, s.active, s.country) for s in Source.objects.all()}
-    rules = _expected_rules(version, people, active)
-    rules_on: dict[tuple[int, str], int] = {}
-    for rule in sorted(rules.values(), key=lambda rule: (rule["priority"], rule["id"]), reverse=True):
-        rules_on.update({(rule["stage"], event): rule["id"] for event in rule["on"]})
+    triggers = _expected_terms(version, people, active)
+    triggers_on: dict[tuple[int, str], int] = {}
+    for trigger in sorted(triggers.values(), key=lambda trigger: (trigger["priority"], trigger["id"]), reverse=True):
+        triggers_on.update({(trigger["stage"], event): trigger["id"] for event in trigger["on"]})
     return {
         "version": version,
         "account": {
@@ -86,8 +88,8 @@ def expected_values(version: int) -> dict[str, Any]:
             "channels": account.channels,
         },
         "zone": account.time_zone,
-        "people": {key: person_values(person) for key, person in people.items()},
-        "people_by_email": {person.email: person.id for person in people.values()},
+        "managers": {key: manager_values(person) for key, person in people.items()},
+        "managers_by_email": {person.email: person.id for person in people.values()},
         "sources": sources,
         "source_by_code": {source[1]: source[0] for source in sources.values()},
         "stages": stages,
@@ -96,13 +98,13 @@ def expected_values(version: int) -> dict[str, Any]:
             (p.code, [stage[0] for stage in stages if stage[3] == p.code])
             for p in Pipeline.objects.order_by("position", "id")
         ],
-        "rules": rules,
-        "rules_on": rules_on,
+        "triggers": triggers,
+        "triggers_on": triggers_on,
         "active_stages": active,
     }
 
 
-def _expected_rules(version: int, people: dict[int, ManagerFacts], active: list[int]) -> dict[int, dict[str, Any]]:
+def _expected_terms(version: int, people: dict[int, ManagerFacts], active: list[int]) -> dict[int, dict[str, Any]]:
     members: dict[int, list[Member]] = defaultdict(list)
     for member in Member.objects.order_by("position", "id"):
         members[member.trigger_id].append(member)

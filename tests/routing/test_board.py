@@ -52,7 +52,7 @@ def text(client):
 
 
 def colleague(client, name):
-    return next(c for c in board(client).colleagues if c.name == name)
+    return next(c for c in board(client).managers if c.name == name)
 
 
 def test_everybody_is_shown_as_they_are(client, ann, bob):
@@ -60,7 +60,7 @@ def test_everybody_is_shown_as_they_are(client, ann, bob):
     make_manager("dan", active=False)
     pause_manager(bob, at=clock.now(), minutes=30, reason="Lunch")
     mark_online(ann.pk, at=clock.now() - 3 * MINUTE)
-    found = {c.name: c for c in board(client).colleagues}
+    found = {c.name: c for c in board(client).managers}
     assert {name: c.state for name, c in found.items()} == {
         "Ann": "ready", "Bob": "paused", "Cid": "off_duty", "Dan": "inactive",
     }  # fmt: skip
@@ -119,7 +119,7 @@ def test_what_each_got_today_is_counted(client, ann, bob):
     client.force_login(bob.user)
     client.post(f"/me/leads/{second.pk}/decline/")
     client.force_login(make_supervisor("sid"))
-    found = {c.name: (c.received, c.taken, c.missed) for c in board(client).colleagues}
+    found = {c.name: (c.received, c.taken, c.missed) for c in board(client).managers}
     assert found == {"Ann": (3, 1, 0), "Bob": (1, 0, 1)}
 
 

@@ -30,13 +30,13 @@ def test_a_decision_stores_the_version_that_decided():
 def decided(django_capture_on_commit_callbacks):
     """Let a trigger of two decide with coefficients that nobody has configured."""
     make_trigger(members=[(make_manager("ann"), 40), (make_manager("bob"), 60)])
-    [rule] = roster.current().rules.values()
+    [trigger] = roster.current().triggers.values()
 
     def decide(*coefficients: int) -> Decision:
         lead = make_lead()
         with django_capture_on_commit_callbacks(execute=True):
-            gathered = gather_candidates([rule], roster.current(), at=MONDAY)
-            cases = cases_of([(lead, rule.id)], roster.current())
+            gathered = gather_candidates([trigger], roster.current(), at=MONDAY)
+            cases = cases_of([(lead, trigger.id)], roster.current())
             distributed = distribute(cases, roster.current(), at=MONDAY, gathered=gathered)
             [verdict] = distributed.verdicts
             seen = [c._replace(coefficient=n) for c, n in zip(verdict.candidates, coefficients, strict=True)]
@@ -79,7 +79,7 @@ def test_a_process_remembers_so_many_lineups_of_a_trigger(decided, monkeypatch):
     remembered = []
     for coefficient in range(1, 6):
         decided(coefficient, 1)
-        [rule] = roster.current().rules.values()
-        remembered.append(len(rule.lineups))
+        [trigger] = roster.current().triggers.values()
+        remembered.append(len(trigger.lineups))
     assert remembered == [1, 2, 1, 2, 1]
     assert Lineup.objects.count() == 5

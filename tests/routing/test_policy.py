@@ -57,11 +57,11 @@ triggers:
 def test_a_file_makes_a_roster_without_a_database():
     """There is no mark of a database here: to ask one would fail."""
     made = build(configuration_of_file(EVERYTHING), version=0)
-    fair = made.rules_on[made.stage_by_path["sales/new"].id, "moved"]
-    bob, ann = (made.people_by_email[f"{name}@example.com"] for name in ("bob", "ann"))
+    fair = made.triggers_on[made.stage_by_path["sales/new"].id, "moved"]
+    bob, ann = (made.managers_by_email[f"{name}@example.com"] for name in ("bob", "ann"))
     assert (fair.code, fair.method, fair.reset, fair.minutes, fair.duty) == ("fair", "totals", "week", 15, ann.id)
     assert [(m.manager, m.coefficient, m.limit) for m in fair.members] == [(bob.id, 40, 5), (ann.id, 60, 20)]
-    assert made.rules_on[made.stage_by_path["sales/new"].id, "created"].code == "direct"  # the first of one priority
+    assert made.triggers_on[made.stage_by_path["sales/new"].id, "created"].code == "direct"  # the first of one priority
     # Monday 2 March: Bob, at 10:00 in London; Ann is on leave, and Bob replaces his hours in this trigger by 2/2.
     assert bob.unavailable(MONDAY, paused=False) is None
     assert ann.unavailable(MONDAY, paused=False) == "off_duty"
@@ -143,8 +143,8 @@ def test_rows_and_file_of_the_demo_make_one_roster():
 @pytest.mark.django_db
 def test_terms_that_a_file_does_not_say_are_those_of_the_rows():
     make_trigger(members=[make_manager("ann")], final_step="keep", max_attempts=3, responsible_available=True)
-    [rule] = roster.current().rules.values()
-    assert (rule.final_step, rule.max_attempts, rule.responsible_available) == ("keep", 3, True)
+    [trigger] = roster.current().triggers.values()
+    assert (trigger.final_step, trigger.max_attempts, trigger.responsible_available) == ("keep", 3, True)
     assert values_of(roster.current()) == expected_values(roster.read_version())
 
 
@@ -164,12 +164,12 @@ def test_a_draft_is_laid_over_what_is_stored_and_writes_nothing():
         version=0,
     )
     kept = roster.current()
-    fair = next(rule for rule in kept.rules.values() if rule.code == "fair")
-    assert draft.rules.keys() == kept.rules.keys()
-    assert draft.rules[fair.id].registry == fair.registry
-    assert draft.people.keys() > kept.people.keys()
-    [member] = draft.rules[fair.id].members
-    assert (draft.people[member.manager].email, member.manager < 0) == ("eva@example.com", True)
+    fair = next(trigger for trigger in kept.triggers.values() if trigger.code == "fair")
+    assert draft.triggers.keys() == kept.triggers.keys()
+    assert draft.triggers[fair.id].registry == fair.registry
+    assert draft.managers.keys() > kept.managers.keys()
+    [member] = draft.triggers[fair.id].members
+    assert (draft.managers[member.manager].email, member.manager < 0) == ("eva@example.com", True)
     assert (export_configuration(), roster.read_version()) == (before, version)
 
 

@@ -43,7 +43,7 @@ def words(at=MONDAY) -> list[str]:
 
 def tried(trigger, at=MONDAY, **sample):
     current = roster.current()
-    return try_on(current.rules[trigger.pk], current, sample, at=at)
+    return try_on(current.triggers[trigger.pk], current, sample, at=at)
 
 
 # What cannot work
@@ -115,11 +115,11 @@ def test_the_hours_that_nobody_covers_are_found():
     )
     make_trigger(members=[make_manager("ann", schedule=early), make_manager("bob", schedule=late)])
     current = roster.current()
-    [rule] = current.rules.values()
-    assert coverage_gaps(rule, current, {}, at=MONDAY) == [(MONDAY.replace(hour=20), MONDAY + DAY)]
+    [trigger] = current.triggers.values()
+    assert coverage_gaps(trigger, current, {}, at=MONDAY) == [(MONDAY.replace(hour=20), MONDAY + DAY)]
     make_trigger("always", members=[make_manager("cid")], on_stage="sales/accepted")
     current = roster.current()
-    assert coverage_gaps(list(current.rules.values())[-1], current, {}, at=MONDAY) == []
+    assert coverage_gaps(list(current.triggers.values())[-1], current, {}, at=MONDAY) == []
 
 
 def test_who_is_on_a_pause_covers_no_hour_of_it():
@@ -127,11 +127,11 @@ def test_who_is_on_a_pause_covers_no_hour_of_it():
     ann = make_manager("ann", schedule=make_schedule("early", weekly={"mon": ["08:00-12:00"]}))
     make_trigger(members=[ann])
     current = roster.current()
-    [rule] = current.rules.values()
+    [trigger] = current.triggers.values()
     for pause, free in ((None, HOUR * 2), ((MONDAY, MONDAY + HOUR), 0 * HOUR), ((MONDAY, None), 0 * HOUR)):
-        gaps = coverage_gaps(rule, current, {ann.pk: pause} if pause else {}, at=MONDAY)
+        gaps = coverage_gaps(trigger, current, {ann.pk: pause} if pause else {}, at=MONDAY)
         assert gaps[0][0] == MONDAY + free
-    assert coverage_gaps(rule, current, {ann.pk: (MONDAY, MONDAY + HOUR)}, at=MONDAY) == [
+    assert coverage_gaps(trigger, current, {ann.pk: (MONDAY, MONDAY + HOUR)}, at=MONDAY) == [
         (MONDAY, MONDAY + HOUR),
         (MONDAY + 2 * HOUR, MONDAY + DAY),
     ]
