@@ -17,7 +17,7 @@ from accounts.people.preferences import zone_beside
 from accounts.time import periods
 
 from ..prepared_statements import Statement, array, run
-from ..roster import Roster, Rule
+from ..roster import Roster, TriggerTerms
 from .desk import LATEST_DECISIONS, zone_of
 
 PAUSES_DRAWN = timedelta(days=15)  # the desk draws this week and the next
@@ -112,43 +112,43 @@ BOARD = _statement(
 
 def desk_version(manager: Manager, roster: Roster, *, at: datetime, leads: int, decisions: int) -> str:
     """Return what changes when anything changes that `desk_of` shows. manager: joined with user and schedule."""
-    rules = [rule for rule in roster.rules.values() if manager.pk in rule.managers]
-    members = {manager.pk, *(member for rule in rules for member in rule.managers)}
+    triggers = [trigger for trigger in roster.triggers.values() if manager.pk in trigger.managers]
+    members = {manager.pk, *(member for trigger in triggers for member in trigger.managers)}
     [[rows]] = run(
         DESK,
         at=at,
         manager=manager.pk,
         drawn_since=at - PAUSES_DRAWN,
-        registries=array({rule.registry for rule in rules}),
+        registries=array({trigger.registry for trigger in triggers}),
         members=array(members),
-        online=array({member for rule in rules if rule.online_only for member in rule.managers}),
-        seen_since=_seen_since(roster, at=at),
+        online=array({member for trigger in triggers if trigger.online_only for member in trigger.managers}),
+        seen_since=_online_since(roster, at=at),
         stages=array(roster.active_stages),
         leads=leads,
-        triggers=array(rule.id for rule in rules),
+        triggers=array(trigger.id for trigger in triggers),
         decisions=decisions + 1,
     )
     zone = zone_of(manager, roster)
     drawn = at.replace(minute=at.minute // 10 * 10, second=0, microsecond=0)  # as the agenda draws it
-    on_duty = roster.people[manager.pk].duty.on_duty(at)
-    time = (drawn, at.astimezone(zone).date(), at.astimezone(roster.zone).date(), on_duty, _duties(rules, at=at))
+    on_duty = roster.managers[manager.pk].duty.on_duty(at)
+    time = (drawn, at.astimezone(zone).date(), at.astimezone(roster.zone).date(), on_duty, _duties(triggers, at=at))
     return _digest(rows, roster, leads, decisions, time)
 
 
 def board_version(roster: Roster, *, at: datetime, most: int) -> str:
     """Return what changes when anything changes that `board_of` shows."""
     today = periods.began_at("day", at, roster.zone)
-    [[rows]] = run(BOARD, at=at, seen_since=_seen_since(roster, at=at), today=today, most=most)
-    return _digest(rows, roster, most, today, _on_duty(roster, at=at), _duties(roster.rules.values(), at=at))
+    [[rows]] = run(BOARD, at=at, seen_since=_online_since(roster, at=at), today=today, most=most)
+    return _digest(rows, roster, most, today, _on_duty(roster, at=at), _duties(roster.triggers.values(), at=at))
 
 
-def _seen_since(roster: Roster, *, at: datetime) -> datetime:
+def _online_since(roster: Roster, *, at: datetime) -> datetime:
     return at - timedelta(minutes=roster.account.online_minutes)
 
 
-def _duties(rules: Iterable[Rule], *, at: datetime) -> str:
+def _duties(triggers: Iterable[TriggerTerms], *, at: datetime) -> str:
     """Return which members of triggers are off duty."""
-    return " ".join("".join("-" if reason else "+" for reason in rule.unavailable(at)) for rule in rules)
+    return " ".join("".join("-" if reason else "+" for reason in trigger.unavailable(at)) for trigger in triggers)
 
 
 _known: tuple[int, datetime, datetime, str] | None = None  # version, from, until, who is on duty
@@ -159,10 +159,10 @@ def _on_duty(roster: Roster, *, at: datetime) -> str:
     global _known
     known = _known
     if known is None or known[0] != roster.version or not known[1] <= at < known[2]:
-        people = roster.people.values()
-        changes = [person.duty.next_change(at) for person in people]
+        managers = roster.managers.values()
+        changes = [manager.duty.next_change(at) for manager in managers]
         until = min(filter(None, changes), default=datetime.max.replace(tzinfo=UTC))
-        text = "".join("+" if person.duty.on_duty(at) else "-" for person in people)
+        text = "".join("+" if manager.duty.on_duty(at) else "-" for manager in managers)
         known = _known = (roster.version, at, until, text)
     return known[3]
 

@@ -35,7 +35,7 @@ def form_of(number: int, code: str, *, since_1904: bool) -> Form | None:
     plain = "".join(token["other"] or "" for token in section)
     brackets = [token["bracket"] for token in section if token["bracket"] is not None]
     if any(map(_ELAPSED.fullmatch, brackets)):
-        return _elapsed
+        return _duration
     if "general" not in plain.lower() and re.search("[dmyhs]", plain, re.IGNORECASE):
         return lambda value: _instant(value, since_1904)
     if re.fullmatch(r"[0#?,. ]*%", plain):
@@ -76,7 +76,7 @@ def _clock(seconds: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
 
-def _elapsed(value: str) -> str:
+def _duration(value: str) -> str:
     days = float(value)
     return _clock(round(days * _SECONDS_A_DAY)) if 0 <= days < _DAYS else number_text(value)
 

@@ -52,7 +52,7 @@ def by_htmx(request: HttpRequest) -> bool:
 
 def nothing_new(request: HttpRequest, *, version: str, at: datetime) -> HttpResponse | None:
     """Return the answer to a page that polls and shows this version; None: look what it shows."""
-    return _told(HttpResponse(status=204), at=at) if _seen(request)[1] == version else None
+    return _with_headers(HttpResponse(status=204), at=at) if _read_mark(request)[1] == version else None
 
 
 def answer(
@@ -72,22 +72,22 @@ def answer(
     """
     content = hashlib.sha256(f"{get_language()} {shown!r}".encode()).hexdigest()[:16]
     mark = f"{content}.{version}"
-    if _seen(request)[0] == content:
+    if _read_mark(request)[0] == content:
         response = HttpResponse(status=204, headers={SEEN: mark})
     else:
         context |= {"now": instant(at), "mark": mark, "csrf_token": get_token(request), "whole": not by_htmx(request)}
         response = render(request, part if by_htmx(request) else page, context, status=status)
-    return _told(response, at=at)
+    return _with_headers(response, at=at)
 
 
-def _seen(request: HttpRequest) -> tuple[str, str]:
+def _read_mark(request: HttpRequest) -> tuple[str, str]:
     """Return content and version of what a page that polls shows, "" for any other request."""
     asked = request.GET.get("seen", "") if by_htmx(request) and request.method == "GET" else ""
     content, _, version = asked.partition(".")
     return content, version
 
 
-def _told(response: HttpResponse, *, at: datetime) -> HttpResponse:
+def _with_headers(response: HttpResponse, *, at: datetime) -> HttpResponse:
     response[NOW] = instant(at) or ""
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     add_never_cache_headers(response)
