@@ -1,4 +1,4 @@
-"""Reads for decisions: who could take leads, with all that the engine asks of them, in one statement."""
+"""Reads for decisions: the members who could take leads, with everything that the engine needs, in one statement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .models import Ledger, Load
 from .policy import Roster, TriggerTerms
 from .prepared_statements import Statement, array, numbers, run
 
-# The order by which one waiting lead is looked for is that of its index: EXISTS would scan the table instead.
+# One waiting lead is looked for in the order of the index; with EXISTS, PostgreSQL would scan the table.
 GATHER = """
 SELECT ledger.turn, ledger.reset_at, version.version,
        ledger.managers::text, ledger.balances::text, ledger.received::text, ledger.last_turns::text,
@@ -48,7 +48,7 @@ TYPES = {
     "seen_since": "timestamptz",
     "at": "timestamptz",
 }
-# By whether few of all managers are members, and whether they must be online.
+# Keyed by: are few of all managers members? must they be online?
 GATHERING = {
     (few, online): Statement(
         f"gather_{few}_{online}", GATHER.format(members=MEMBERS[few], online=ONLINE[online]), **TYPES
@@ -58,7 +58,7 @@ GATHERING = {
 }
 
 
-# The same of several triggers: a row each.
+# The same for several triggers, a row each.
 GATHER_MANY = Statement(
     "gather_many",
     """
@@ -86,11 +86,11 @@ CROSS JOIN LATERAL (
 
 
 class Gathered(NamedTuple):
-    """What decisions of some triggers begin with."""
+    """What decisions by some triggers start from."""
 
     teams: dict[int, Team]  # by trigger; those of one registry share its ledger
-    others_wait: list[int]  # triggers for which leads wait that came before
-    identified: str | None = None  # what was run ahead of the lock has found of the leads
+    others_wait: list[int]  # triggers with leads that already wait
+    identified: str | None = None  # what the statement that ran before the lock found about the leads
 
 
 def gather_candidates(
@@ -187,7 +187,7 @@ def _ledger(
 
 
 def look(triggers: Sequence[TriggerTerms], roster: Roster, *, at: datetime) -> dict[int, tuple[int, list[Candidate]]]:
-    """Return, by trigger, the next turn of its registry and its members as a lead that asks for nothing would find them.
+    """Return, by trigger, the next turn of its registry, and its members as candidates for a lead that needs no skill.
 
     For pages: without a lock, in four queries however many triggers there are.
     """

@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 ATTEMPTS = 6
 DEADLOCK, SERIALIZATION, UNIQUE, FOREIGN_KEY, LIMIT_TAKEN = "40P01", "40001", "23505", "23503", "LR001"
-LOCK_TIMEOUT, CANCELED = "55P03", "57014"  # the latter by `statement_timeout`: a long queue is many short waits
-# A limit that another registry filled meanwhile, a lead or contact that another request made meanwhile: look again.
+LOCK_TIMEOUT, CANCELED = "55P03", "57014"  # canceled by `statement_timeout`: a long queue can be many short waits
+# Try again if meanwhile another registry reached a limit, or another request created the lead or contact.
 RETRIED = {DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN}
 
 PATIENCE = Statement("patience", "SELECT set_config('lock_timeout', %(patience)s, true)", patience="text")
@@ -47,14 +47,14 @@ LOCK_MANAGERS = Statement(
 
 
 class ConfigurationChanged(Exception):
-    """What was read before the lock is no longer so. Nothing was written."""
+    """The configuration changed after it was read and before the lock was taken. Nothing was written."""
 
 
 def retry(work: Callable[[], T], *, codes: Collection[str] = RETRIED) -> T:
-    """Run the work; again, whole, if another transaction was in the way: up to six times.
+    """Run the work, and run all of it again if another transaction interfered: up to six times.
 
     work: one transaction, or reads. codes: SQLSTATEs after which another attempt may succeed.
-    Raises Busy when it was in the way too often, or for longer than `lock_timeout` or `statement_timeout`.
+    Raises Busy after the sixth time, or after waiting longer than `lock_timeout` or `statement_timeout`.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -87,7 +87,7 @@ def in_transaction(service: Callable[P, T]) -> Callable[P, T]:
 
 
 def with_answer(service: Callable[P, R], answer: Callable[[R], T]) -> Callable[P, T]:
-    """Return the service with its answer made in the same transaction: if that fails, nothing was done.
+    """Return the service so that it builds its answer in its own transaction: if building fails, nothing is done.
 
     service: one that is `in_transaction`. answer: makes the answer of what the service returned.
     """
@@ -101,7 +101,7 @@ def with_answer(service: Callable[P, R], answer: Callable[[R], T]) -> Callable[P
 
 
 def wait_no_longer_than(patience: timedelta) -> None:
-    """Have this transaction wait no longer than this for each of its locks."""
+    """Limit how long this transaction waits for each of its locks."""
     run(PATIENCE, patience=f"{patience // timedelta(milliseconds=1)}ms")
 
 
@@ -110,7 +110,7 @@ def sqlstate(error: Error) -> str | None:
 
 
 def lock_ledgers(registries: Collection[int]) -> None:
-    """Lock several registries in their order, before runs in another order; who locks one needs no order."""
+    """Lock several registries in their order before their triggers run in another order. One registry needs no order."""
     if len(registries) > 1:
         run(LOCK_LEDGERS, registries=list(registries))
 

@@ -31,7 +31,7 @@ _loading = threading.Lock()
 
 
 def current(version: int | None = None) -> Roster:
-    """Return the roster of this version of the configuration; None: of the version that stands in the database."""
+    """Return the roster of this version of the configuration; None: of the current version."""
     version = read_version() if version is None else version
     kept = _kept
     return kept if kept is not None and kept.version == version else _load()
@@ -42,13 +42,13 @@ MOST_THEN = 50
 
 
 def rosters_of(versions: Collection[int], now: Roster) -> dict[int, Roster]:
-    """Return the roster of each of the versions that decided; one query for all that are not at hand."""
+    """Return the roster of each version, by version; one query for all that are not cached."""
     found = {version: _then[version] for version in versions if version in _then}
     missing = set(versions) - {now.version} - found.keys()
     if missing:
         if len(_then) + len(missing) > MOST_THEN:
             _then.clear()
-        built: dict[int, Roster] = {}  # versions between which nothing was changed share one
+        built: dict[int, Roster] = {}  # versions with the same configuration share a roster
         for version, configuration in configurations_of(missing).items():
             if id(configuration) not in built:
                 built[id(configuration)] = build(configuration, version=version)

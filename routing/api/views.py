@@ -1,4 +1,4 @@
-"""The doors of the API: each reads, asks one service, answers."""
+"""The views of the API: each reads the request, calls one service and answers."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ from .serializers import CreditBackIn, DeclineIn, HandOverIn, MoveIn, PauseIn, R
 from .throttling import KeyLimit
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-MOST_LOGGED = 20  # leads of one request that a line of the log names
+MOST_LOGGED = 20  # leads of a request that its log line names
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class ApiView(APIView):
-    """A door of the API: known callers, a scope a method, JSON whatever was asked for."""
+    """A view of the API: requires a known caller and, for each method, a scope; always answers JSON."""
 
     authentication_classes = (ApiKeyAuthentication, SessionAuthentication)
     permission_classes = (HasScope,)
@@ -73,7 +73,7 @@ class ApiView(APIView):
     parser_classes: Sequence[type[LeadJSONParser]] = (LeadJSONParser,)
     schema = described.Described()
     http_method_names = ["get", "head", "post"]
-    metadata_class = None  # OPTIONS describes nothing: the schema does
+    metadata_class = None  # the schema describes the API, OPTIONS does not
     scopes: Mapping[str, str] = {}
 
     def roster(self, request: Request) -> Roster:
@@ -84,7 +84,7 @@ class ApiView(APIView):
 
 
 class IntakeView(ApiView):
-    """A door for leads: what is refused here is kept in the journal."""
+    """A view that takes leads. Refused requests are kept in the journal."""
 
     route = ""
 
@@ -98,23 +98,23 @@ class IntakeView(ApiView):
             if request.method == "POST":
                 self.keep([({"code": "internal-error", "status": 500}, *readable_body(request))])
             raise
-        # Who sends too fast is told when to send again: keeping each try would fill the journal.
+        # Throttled senders are told when to try again; keeping each try would fill the journal.
         if request.method == "POST" and 400 <= response.status_code < 500 and response.status_code != 429:
             self.keep([(response.data, *readable_body(request))])
         return response
 
     def keep(self, refusals: Sequence[journal.Refusal]) -> None:
-        """Keep what was refused of the request. Never raises: the answer is what counts."""
+        """Keep the refused request in the journal. Never raises: the answer matters more."""
         try:
             caller = self.request.auth
-        except Error:  # nobody was recognised: the database went away before
+        except Error:  # the caller is unknown because the database went away
             return
         if refusals and isinstance(caller, Caller):
             kind = str(self.request.META.get("CONTENT_TYPE", ""))
             journal.keep(refusals, at=caller.at, key_id=caller.key_id, source_id=caller.source_id, content_type=kind)
 
     def once(self, request: Request) -> IdempotencyKey | None:
-        """Return what makes the request one request, None when it has no Idempotency-Key."""
+        """Return the request's idempotency key; None: it has none."""
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if key is None:
             return None
@@ -165,7 +165,7 @@ class BulkView(IntakeView):
     @described.TAKE_LEADS
     def post(self, request: Request) -> HttpResponseBase:
         caller, roster, items = caller_of(request), self.roster(request), request.data
-        if not isinstance(items, list):  # no body at all
+        if not isinstance(items, list):  # there is no body
             raise NotAList()
         read = [self._read(item, caller, roster) for item in items]
         forms = [form for form in read if isinstance(form, dict)]
@@ -189,7 +189,7 @@ class BulkView(IntakeView):
         return response
 
     def _read(self, item: object, caller: Caller, roster: Roster) -> Form | Exception:
-        """Return the form of one lead, or what is wrong with it: a bad item does not spoil the others."""
+        """Return the form of one lead, or its error: a bad item does not affect the others."""
         if isinstance(item, BadBody):
             return item
         try:
@@ -344,7 +344,9 @@ class PauseView(ApiView):
             pause_manager(manager, at=caller.at, minutes=minutes, reason=reason, by=caller.user)
             [answer] = self._documents(manager, caller)
         if give_back_soon(manager.pk, at=caller.at):
-            with suppress(DatabaseError):  # the pause is kept: the answer of a moment ago is better than none
+            with suppress(
+                DatabaseError
+            ):  # the pause is already stored: an answer with slightly old values is better than none
                 [answer] = self._documents(manager, caller)
         return Response(answer)
 
@@ -425,14 +427,14 @@ def count_outcomes(response: HttpResponse, results: Sequence[IntakeResult | Inva
 
 
 def read_id(caller: Caller, text: str) -> uuid.UUID:
-    """Return the id of a lead that the caller may know of. Raises NotFound."""
+    """Return the id of a lead that the caller may see. Raises NotFound."""
     if not UUID.fullmatch(text):
         raise NotFound("No such lead.")
     return visible_lead_id(caller, uuid.UUID(text))
 
 
 def id_of_offer(caller: Caller, text: str) -> uuid.UUID:
-    """Return the id of a lead whose offer the caller answers. Raises NotFound; OfferClosed to who had it, a moment ago."""
+    """Return the id of a lead whose offer the caller answers. Raises NotFound, or OfferClosed if the caller had the offer."""
     try:
         return read_id(caller, text)
     except NotFound:
@@ -443,7 +445,7 @@ def id_of_offer(caller: Caller, text: str) -> uuid.UUID:
 
 
 def read_hand_over(caller: Caller, text: str) -> HandOver:
-    """Return a hand-over to who sees everything. Raises NotFound."""
+    """Return a hand-over, for callers who see everything. Raises NotFound."""
     found = HandOver.objects.filter(pk=text).first() if caller.sees_everything and UUID.fullmatch(text) else None
     if found is None:
         raise NotFound("No such hand-over.")
@@ -451,12 +453,12 @@ def read_hand_over(caller: Caller, text: str) -> HandOver:
 
 
 def as_themselves(caller: Caller) -> User | None:
-    """Return the user who may answer only offers of their own; None for who may answer for everybody."""
+    """Return the user if they may answer only their own offers; None if they may answer for everybody."""
     return None if caller.sees_everything or caller.source_id else caller.user
 
 
 def visible_manager(caller: Caller, email: str) -> Manager:
-    """Return a manager that the caller may know of. Raises NotFound."""
+    """Return a manager that the caller may see. Raises NotFound."""
     known = visible_managers(caller).select_related("user")
     found = None if "\x00" in email else known.filter(user__email=email.strip().lower()).first()
     if found is None:

@@ -27,7 +27,7 @@ def decide(candidates: Sequence[Candidate], *, method: Reason, turn: int) -> Dec
 
 
 def nobody(candidates: Sequence[Candidate], reason: Reason = Reason.NOBODY) -> Decision:
-    """Decide for none of the candidates, for a reason of the lead: no attempts left, others ahead."""
+    """Choose nobody, for a reason that lies in the lead: no attempts left, or other leads ahead."""
     return Decision(
         chosen=None,
         reason=reason,
@@ -39,7 +39,7 @@ def nobody(candidates: Sequence[Candidate], reason: Reason = Reason.NOBODY) -> D
 def assign(
     candidates: Sequence[Candidate], *, chosen: int, reason: Reason, count: bool, method: Reason, turn: int
 ) -> Decision:
-    """Decide for a candidate that the method did not choose: the responsible, or the manager on duty.
+    """Choose a candidate without asking the method: the responsible, or the duty manager.
 
     count: whether the lead counts in the registry. Then the eligible are credited as usual, and this one pays.
     """

@@ -88,7 +88,7 @@ class Presence(NamedTuple):
     """What changes all day, and is therefore not configuration."""
 
     paused: Collection[int] = frozenset()
-    online: Collection[int] | None = None  # None: the trigger does not ask
+    online: Collection[int] | None = None  # None: the trigger does not require it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Case:
     """What a decision needs to know of a lead."""
 
     id: UUID
-    terms: Terms  # of the trigger that it comes by
+    terms: Terms  # of the trigger that runs on it
     stage: int
     score: int
     created_at: datetime
@@ -104,11 +104,11 @@ class Case:
     contact: UUID | None = None
     company: UUID | None = None
     owners: Mapping[str, int | None] = field(default_factory=dict)  # contact, company -> their responsible
-    responsible: int | None = None  # who has it now
+    responsible: int | None = None  # the manager who has it now
     waited: bool = False
     round: int = 1
     attempt: int = 0  # offers in this round
-    tried: frozenset[int] = frozenset()  # who had it in this round
+    tried: frozenset[int] = frozenset()  # managers who had it in this round
 
     @property
     def best_first(self) -> tuple[int, datetime, UUID]:
@@ -143,7 +143,7 @@ class Team:
         self._places: dict[int, int] | None = None
 
     def candidates(self) -> list[Candidate]:
-        """Return the members as the next lead finds them."""
+        """Return the members in their state before the next lead."""
         terms = self.terms
         history = self.ledger.columns(terms.managers)
         return Candidate.from_columns(
@@ -185,12 +185,14 @@ def _unavailable(terms: Terms, presence: Presence, *, at: datetime) -> list[Reas
 
 
 def run(cases: Iterable[Case], teams: Mapping[int, Team], *, at: datetime) -> list[Verdict]:
-    """Decide for each lead in turn. teams: of each trigger, by its id; they are left as after the last decision."""
+    """Decide for each lead in turn. teams: by trigger id; they are changed, and end in the state after the last decision."""
     counting: dict[int, list[Team]] = defaultdict(list)  # stage -> the teams whose limits count leads in it
     for team in teams.values():
         for stage in team.terms.limit_stages:
             counting[stage].append(team)
-    owners: dict[tuple[str, UUID | None], int] = {}  # whom the leads before made responsible for a contact or company
+    owners: dict[
+        tuple[str, UUID | None], int
+    ] = {}  # responsibles of contacts and companies, by earlier leads of this run
     verdicts: list[Verdict] = []
     for case in cases:
         if owners:
@@ -225,7 +227,7 @@ def _enter(verdict: Verdict, ledger: Ledger) -> None:
 
 
 def waits(case: Case, team: Team, reason: Reason) -> Verdict:
-    """Let a lead wait, for a reason of the lead."""
+    """Let a lead wait for a reason that lies in the lead, not in the candidates."""
     candidates = team.candidates()
     return _waits(case, candidates, nobody(candidates, reason), team)
 
@@ -243,7 +245,7 @@ def _decide(case: Case, team: Team, *, at: datetime) -> Verdict:
             return _give_to_chosen(case, seen, decision, turn=turn, at=at)
     step = Finally.WAIT if case.waited else terms.final_step if case.attempt else terms.if_nobody
     if step == Finally.RESTART:
-        # Whoever let the lead go may be the contact's responsible by now; the new round is for all alike.
+        # The manager who did not accept the lead may be the contact's responsible by now; in a new round all are equal.
         again = replace(case, round=case.round + 1, attempt=0, tried=frozenset(), owners={})
         return _decide(again, team, at=at)
     stand_in = {Finally.DUTY: terms.duty, Finally.KEEP: case.responsible}.get(Finally(step))
@@ -253,7 +255,7 @@ def _decide(case: Case, team: Team, *, at: datetime) -> Verdict:
 
 
 def _as_seen(candidates: list[Candidate], case: Case) -> list[Candidate]:
-    """Return the candidates as this one lead makes them: who has the skills, who had it before."""
+    """Return the candidates for this lead: with the skills that it needs, and whether they had it before."""
     if not case.terms.skilled and not case.tried:
         return candidates
     needs = case.facts.needs if case.terms.skilled else {}
@@ -267,7 +269,7 @@ def _as_seen(candidates: list[Candidate], case: Case) -> list[Candidate]:
 
 
 def _owner(case: Case, team: Team, *, at: datetime) -> int | None:
-    """Return who is responsible for the contact or company already, and may have the lead."""
+    """Return the manager who is responsible for the contact or company and may get the lead; None: nobody."""
     for kind in case.terms.responsible_check:
         owner = case.owners.get(kind)
         if owner is not None and owner not in case.tried and team.may_be_given_back(owner, at=at):
@@ -291,7 +293,7 @@ def _give_to_chosen(case: Case, seen: list[Candidate], decision: Decision, *, tu
 def _give_to_named(
     case: Case, team: Team, seen: list[Candidate], manager: int, reason: Reason, *, count: bool, at: datetime
 ) -> Verdict:
-    """Give the lead to somebody named, who need not be a member: then they join the candidates, with no coefficient."""
+    """Give the lead to a certain manager. One who is not a member joins the candidates, with coefficient 0."""
     turn = team.ledger.turn + 1
     ids = [c.manager for c in seen]
     if manager not in ids:
@@ -331,5 +333,5 @@ def _accept_by(terms: Terms, manager: int, *, at: datetime) -> datetime | None:
         duty = terms.managers_by_id[manager].duty_by(schedule)
     try:
         return accept_by(at, minutes=terms.minutes, duty=duty)
-    except NeverOnDuty:  # an owner who never works: the wall clock, so that the lead comes back
+    except NeverOnDuty:  # a manager who never works: the wall clock counts, so that the lead comes back
         return accept_by(at, minutes=terms.minutes, duty=None)

@@ -59,7 +59,7 @@ class Company(models.Model):
         verbose_name = _("company")
         verbose_name_plural = _("companies")
         constraints = [
-            # A name alone is one company as long as no domain tells two of that name apart.
+            # Companies without a domain are the same if their names are.
             models.UniqueConstraint(
                 fields=["name_key"], condition=Q(domain_key=None), name="company_name_once_without_domain"
             ),
@@ -130,7 +130,7 @@ LEAD_TOLD_ELSEWHERE = (
 
 
 class EditsKept(TableTrigger):
-    """What these columns held before an update is written into routing_leadedit; erasure of a person is no edit."""
+    """A database trigger that keeps the old values of these columns in routing_leadedit, except when a person is erased."""
 
     kind, trigger = "edits_kept", "keep_edit"
 
@@ -146,7 +146,7 @@ class EditsKept(TableTrigger):
 
 
 class Lead(models.Model):
-    """Somebody's interest in buying; it stands in one stage, and one manager at most is responsible for it."""
+    """Somebody's interest in buying. It is in one stage and has at most one responsible."""
 
     class MatchedBy(models.TextChoices):
         EMAIL = "email", _("e-mail")
@@ -164,7 +164,7 @@ class Lead(models.Model):
     source = models.ForeignKey(
         Source, on_delete=models.PROTECT, related_name="leads", db_index=False
     )  # the constraint's index serves
-    # NULL: the source numbers nothing, and the constraint has nothing to compare.
+    # NULL: the source sends no ids, so the constraint compares nothing.
     external_id = models.CharField(  # noqa: DJ001
         max_length=LONGEST["external_id"], null=True, blank=True, help_text=_("The lead's identifier at the source")
     )
@@ -229,7 +229,7 @@ class Lead(models.Model):
     )
     round = models.PositiveIntegerField(default=1, editable=False)
     attempt = models.PositiveIntegerField(default=0, editable=False, help_text=_("Number of offers in this round"))
-    # The echo of what decisions, events and offers say, for the report of response times, which would join a month of them.
+    # Copies from decisions, events and offers for the report of response times, which would otherwise join a month of them.
     # Services write the first; a trigger of the database writes the others when an offer is accepted (migration 0012).
     assigned_at = models.DateTimeField(null=True, editable=False, help_text=_("When it was first assigned"))
     accepted_at = models.DateTimeField(null=True, editable=False, help_text=_("When it was first accepted"))
@@ -257,7 +257,7 @@ class Lead(models.Model):
             EditsKept(columns=LEAD_EDITED),
             # The same lead sent twice is one lead, for ever.
             models.UniqueConstraint(fields=["source", "external_id"], name="lead_external_id_once_per_source"),
-            # Offered and assigned leads have an owner; waiting and idle ones have none. No lead is lost in between.
+            # Offered and assigned leads have a responsible; waiting and idle ones have none. No lead is lost in between.
             models.CheckConstraint(
                 condition=Q(state__in=["offered", "assigned"], responsible__isnull=False)
                 | Q(state__in=["idle", "waiting"], responsible=None),
@@ -286,13 +286,13 @@ class Lead(models.Model):
             models.Index(
                 fields=["arrived_at", "source"], condition=Q(arrived_unqualified=True), name="lead_arrived_unqualified"
             ),
-            # Reports read the leads of a range, and of them no more than stands here.
+            # Reports read nothing but these columns of the leads in a range.
             models.Index(
                 fields=["arrived_at"],
                 include=["source", "stage", "responsible", "assigned_at", "accepted_at", "accepted_by"],
                 name="lead_told_by_arrival",
             ),
-            # Search. Most leads have no name of their own, and cost the index nothing.
+            # Search. Most leads have no name of their own and are not in the index.
             GinIndex(LEAD_WORDS, condition=~Q(name=""), name="lead_by_words"),
             GinIndex(SENT_WORDS, condition=~Q(also_sent=""), name="lead_by_words_sent"),
         ]
@@ -310,7 +310,7 @@ class Lead(models.Model):
         )
 
     def give(self, manager_id: int, *, at: datetime) -> None:
-        """Set the columns of a lead that somebody gets by hand, those of GIVEN."""
+        """Set the columns in GIVEN, for a lead that a manager gets by hand."""
         self.responsible_id, self.state = manager_id, Lead.State.ASSIGNED
         self.assigned_at = min(self.assigned_at or at, at)
 
@@ -334,7 +334,7 @@ class UnqualifiedLead(Lead):
 
 
 class Load(models.Model):
-    """How many leads a manager holds in a stage. A trigger of the database keeps it (migration 0002), never the code."""
+    """How many leads a manager holds in a stage. Written only by a database trigger (migration 0002)."""
 
     manager = models.ForeignKey(Manager, on_delete=models.CASCADE, related_name="loads")
     stage = models.ForeignKey(Stage, on_delete=models.CASCADE, related_name="loads")
@@ -379,11 +379,11 @@ class LeadEvent(models.Model):
 
 
 class LeadEdit(models.Model):
-    """What a lead was before somebody edited it, or a trigger set its fields. A trigger of the database adds the rows."""
+    """The values of a lead before somebody edited it or a trigger set its fields. Added only by a database trigger."""
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="edits")
     at = models.DateTimeField()
-    # No constraint: what a user did stays, whatever becomes of the user.
+    # No constraint: the edit stays even if the user is deleted.
     by = models.ForeignKey(
         "accounts.User", on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )
@@ -414,7 +414,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
 
 class Task(models.Model):
-    """Something to be done for a lead."""
+    """Something to do for a lead."""
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="tasks")
     title = NameField(max_length=500)

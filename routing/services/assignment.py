@@ -31,7 +31,7 @@ MOST_LINEUPS = 200  # of a trigger that a process remembers
 
 
 def _columns(model: type[Model], *names: str) -> Columns:
-    """Return the columns of a table with their types: these, or all but a number that the database gives."""
+    """Return the columns of a table with their types. names: which; none: all except a serial primary key."""
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField | BigAutoField)]
     types = {str(field.column): str(field.db_type(connection)) for field in fields}
     return {name: types[name] for name in names or types}
@@ -56,11 +56,11 @@ STATE = _columns(Lead, "state", "responsible_id", "trigger_id", "round", "attemp
 UPDATE_LEADS = Statement(
     "update_leads",
     f"UPDATE routing_lead lead SET ({', '.join(STATE)}) = ({', '.join(f'r.{name}' for name in STATE)}), "
-    "assigned_at = least(lead.assigned_at, r.assigned_at) "  # the first; NULL is no instant
+    "assigned_at = least(lead.assigned_at, r.assigned_at) "  # keeps the first; least() ignores NULL
     f"FROM {_records('leads', {**_columns(Lead, 'id', 'assigned_at'), **STATE})} WHERE lead.id = r.id",  # nosec B608  # of the columns of models
     leads="json",
 )
-# One decision changes one place, but for the balances; among a thousand members that spares half of the writing.
+# Besides the balances, one decision changes one place only; with a thousand members this halves what is written.
 UPDATE_PLACE = Statement(
     "update_place",
     "UPDATE routing_ledger SET turn = %(turn)s, balances = %(balances)s, last_turns[%(place)s] = %(turn)s,"
@@ -138,13 +138,13 @@ def record(
 
 
 def _hand_over_along(verdicts: Sequence[Verdict], *, at: datetime) -> None:
-    """Make who got the leads responsible for what goes along with them, by kind."""
+    """Make the managers who got the leads responsible for their related objects, kind by kind."""
     by_kind: dict[str, list[tuple[Any, int, Any, Any]]] = {}
     for v in verdicts:
         if v.manager is not None:
             for kind in v.case.terms.also_assign:
                 by_kind.setdefault(kind, []).append((v.case.id, v.manager, v.case.contact, v.case.company))
-    together: list[tuple[list[str], list[tuple[Any, int, Any, Any]]]] = []  # kinds of the same leads, in one message
+    together: list[tuple[list[str], list[tuple[Any, int, Any, Any]]]] = []  # kinds of the same leads share a message
     for kind, rows in by_kind.items():
         if together and together[-1][1] == rows:
             together[-1][0].append(kind)
@@ -154,8 +154,8 @@ def _hand_over_along(verdicts: Sequence[Verdict], *, at: datetime) -> None:
         hand_over_related(rows, kinds, at=at)
 
 
-# Handing over related leads is no distribution: no trigger fires and no limit applies.
-# Of several leads of one contact or company in one run the last one decides, as if they had come one by one.
+# Handing over related leads is not distribution: no trigger runs and no limit applies.
+# If one run has several leads of a contact or company, the last one decides, as if they had come one by one.
 RELATED = {"lead": "uuid", "manager": "bigint", "contact": "uuid", "company": "uuid"}
 
 
@@ -165,7 +165,7 @@ def _hand_over(kind: str, by: str, text: str) -> Statement:
     )
 
 
-# Who had it before stands in the lead's story.
+# The lead's history records the responsible before.
 STORY = """
 INSERT INTO routing_leadevent (lead_id, at, kind, data)
 SELECT lead, %(at)s, 'handed_along', jsonb_build_object('object', '{object}', 'id', id, 'from', old, 'to', manager) FROM handed
@@ -286,8 +286,8 @@ def _decisions(verdicts: Sequence[Verdict], roster: Roster, *, at: datetime) -> 
 
 
 def _decision(verdict: Verdict, trigger: TriggerTerms, *, at: datetime) -> dict[str, Any]:
-    """Return the row, with what its line-up holds in place of the line-up's number."""
-    # The columns of all candidates in one go: there may be a thousand of them.
+    """Return the row with the content of its line-up in place of the line-up's number."""
+    # All columns in one pass: there may be a thousand candidates.
     seen = list(zip(*verdict.candidates, strict=True)) or [()] * len(Candidate._fields)
     managers, coefficients, limits, held, balances, received, last_turns, *_ = seen
     return {
@@ -304,7 +304,7 @@ def _decision(verdict: Verdict, trigger: TriggerTerms, *, at: datetime) -> dict[
         "counted": verdict.counted,
         "version": trigger.version,
         "lineup_id": (managers, coefficients, limits),
-        # What the decision saw of the candidates, side by side; what never changes of them is their line-up.
+        # What the decision saw of the candidates, as columns; the part that never changes is their line-up.
         "held": array(held),
         "balances": array(balances),
         "received": array(received) if trigger.method is Reason.TOTALS else None,
@@ -314,7 +314,7 @@ def _decision(verdict: Verdict, trigger: TriggerTerms, *, at: datetime) -> dict[
 
 
 def _lineups(wanted: Sequence[tuple[int, Held]], roster: Roster) -> dict[Held, int]:
-    """Return the line-ups that hold just this, whoever wrote them down first. wanted: each with its trigger."""
+    """Return the ids of the line-ups with exactly this content, creating those that are new. wanted: each with its trigger."""
     found = {columns: roster.triggers[trigger].lineups.get(columns) for trigger, columns in wanted}
     missing = [columns for columns, known in found.items() if known is None]
     if missing:
@@ -330,11 +330,11 @@ def _lineups(wanted: Sequence[tuple[int, Held]], roster: Roster) -> dict[Held, i
         def keep() -> None:
             for trigger, columns in wanted:
                 known = roster.triggers[trigger].lineups
-                if len(known) >= MOST_LINEUPS:  # coefficients that are computed: each decision may have its own
+                if len(known) >= MOST_LINEUPS:  # computed coefficients: each decision may have a line-up of its own
                     known.clear()
                 known[columns] = lineups[columns]
 
-        transaction.on_commit(keep)  # before, it may be taken back
+        transaction.on_commit(keep)  # before the commit, they may be rolled back
     lineups = {columns: number for columns, number in found.items() if number is not None}
     return lineups
 
@@ -357,7 +357,7 @@ def _offer(verdict: Verdict, *, at: datetime) -> dict[str, Any]:
 
 
 def _limits(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """Return what managers with a limit may hold when all is written, by trigger.
+    """Return how many leads managers with a limit may hold once everything is written, by trigger.
 
     That is the limit, and what they got otherwise than by this trigger's choice: from another one, or by their name.
     """
@@ -429,7 +429,7 @@ def credit_back(lead_id: UUID, *, at: datetime, by: User | None = None, reason: 
 
 
 def refund(let_go: Mapping[UUID, int], registry_id: int, *, at: datetime) -> None:
-    """Give managers back the turns that the leads they let go cost them.
+    """Give managers back the turns that they paid for leads they did not accept.
 
     let_go: lead -> manager. A fixed number of queries, however many leads.
     """
@@ -442,7 +442,7 @@ def refund(let_go: Mapping[UUID, int], registry_id: int, *, at: datetime) -> Non
 
 
 def take_back_turns(decisions: Iterable[Decision], *, at: datetime, by: User | None = None) -> None:
-    """Undo what counted decisions did to balances: every candidate has the balance from before."""
+    """Undo what counted decisions did to balances: every candidate gets back the balance from before."""
     amounts: Counter[tuple[int, int]] = Counter()  # (registry, manager) -> billionths of a lead
     received: Counter[tuple[int, int]] = Counter()
     for row in decisions:
@@ -467,7 +467,7 @@ def lock_lead(lead_id: UUID) -> Lead:
 
 
 def _registry_of_turn(lead: Lead) -> int | None:
-    """Return the registry in which the lead cost its responsible a turn: by a decision, or given by hand."""
+    """Return the registry in which the responsible paid a turn for the lead, by a decision or by hand; None: in none."""
     decided = Decision.objects.filter(lead=lead, counted=True, chosen=lead.responsible_id).order_by("-id")
     by_hand = Adjustment.objects.filter(lead=lead, kind=Adjustment.Kind.BY_HAND, manager=lead.responsible_id)
     registries = (rows.values_list("registry_id", flat=True).first() for rows in (by_hand, decided))

@@ -30,8 +30,8 @@ class Distributed(NamedTuple):
     ledgers: list[engine.Ledger]
 
 
-WAITING_AT_ONCE = 100  # waiting leads of a trigger that new ones look after; the sweep looks after all
-# A lead that cannot be distributed must not keep new ones from it.
+WAITING_AT_ONCE = 100  # waiting leads of a trigger that new leads consider; the sweep considers all
+# A lead whose distribution fails must not block new leads.
 WAITING = Statement(
     "waiting",
     f"""
@@ -75,7 +75,7 @@ def _somebody_can(team: Team) -> bool:
 
 
 def _waiting(triggers: list[int], roster: Roster, *, besides: Sequence[Case]) -> dict[int, list[Case]]:
-    """Return by trigger the best of the leads that wait for it, locked; those that are held elsewhere are left out."""
+    """Return, by trigger, the first of its waiting leads, locked. Leads that another transaction has locked are left out."""
     ids = run_statement(WAITING, triggers=triggers, besides=f"{{{','.join(str(case.id) for case in besides)}}}")
     leads = lock_leads([id_ for (id_,) in ids], skip_locked=True)
     found: dict[int, list[Case]] = {trigger: [] for trigger in triggers}
@@ -97,7 +97,7 @@ def _with_waiting(cases: Sequence[Case], waiting: Mapping[int, list[Case]]) -> t
     behind: list[Case] = []
     for trigger, old in waiting.items():
         line = sorted([*old, *new[trigger]], key=lambda case: case.best_first[:2])
-        if len(old) == WAITING_AT_ONCE:  # more may wait: who comes after these stands in line, for the sweep
+        if len(old) == WAITING_AT_ONCE:  # there may be more: new leads wait behind them, for the sweep
             last = max(line.index(case) for case in old)
             behind += line[last + 1 :]
             line = line[: last + 1]
@@ -118,7 +118,7 @@ def _with_waiting(cases: Sequence[Case], waiting: Mapping[int, list[Case]]) -> t
 
 
 def still_waiting(leads: Iterable[Lead], triggers: Iterable[int]) -> list[tuple[Lead, int]]:
-    """Return the locked leads that still wait for one of the triggers, each with its trigger."""
+    """Return which of the locked leads still wait for one of the triggers, each with its trigger."""
     known = set(triggers)
     return [
         (lead, lead.trigger_id)
@@ -160,7 +160,7 @@ def _case(lead: Lead, trigger: TriggerTerms, tried: frozenset[int]) -> Case:
 
 
 def able(trigger: TriggerTerms, roster: Roster, *, at: datetime) -> frozenset[int]:
-    """Return, without the lock, who could take a lead that needs no skill, or an existing customer's lead."""
+    """Return, without a lock, the managers who could take a lead that needs no skill, or an existing customer's lead."""
     team = gather_candidates([trigger], roster, at=at, lock=False).teams[trigger.id]
     takers = {c.manager for c in team.candidates() if engine.refusal(c) is None}
     if trigger.responsible_check:

@@ -1,4 +1,4 @@
-"""Take leads: check what was sent, find the person and the company, enter the stage, hand over to distribution."""
+"""Take leads: check what was sent, find the contact and the company, enter the stage, distribute."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def answer_leads(
     once: IdempotencyKey | None = None,
     version: int | None = None,
 ) -> tuple[Results, Answer]:
-    """Take leads as `take_leads` does, and return the answer, too.
+    """Take leads as `take_leads` does, and build the answer in the same transaction.
 
     render: writes the answer before the commit, so that no lead is kept of which nobody could be told.
     once: makes repetitions of a request one request. Without a valid lead nothing is stored for it.
@@ -126,7 +126,7 @@ def _take(
     *,
     distributed: bool,
 ) -> tuple[Results, Answer]:
-    versions = iter([version])  # the second try reads the version anew
+    versions = iter([version])  # a second try reads the version again
 
     @in_transaction
     def take() -> tuple[Results, Answer]:
@@ -156,7 +156,7 @@ def _once(once: IdempotencyKey) -> Any:
 
 
 def _claim(once: IdempotencyKey, *, at: datetime) -> None:
-    """Make the request ours; who sends it at the same time waits here, and is then told the answer."""
+    """Claim the key for this request. The same request sent at the same time waits here, then gets the same answer."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO routing_intakerequest (owner, route, key, fingerprint, answer, created_at)"
@@ -383,7 +383,7 @@ def _enter(
     sent = {"sent": dumps(asked), "at": at}
     rules = list({row["rule"].id: row["rule"] for row in rows if row["rule"]}.values()) if distributed else []
     gathered = None
-    if rules:  # then it is one round trip
+    if rules:  # then both take one round trip
         with _deciding(rules):
             gathered = gather_candidates(rules, roster, at=at, ahead=IDENTIFY, parameters=sent)
         found = gathered.identified
@@ -427,7 +427,7 @@ def _results(
     *,
     at: datetime,
 ) -> Results:
-    """Return what became of each form; leads that were known already are told as they stand."""
+    """Return the result of each form; leads that were already known are returned as they are now."""
     known = lead_documents(Lead.objects.filter(pk__in=before.values())) if before else []
     documents = {document["id"]: document for document in known}
 
@@ -447,7 +447,7 @@ IDLE = {"state": Lead.State.IDLE.value, "responsible_id": None, "trigger_id": No
 
 
 def _parameters(position: int, row: Row) -> Row:
-    """Return what IDENTIFY is told of a lead."""
+    """Return the parameters of IDENTIFY for one lead."""
     return {
         "position": position,
         "source_id": row["source_id"],
@@ -568,12 +568,12 @@ def _distribute(
 
 @contextmanager
 def _deciding(rules: Sequence[TriggerTerms]) -> Iterator[None]:
-    """Raise Undecided where decisions on new leads fail for no reason that another try would mend."""
+    """Raise Undecided if decisions fail for a reason that another try would not mend."""
     try:
         yield
     except (ConfigurationChanged, Refused, DatabaseError, InterfaceError):
         raise
-    except Exception as error:  # whatever it is, a lead that was sent is kept
+    except Exception as error:  # whatever the fault, a lead that was sent is kept
         triggers = ", ".join(str(rule.id) for rule in rules)
         logger.exception("trigger %s failed on new leads", triggers, extra={"action": "decision_failed"})
         raise Undecided from error
