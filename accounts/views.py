@@ -73,7 +73,6 @@ class RoleRedirect(RedirectURLMixin):
 
 
 def in_admin(address: str) -> bool:
-    """Tell whether the address is one of the admin."""
     path = urlsplit(address).path
     return path == "/admin" or path.startswith(reverse("admin:index"))
 

@@ -151,7 +151,6 @@ def without_people(logger: object, name: str, event: dict[str, Any]) -> dict[str
 
 
 def mask(value: Any) -> Any:
-    """Return the value with all its texts masked."""
     if isinstance(value, str):
         for pattern, replacement in MASKS:
             value = pattern.sub(replacement, value)

@@ -59,7 +59,6 @@ def ring_of(report: Sources, account: Account | policy.Account) -> Ring:
 
 
 def period_in_words(report: Sources) -> str:
-    """Return the period in words."""
     if report.period == "month":
         return date_format(report.first_day, "YEAR_MONTH_FORMAT")
     first, last = (date_format(day, "DATE_FORMAT") for day in (report.first_day, report.last_day))

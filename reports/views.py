@@ -111,8 +111,6 @@ def _query(ring: Ring, **changed: str) -> str:
 
 
 def range_page(report: catalogue.Ranged) -> View:
-    """Return the page of the report."""
-
     @page_of(report)
     def page(request: HttpRequest) -> HttpResponse:
         form, at, zone = _read_form(request, report)

@@ -453,7 +453,7 @@ class HandOverForm(forms.Form):
         self.fields["stages"].queryset = stages.order_by("pipeline__position", "pipeline_id", "position", "id")  # type: ignore[attr-defined]
 
     def service_arguments(self) -> dict[str, Any]:
-        """Return what the service takes."""
+        """Return the keyword arguments of the hand-over service."""
         cleaned = self.cleaned_data
         return {
             "to": cleaned["to"].pk if cleaned["to"] else None,

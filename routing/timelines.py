@@ -52,8 +52,6 @@ class CandidateInWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionInWords:
-    """A decision, explained."""
-
     id: int
     lead: UUID
     title: str  # of the lead

@@ -21,7 +21,6 @@ def supervises(user: Any) -> bool:
 
 
 def manager_of(user: Any) -> Manager | None:
-    """Return the manager that the user is, or None."""
     return Manager.objects.select_related("user").filter(user=user).first() if user.is_authenticated else None
 
 

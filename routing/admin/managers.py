@@ -267,7 +267,7 @@ class ManagerAdmin(AccountsManagerAdmin):
 
 
 def limits_of(manager: Manager) -> list[tuple[str, int]]:
-    """Return in which triggers the manager has which limit."""
+    """Return the limits of the manager as (code of the trigger, limit)."""
     triggers = current().triggers.values()
     found = [
         (trigger.code, member.limit)
@@ -347,8 +347,6 @@ class FarewellForm(forms.Form):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarLine:
-    """A line of the calendar."""
-
     name: str
     address: str
     days: Sequence[tuple[date, Sequence[agenda.Piece], str]]  # date, what is drawn, the hours in words

@@ -38,8 +38,6 @@ class Full:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerNow:
-    """A manager on the board."""
-
     id: int
     name: str
     email: str
@@ -94,8 +92,6 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """All of it."""
-
     zone: str
     managers: tuple[ManagerNow, ...]
     counts: Counts

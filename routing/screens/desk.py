@@ -111,8 +111,6 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """All of it."""
-
     name: str
     zone: str
     status: Status

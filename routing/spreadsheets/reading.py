@@ -89,8 +89,6 @@ class BadTable(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What was read."""
-
     header: list[str]
     rows: list[tuple[int, list[str]]]  # number as the spreadsheet shows it, cells; rows without any text are left out
     encoding: str  # "xlsx" for a workbook

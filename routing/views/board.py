@@ -63,7 +63,6 @@ def pause(request: HttpRequest, manager_id: int) -> HttpResponse:
 @require_POST
 @for_supervisors
 def resume(request: HttpRequest, manager_id: int) -> HttpResponse:
-    """Resume a manager."""
     manager = _manager(manager_id)
     resume_manager(manager, at=clock.now())
     hurry()
