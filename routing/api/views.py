@@ -381,10 +381,10 @@ class HandOverView(ApiView):
         if form.get("preview"):
             lines = preview_hand_over(manager.pk, at=caller.at, to=asked["to"], stages=asked["stages"])
             return Response(preview_document(manager.pk, lines, asked, roster))
-        do = answered(hand_over, hand_over_answer)
+        do = with_answer(hand_over, hand_over_answer)
         batch, answer = do(manager.pk, at=caller.at, by=caller.user, **asked)
         hurry_hand_over(batch)
-        return written(*answer)
+        return json_response(*answer)
 
 
 class HandOverBatchView(ApiView):
@@ -403,9 +403,9 @@ class UndoView(ApiView):
     def post(self, request: Request, hand_over_id: str) -> HttpResponseBase:
         caller = caller_of(request)
         batch = read_hand_over(caller, hand_over_id)
-        batch, answer = answered(undo_hand_over, hand_over_answer)(batch.pk, at=caller.at, by=caller.user)
+        batch, answer = with_answer(undo_hand_over, hand_over_answer)(batch.pk, at=caller.at, by=caller.user)
         hurry_hand_over(batch)
-        return written(*answer)
+        return json_response(*answer)
 
 
 # What they share
@@ -416,7 +416,9 @@ def hand_over_answer(batch: HandOver) -> tuple[HandOver, Answer]:
     return batch, (202 if batch.is_running else 200, dumps(hand_over_document(batch, current())))
 
 
-def count_outcomes(response: HttpResponse, results: Sequence[IntakeResult | InvalidLead], *, refused: int = 0) -> HttpResponse:
+def count_outcomes(
+    response: HttpResponse, results: Sequence[IntakeResult | InvalidLead], *, refused: int = 0
+) -> HttpResponse:
     """Say of the answer, for metrics and log, which leads it is about and how many were new, known or refused."""
     taken = [result for result in results if isinstance(result, IntakeResult)]
     created = sum(result.created for result in taken)

@@ -266,7 +266,7 @@ def _to_give(batch: HandOver) -> QuerySet[Lead]:
 def _hand_over_some(batch: HandOver, *, at: datetime, most: int) -> int:
     """Hand over the next leads of the batch; return how many were looked at."""
     roster = current()
-    if batch.to_id is not None and not roster.people[batch.to_id].active:
+    if batch.to_id is not None and not roster.managers[batch.to_id].active:
         return 0  # they left meanwhile: the leads stay
     ids = list(_to_give(batch)[:most].values_list("pk", flat=True))
     locked = [lead for lead in lock_leads(ids) if lead.responsible_id == batch.manager_id]

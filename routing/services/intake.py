@@ -25,7 +25,7 @@ from routing.locks import ConfigurationChanged, in_transaction
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
 from routing.prepared_statements import Statement, run
 from routing.representations import Document, Point, lead_document, lead_documents
-from routing.roster import Roster, TriggerTerms, SourceFacts, StageFacts, current
+from routing.roster import Roster, SourceFacts, StageFacts, TriggerTerms, current
 
 from .assignment import change_of_fields, dumps, insert_events, insert_leads, record, state_of
 from .distribution import distribute

@@ -120,7 +120,7 @@ def may_edit_contact(manager: Manager, lead: Lead) -> bool:
 
 
 @require_POST
-@signed_in
+@require_sign_in
 def contact(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     """Add, correct or remove a phone, e-mail or chat of a lead's contact, or choose the one that is shown first."""
     manager = own_manager(request)
