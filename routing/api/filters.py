@@ -16,7 +16,7 @@ from routing.models import Lead
 from routing.roster import Roster
 
 from .authentication import Caller, caller_of
-from .pagination import refused
+from .pagination import refusal
 
 LEAD_FILTERS = ("state", "stage", "pipeline", "responsible", "source", "external_id", "created_after", "created_before")
 PAGE = ("cursor", "limit")

@@ -65,7 +65,7 @@ def _summary(results: list[Document]) -> Document:
     return {"received": dict(counts), "stayed": sum(result["to"] is None for result in results), "results": results}
 
 
-def read_hand_over(form: dict[str, Any], roster: Roster) -> dict[str, Any]:
+def parse_hand_over(form: dict[str, Any], roster: Roster) -> dict[str, Any]:
     """Return what a hand-over asks for, in ids. Raises BadValue for what there is not."""
     person = roster.managers_by_email.get((form.get("to") or "").strip().lower())
     if form.get("to") and person is None:

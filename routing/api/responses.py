@@ -108,7 +108,9 @@ def bulk_lines(
 ) -> list[Document]:
     """Return the line of each item: the lead, or the problem it would have been answered with alone."""
     lines: list[Document] = []
-    for index, (result, document) in enumerate(zip(results, documents_for(results, forms, caller, roster), strict=True)):
+    for index, (result, document) in enumerate(
+        zip(results, documents_for(results, forms, caller, roster), strict=True)
+    ):
         if isinstance(document, BadBody | BadValue | Refused):
             lines.append({"index": index, "status": 400, "error": {**problem_of(document), "status": 400}})
         else:

@@ -21,7 +21,7 @@ from routing.exceptions import InvalidLead, NotFound, OfferClosed
 from routing.intake.bodies import BadBody, NotAList
 from routing.intake.kinds import BadValue
 from routing.intake.reading import read_lead
-from routing.locks import answered
+from routing.locks import with_answer
 from routing.models import Decision, HandOver, Lead, Offer
 from routing.representations import Document, decision_documents
 from routing.roster import Roster, current
@@ -247,7 +247,9 @@ class DeclineView(ApiView):
         lead = id_of_offer(caller, lead_id)
         form = DeclineIn.form.read(request.data)
         decline = with_answer(decline_offer, lambda _: dumps(result_of(caller, lead)))
-        return json_response(200, decline(lead, at=caller.at, reason=form.get("reason") or "", by=as_themselves(caller)))
+        return json_response(
+            200, decline(lead, at=caller.at, reason=form.get("reason") or "", by=as_themselves(caller))
+        )
 
 
 class MoveView(ApiView):
@@ -377,7 +379,7 @@ class HandOverView(ApiView):
         manager = visible_manager(caller, email)
         refuse_part_sight(caller)
         form = HandOverIn.form.read(request.data)
-        asked = asked_of(form, roster)
+        asked = parse_hand_over(form, roster)
         if form.get("preview"):
             lines = preview_hand_over(manager.pk, at=caller.at, to=asked["to"], stages=asked["stages"])
             return Response(preview_document(manager.pk, lines, asked, roster))
