@@ -68,7 +68,7 @@ def check_country(country: str, subdivision: str | None = None) -> None:
         )
     if not _has_its_own(country, subdivision):
         raise BadHoliday(
-            f"{_shown(subdivision)} has the same public holidays as the whole of {country}; leave the subdivision empty"
+            f"{_quote(subdivision)} has the same public holidays as the whole of {country}; leave the subdivision empty"
         )
 
 

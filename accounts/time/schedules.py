@@ -60,9 +60,7 @@ def _zone_names() -> frozenset[str]:
 def zone_names() -> tuple[str, ...]:
     """Return the zones to choose from, sorted: without those like Etc/GMT+5, whose sign is inverted, and without
     abbreviations."""
-    return tuple(
-        sorted(name for name in _zone_names() if not name.startswith("Etc/GMT") and not is_abbreviation(name))
-    )
+    return tuple(sorted(name for name in _zone_names() if not name.startswith("Etc/GMT") and not is_abbreviation(name)))
 
 
 def is_abbreviation(name: str) -> bool:

@@ -68,7 +68,9 @@ def moment(instant: datetime, *, at: datetime, zone: ZoneInfo, beside: ZoneInfo 
     beside: a zone to say it in as well, in brackets and with its name.
     """
     own = _instant_in_words(instant, at, zone)
-    return f"{own} ({_instant_in_words(instant, at, beside)} {zone_name(instant.astimezone(beside))})" if beside else own
+    return (
+        f"{own} ({_instant_in_words(instant, at, beside)} {zone_name(instant.astimezone(beside))})" if beside else own
+    )
 
 
 def _instant_in_words(instant: datetime, at: datetime, zone: ZoneInfo) -> str:
