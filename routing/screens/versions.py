@@ -55,17 +55,17 @@ DESK = _statement(
         WHERE id = ANY (%(online)s) AND last_seen_at >= %(seen_since)s""",
         f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by > %(at)s, {LEAD}, {REACHES}), ',' ORDER BY offer.id)
         FROM routing_offer offer JOIN routing_lead lead ON lead.id = offer.lead_id {PEOPLE}
-        WHERE offer.manager_id = %(manager)s AND offer.closed_at IS NULL""",
+        WHERE offer.manager_id = %(manager)s AND offer.closed_at IS NULL""",  # nosec B608  # of the names above
         f"""SELECT string_agg(concat_ws(' ', {LEAD}, {REACHES}), ',' ORDER BY lead.id)
         FROM (SELECT lead.xmin, lead.ctid, lead.id, lead.contact_id, lead.company_id, lead.shares_with FROM routing_lead lead
               WHERE lead.responsible_id = %(manager)s AND lead.state = 'assigned' AND lead.stage_id = ANY (%(stages)s)
-              ORDER BY lead.created_at DESC, lead.id DESC LIMIT %(leads)s) lead {PEOPLE}""",
+              ORDER BY lead.created_at DESC, lead.id DESC LIMIT %(leads)s) lead {PEOPLE}""",  # nosec B608  # of the names above
         f"""SELECT string_agg(concat_ws(' ', decision.id, {LEAD}), ',' ORDER BY decision.id)
         FROM (SELECT id, lead_id FROM (SELECT id, lead_id, trigger_id, chosen_id FROM routing_decision
                                        ORDER BY id DESC LIMIT {LATEST_DECISIONS}) latest
               WHERE trigger_id = ANY (%(triggers)s) OR chosen_id = %(manager)s
               ORDER BY id DESC LIMIT %(decisions)s) decision
-        JOIN routing_lead lead ON lead.id = decision.lead_id {PEOPLE}""",
+        JOIN routing_lead lead ON lead.id = decision.lead_id {PEOPLE}""",  # nosec B608  # of the names above
     ],
     at="timestamptz",
     manager="bigint",
@@ -95,13 +95,13 @@ BOARD = _statement(
         f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by > %(at)s, {LEAD}), ',' ORDER BY offer.id)
         FROM (SELECT id, lead_id, accept_by FROM routing_offer WHERE closed_at IS NULL
               ORDER BY accept_by, id LIMIT %(most)s) offer
-        JOIN routing_lead lead ON lead.id = offer.lead_id {PEOPLE}""",
+        JOIN routing_lead lead ON lead.id = offer.lead_id {PEOPLE}""",  # nosec B608  # of the names above
         "SELECT count(*)::text FROM routing_lead WHERE state = 'waiting'",
         f"""SELECT string_agg(concat_ws(' ', floor(extract(epoch FROM %(at)s - coalesce(
                 (SELECT max(at) FROM routing_decision WHERE lead_id = lead.id), lead.created_at)) / 60), {LEAD}), ','
             ORDER BY lead.id)
         FROM (SELECT lead.xmin, lead.ctid, lead.id, lead.contact_id, lead.company_id, lead.created_at FROM routing_lead lead
-              WHERE lead.state = 'waiting' ORDER BY lead.score DESC, lead.created_at, lead.id LIMIT %(most)s) lead {PEOPLE}""",
+              WHERE lead.state = 'waiting' ORDER BY lead.score DESC, lead.created_at, lead.id LIMIT %(most)s) lead {PEOPLE}""",  # nosec B608  # of the names above
     ],
     at="timestamptz",
     seen_since="timestamptz",
