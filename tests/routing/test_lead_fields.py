@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from rest_framework.test import APIClient
 
-from routing.admin.exports import COLUMNS, exported
+from routing.admin.exports import COLUMNS, export_leads
 from routing.intake.fields import CELLS, FIELDS, STORED, Field
 from routing.intake.reading import read_lead
 from routing.models import ApiKey, Company, Contact, Lead
-from routing.spreadsheets.leads import Reading, guessed_columns, read_row
+from routing.spreadsheets.leads import Reading, guess_columns, read_row
 from routing.spreadsheets.reading import read_table
 from tests.factories import MONDAY, make_pipeline, make_supervisor
 
@@ -54,14 +54,14 @@ def answer(db: None) -> dict[str, Any]:
 def test_a_lead_with_every_field_goes_in_is_answered_exported_and_imported_again(answer: dict[str, Any], kind: str):
     assert {field.key for field in STORED if value_of(answer, field) != value_of(SENT, field)} == set()
 
-    file = exported(Lead.objects.all(), kind, filters={}, by=make_supervisor(), at=MONDAY)
+    file = export_leads(Lead.objects.all(), kind, filters={}, by=make_supervisor(), at=MONDAY)
     table = read_table(b"".join(file.streaming_content))  # type: ignore[arg-type]
     file.close()
     [(_number, row)] = table.rows
     own = {str(COLUMNS[field.path]) for field in FIELDS if field.path in COLUMNS}
     header = [title for title in table.header if title in own]
     cells = [cell for title, cell in zip(table.header, row, strict=True) if title in own]
-    columns = guessed_columns(header, [cells])
+    columns = guess_columns(header, [cells])
     assert set(columns) == {field.key for field in CELLS if field.group != "utm"}
 
     lead, faults = read_row(cells, Reading(header=header, columns=columns, zone=UTC), at=MONDAY)
@@ -104,13 +104,13 @@ from routing.models import Lead
 from routing.models.crm import LEAD_EDITED
 from routing.personal_data.places import PLACES
 from routing.representations import LEAD_VALUES, lead_document
-from routing.spreadsheets.leads import CHOICES, Reading, guessed_columns, read_row
+from routing.spreadsheets.leads import CHOICES, Reading, guess_columns, read_row
 
 AT, ZONE = datetime(2026, 3, 2, 10, tzinfo=UTC), ZoneInfo("UTC")
 schemas = SchemaGenerator().get_schema(request=None, public=True)["components"]["schemas"]
 row = dict.fromkeys(LEAD_VALUES) | {"shoe_size": "42"}
 document = lead_document(row, points=(), sharers=(), accept_by=None, decision=None)
-columns = guessed_columns(["Shoe size"], [["42"]])
+columns = guess_columns(["Shoe size"], [["42"]])
 
 
 def refused(size):
