@@ -80,7 +80,7 @@ DROP FUNCTION leadrouter_pass_key_on();
 """
 
 
-def permit(apps, schema_editor):
+def make_groups(apps, schema_editor):
     create_permissions(
         installed.get_app_config("routing"), apps=apps, using=schema_editor.connection.alias, verbosity=0
     )
@@ -292,7 +292,7 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(KEY, NO_KEY),
         migrations.RunSQL(COPY, NO_COPY),
-        migrations.RunPython(permit, migrations.RunPython.noop),
+        migrations.RunPython(make_groups, migrations.RunPython.noop),
         migrations.RunSQL(PASS_ON, NO_PASS_ON),
         migrations.RunSQL(SHOW, "DROP FUNCTION leadrouter_show_points(uuid)"),
     ]

@@ -10,10 +10,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 
 from accounts.models import Manager, User
 from accounts.time import clock
@@ -241,8 +241,14 @@ def test_without_the_last_check_two_registries_overrun_a_limit(team, monkeypatch
     for trigger in team["triggers"]:
         join(trigger, team["managers"][:6], limits=[20], coefficients=[1])
     monkeypatch.setattr("routing.services.assignment._limits", lambda *_: [])
-    at_once(lambda n: send(n, team, pipeline=("sales", "service")[n % 2]), times=400, clients=32)
-    assert overruns() != []
+    for turn in range(5):  # it is a matter of moments: each turn comes to the limit once
+        Member.objects.update(limit=20 * (turn + 1))
+        at_once(
+            lambda n, turn=turn: send(400 * turn + n, team, pipeline=("sales", "service")[n % 2]), times=400, clients=32
+        )
+        if overruns():
+            return
+    pytest.fail("nobody held more than the limit")
 
 
 @pytest.mark.thorough
@@ -351,8 +357,9 @@ def test_without_the_index_a_number_is_of_two(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
     with without_index("contact_point_of_one_contact"):
         for turn in range(20):
-            at_once(lambda n, turn=turn: come(team, phone=f"+3460000{turn:04}"), times=8, clients=8)
-        assert Lead.objects.values("contact").distinct().count() > 20
+            with suppress(DatabaseError):  # a number of two people is more than the function expects
+                at_once(lambda n, turn=turn: come(team, phone=f"+3460000{turn:04}"), times=8, clients=8)
+        assert max(Counter(ContactPoint.objects.values_list("key", flat=True)).values()) > 1
 
 
 @contextmanager
