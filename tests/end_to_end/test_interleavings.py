@@ -42,7 +42,8 @@ TRIPLES = int(os.environ.get("INTERLEAVINGS", by_night(4, by_day=1)))  # orders 
 
 CLEAN = """
 DELETE FROM routing_leadevent; DELETE FROM routing_adjustment; DELETE FROM routing_offer; DELETE FROM routing_decision;
-DELETE FROM routing_setback; DELETE FROM routing_lead; DELETE FROM routing_contact;
+DELETE FROM routing_setback; DELETE FROM routing_lead; DELETE FROM routing_possibleduplicate; DELETE FROM routing_contactpoint;
+DELETE FROM routing_contact;
 DELETE FROM accounts_pause; UPDATE routing_member SET "limit" = NULL;
 UPDATE routing_ledger SET turn = 0, managers = '{}', balances = '{}', received = '{}', last_turns = '{}', added = 0;
 """
