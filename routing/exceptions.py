@@ -81,4 +81,4 @@ class Busy(Refused):
 
 
 class Undecided(Exception):
-    """The decision on a new lead failed: a bug, or data that the rules cannot read. The lead can be kept all the same."""
+    """The decision on a new lead failed: a bug, or data that no trigger can read. The lead can be kept all the same."""

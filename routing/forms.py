@@ -105,7 +105,7 @@ class ResponsibleCheckField(forms.ChoiceField):
 
 
 class TriggerForm(forms.ModelForm):
-    """A distribution rule. What is missing is said beside the field that it is missing in."""
+    """A trigger. What is missing is said beside the field that it is missing in."""
 
     on = ChoicesField(
         choices=Trigger.Event.choices,

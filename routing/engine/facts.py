@@ -1,4 +1,4 @@
-"""What rules see of a lead: plain values, made once from a row, a request, a replay or a sample."""
+"""What triggers and scoring see of a lead: plain values, made once from a row, a request, a replay or a sample."""
 
 from collections import namedtuple
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ Columns: Any = named("Columns", ["source", "score", *(f.fact for f in STORED)], 
 
 
 class LeadFacts(Columns):  # type: ignore[misc, unused-ignore]
-    """A lead with its contact and company, as rules may see them. Unknown values are empty."""
+    """A lead with its contact and company, as triggers and scoring may see them. Unknown values are empty."""
 
     __slots__ = ()
 

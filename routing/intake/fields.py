@@ -1,4 +1,4 @@
-"""A lead's fields, in one table. The API and its schema, imports, exports, forms, what rules see, the history of edits and
+"""A lead's fields, in one table. The API and its schema, imports, exports, forms, what triggers see, the history of edits and
 erasure read it: a new field is a line here and a column of the model."""
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Field:
 
     @cached_property
     def fact(self) -> str:
-        """Return what rules call it: `contact_name`, but `email`, which nothing else has."""
+        """Return what conditions call it: `contact_name`, but `email`, which nothing else has."""
         return self.key.replace(".", "_") if self.name == "name" else self.name
 
 

@@ -302,7 +302,7 @@ class Lead(models.Model):
 
     @property
     def facts(self) -> LeadFacts:
-        """Return what rules see of the lead; join it with contact and company."""
+        """Return what triggers and scoring see of the lead; join it with contact and company."""
         return LeadFacts.of(
             vars(self),
             contact=vars(self.contact) if self.contact else None,

@@ -27,8 +27,8 @@ LEAST_AUDIT_DAYS = 90  # what the database allows
 
 
 @dataclass(frozen=True)
-class Rule:
-    """Rows that go so many days after they came."""
+class Retention:
+    """Rows that are deleted so many days after they came."""
 
     name: str
     setting: str  # of the days; 0: they stay
@@ -36,22 +36,24 @@ class Rule:
     least_days: int = 1
 
 
-RULES = (
-    Rule("intake journal", "JOURNAL_DAYS", lambda before: RefusedIntake.objects.filter(at__lt=before)),
-    Rule("idempotency keys", "IDEMPOTENCY_DAYS", lambda before: IntakeRequest.objects.filter(created_at__lt=before), 7),
-    Rule("rows of imports", "IMPORT_DAYS", lambda before: ImportRow.objects.filter(batch__finished_at__lt=before)),
-    Rule("sessions", "SESSION_DAYS", lambda before: Session.objects.filter(expire_date__lt=before)),
-    Rule("sign-in failures", "SIGN_IN_DAYS", lambda before: AccessAttempt.objects.filter(attempt_time__lt=before)),
-    Rule("admin log", "ADMIN_LOG_DAYS", lambda before: LogEntry.objects.filter(action_time__lt=before)),
-    Rule("online times", "ONLINE_DAYS", lambda before: OnlineTime.objects.filter(seen_at__lt=before)),
-    Rule("audit trail", "AUDIT_DAYS", lambda before: AuditEntry.objects.filter(at__lt=before), LEAST_AUDIT_DAYS),
+RETENTIONS = (
+    Retention("intake journal", "JOURNAL_DAYS", lambda before: RefusedIntake.objects.filter(at__lt=before)),
+    Retention(
+        "idempotency keys", "IDEMPOTENCY_DAYS", lambda before: IntakeRequest.objects.filter(created_at__lt=before), 7
+    ),
+    Retention("rows of imports", "IMPORT_DAYS", lambda before: ImportRow.objects.filter(batch__finished_at__lt=before)),
+    Retention("sessions", "SESSION_DAYS", lambda before: Session.objects.filter(expire_date__lt=before)),
+    Retention("sign-in failures", "SIGN_IN_DAYS", lambda before: AccessAttempt.objects.filter(attempt_time__lt=before)),
+    Retention("admin log", "ADMIN_LOG_DAYS", lambda before: LogEntry.objects.filter(action_time__lt=before)),
+    Retention("online times", "ONLINE_DAYS", lambda before: OnlineTime.objects.filter(seen_at__lt=before)),
+    Retention("audit trail", "AUDIT_DAYS", lambda before: AuditEntry.objects.filter(at__lt=before), LEAST_AUDIT_DAYS),
 )
 
 
 def prune(*, at: datetime, seconds: float = 30) -> dict[str, int]:
     """Remove what was kept long enough, for so many seconds; return the rows by what they were. Safe to run twice."""
     until = monotonic() + seconds
-    removed = {rule.name: _remove(rule, at=at, until=until) for rule in RULES}
+    removed = {each.name: _remove(each, at=at, until=until) for each in RETENTIONS}
     removed["people"] = _forget_people(at=at, until=until)
     removed = {name: rows for name, rows in removed.items() if rows}
     if removed:
@@ -59,11 +61,11 @@ def prune(*, at: datetime, seconds: float = 30) -> dict[str, int]:
     return removed
 
 
-def _remove(rule: Rule, *, at: datetime, until: float) -> int:
-    days = settings.RETENTION[rule.setting]
+def _remove(retention: Retention, *, at: datetime, until: float) -> int:
+    days = settings.RETENTION[retention.setting]
     if not days:
         return 0
-    old = rule.rows(at - timedelta(days=max(days, rule.least_days))).order_by("pk")
+    old = retention.rows(at - timedelta(days=max(days, retention.least_days))).order_by("pk")
     removed = 0
     while monotonic() < until:
         # A batch is a statement of its own: nobody waits behind it, and what is done is done.

@@ -80,7 +80,7 @@ class TriggerStanding:
     limit: int | None
     share: str  # their weight, where weights differ
     headline: str  # the trigger, in a sentence
-    rules: tuple[str, ...]
+    details: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +285,7 @@ def _place(
         limit=mine.limit,
         share=_share(mine, trigger),
         headline=sentences.headline(told),
-        rules=tuple(sentences.details(told)),
+        details=tuple(sentences.details(told)),
     )
 
 

@@ -87,7 +87,7 @@ def _case(trigger: TriggerTerms, sample: Mapping[str, Any], roster: Roster, *, a
 
 
 def facts_of(sample: Mapping[str, Any]) -> LeadFacts:
-    """Return what rules see of the sample."""
+    """Return what a trigger sees of the sample."""
     return LeadFacts.of(
         sample, contact={key: sample.get(key) for key in ("email", "phone")}, company={"domain": sample.get("domain")}
     )

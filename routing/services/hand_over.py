@@ -189,7 +189,7 @@ def _leads_of(manager_id: int, stages: Collection[int]) -> QuerySet[Lead]:
     return leads.filter(stage__in=stages) if stages else leads
 
 
-def _by_rule(leads: Iterable[Lead], roster: Roster) -> dict[int | None, list[Lead]]:
+def _by_trigger(leads: Iterable[Lead], roster: Roster) -> dict[int | None, list[Lead]]:
     """Part the leads by the trigger that decides on them, the registries in the order of their locks."""
     parts: dict[int | None, list[Lead]] = defaultdict(list)
     for lead in leads:
@@ -233,7 +233,7 @@ def _preview(
     parts = [
         part
         for start in range(0, len(leads), AT_ONCE)
-        for part in _by_rule(leads[start : start + AT_ONCE], roster).items()
+        for part in _by_trigger(leads[start : start + AT_ONCE], roster).items()
     ]
     order = [(lead, trigger) for trigger, part in parts for lead in part]  # in which they will be decided
     decided = [(lead, trigger) for lead, trigger in order if trigger is not None]
@@ -282,7 +282,7 @@ def _by_hand(leads: Sequence[Lead], batch: HandOver) -> list[HandOverLine]:
 
 
 def _decide(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: datetime) -> list[HandOverLine]:
-    order = [(lead, trigger) for trigger, part in _by_rule(leads, roster).items() for lead in part]
+    order = [(lead, trigger) for trigger, part in _by_trigger(leads, roster).items() for lead in part]
     decided = [(lead, trigger) for lead, trigger in order if trigger is not None]
     if not decided:
         return _lines(order, [])

@@ -204,7 +204,7 @@ def _prepare(form: Form, roster: Roster, source_id: int | None, *, at: datetime)
         return InvalidLead(errors[0]["detail"], errors=errors)
     row["sent"], row["as_sent"] = _as_sent(form, row["contact"])
     facts = LeadFacts.of(row, contact=row["contact"], company=row["company"])
-    row |= {"facts": facts, "rule": roster.rule_for(stage.id, "created", facts)}
+    row |= {"facts": facts, "trigger": roster.rule_for(stage.id, "created", facts)}
     return row
 
 
@@ -381,24 +381,26 @@ def _enter(
     """
     asked = list(map(_parameters, count(), rows))
     sent = {"sent": dumps(asked), "at": at}
-    rules = list({row["rule"].id: row["rule"] for row in rows if row["rule"]}.values()) if distributed else []
+    triggers = (
+        list({row["trigger"].id: row["trigger"] for row in rows if row["trigger"]}.values()) if distributed else []
+    )
     gathered = None
-    if rules:  # then both take one round trip
-        with _deciding(rules):
-            gathered = gather_candidates(rules, roster, at=at, ahead=IDENTIFY, parameters=sent)
+    if triggers:  # then both take one round trip
+        with _deciding(triggers):
+            gathered = gather_candidates(triggers, roster, at=at, ahead=IDENTIFY, parameters=sent)
         found = gathered.identified
     else:
         [[found]] = run(IDENTIFY, **sent)
     before, new = _sort_known(rows, _introduced(asked, found, at=at), roster, at=at)
     events = list(_fields_set(new.values(), at=at))
-    by_trigger = [row for row in new.values() if row["rule"]]
-    kept = [{**_columns(row), **IDLE} for row in new.values() if not row["rule"]]
+    by_trigger = [row for row in new.values() if row["trigger"]]
+    kept = [{**_columns(row), **IDLE} for row in new.values() if not row["trigger"]]
     verdicts: dict[UUID, Verdict] = {}
     if gathered is None:  # the sweep will decide
         waits = {**IDLE, "state": Lead.State.WAITING.value}
-        kept += [{**_columns(row), **waits, "trigger_id": row["rule"].id} for row in by_trigger]
+        kept += [{**_columns(row), **waits, "trigger_id": row["trigger"].id} for row in by_trigger]
     elif by_trigger:
-        verdicts = _distribute(by_trigger, rules, roster, gathered, at=at)
+        verdicts = _distribute(by_trigger, triggers, roster, gathered, at=at)
     if kept:
         insert_leads(kept)
     if events:
@@ -409,11 +411,11 @@ def _enter(
 def _fields_set(rows: Iterable[Row], *, at: datetime) -> Iterator[Row]:
     """Set the fields that triggers set on entering, and return what is told of it in the story of each lead."""
     for row in rows:
-        rule = row["rule"]
-        if rule is None or not rule.set_fields:
+        trigger = row["trigger"]
+        if trigger is None or not trigger.set_fields:
             continue
-        data = change_of_fields(row["fields"], rule)
-        row["fields"] = {**row["fields"], **rule.set_fields}
+        data = change_of_fields(row["fields"], trigger)
+        row["fields"] = {**row["fields"], **trigger.set_fields}
         row["facts"] = row["facts"]._replace(fields=row["fields"])
         if data:
             yield {"lead_id": row["id"], "at": at, "kind": LeadEvent.Kind.FIELDS_SET.value, "by_id": None, "data": data}
@@ -558,31 +560,31 @@ def _also_sent(sent: Row, firm_sent: Row, name: str, points: Sequence[Point], fi
 
 
 def _distribute(
-    rows: list[Row], rules: Sequence[TriggerTerms], roster: Roster, gathered: Gathered, *, at: datetime
+    rows: list[Row], triggers: Sequence[TriggerTerms], roster: Roster, gathered: Gathered, *, at: datetime
 ) -> dict[UUID, Verdict]:
-    with _deciding(rules):
+    with _deciding(triggers):
         distributed = distribute([_case(row, at=at) for row in rows], roster, at=at, gathered=gathered)
     record(distributed, roster, at=at, new={row["id"]: _columns(row) for row in rows})
     return {verdict.case.id: verdict for verdict in distributed.verdicts}
 
 
 @contextmanager
-def _deciding(rules: Sequence[TriggerTerms]) -> Iterator[None]:
+def _deciding(triggers: Sequence[TriggerTerms]) -> Iterator[None]:
     """Raise Undecided if decisions fail for a reason that another try would not mend."""
     try:
         yield
     except (ConfigurationChanged, Refused, DatabaseError, InterfaceError):
         raise
     except Exception as error:  # whatever the fault, a lead that was sent is kept
-        triggers = ", ".join(str(rule.id) for rule in rules)
-        logger.exception("trigger %s failed on new leads", triggers, extra={"action": "decision_failed"})
+        ids = ", ".join(str(trigger.id) for trigger in triggers)
+        logger.exception("trigger %s failed on new leads", ids, extra={"action": "decision_failed"})
         raise Undecided from error
 
 
 def _case(row: Row, *, at: datetime) -> Case:
     return Case(
         id=row["id"],
-        terms=row["rule"],
+        terms=row["trigger"],
         stage=row["stage_id"],
         score=row["score"],
         created_at=at,
@@ -593,16 +595,8 @@ def _case(row: Row, *, at: datetime) -> Case:
     )
 
 
-BESIDES = {
-    "contact",
-    "company",
-    "owners",
-    "facts",
-    "rule",
-    "sent",
-    "sharers",
-    "known_elsewhere",
-}  # what a row holds beside the columns of its lead
+# What a row holds beside the columns of its lead.
+BESIDES = {"contact", "company", "owners", "facts", "trigger", "sent", "sharers", "known_elsewhere"}
 
 
 def _columns(row: Row) -> Row:
@@ -611,8 +605,8 @@ def _columns(row: Row) -> Row:
 
 def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime) -> Document:
     source, stage = roster.sources[row["source_id"]], roster.stages[row["stage_id"]]
-    rule = row["rule"]
-    state = state_of(verdict, at=at) if verdict else {**IDLE, **({"state": "waiting"} if rule else {})}
+    trigger = row["trigger"]
+    state = state_of(verdict, at=at) if verdict else {**IDLE, **({"state": "waiting"} if trigger else {})}
     person = roster.managers[verdict.manager] if verdict and verdict.manager else None
     values = {
         **row,
@@ -629,11 +623,11 @@ def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime
     }
     decision = (
         verdict
-        and rule
+        and trigger
         and {
-            "trigger": rule.code,
+            "trigger": trigger.code,
             "reason": verdict.decision.reason.value,
-            "registry": rule.registry_label,
+            "registry": trigger.registry_label,
             "at": at.isoformat().replace("+00:00", "Z"),
         }
     )

@@ -34,19 +34,19 @@ POISON = {"budget": Decimal("13.00")}
 
 
 class Poison(Exception):
-    """What a rule with a bug raises."""
+    """What a bug in a condition raises."""
 
 
 class Killed(BaseException):
     """A process that is killed leaves rows as this does: nobody handles it."""
 
 
-def break_rules(monkeypatch, error: type[BaseException]) -> None:
-    """Let a rule raise for leads of one budget."""
+def break_conditions(monkeypatch, error: type[BaseException]) -> None:
+    """Let conditions raise for leads of one budget."""
 
     def needs(facts):
         if "13" in str(facts.budget):
-            raise error("the rule cannot read this budget")
+            raise error("the condition cannot read this budget")
         return {}
 
     monkeypatch.setattr(LeadFacts, "needs", property(needs))
@@ -54,7 +54,7 @@ def break_rules(monkeypatch, error: type[BaseException]) -> None:
 
 @pytest.fixture
 def bug(monkeypatch):
-    break_rules(monkeypatch, Poison)
+    break_conditions(monkeypatch, Poison)
     return monkeypatch
 
 
@@ -88,7 +88,7 @@ def test_a_lead_that_makes_the_decision_fail_is_set_aside_after_five_tries_and_t
     assert {fresh(lead).state for lead in [*good, *more]} == {"assigned"}
     sweep_until_set_aside(bad)
     setback = Setback.objects.get(pk=bad.pk)
-    assert (setback.attempts, setback.error) == (5, "Poison: the rule cannot read this budget")
+    assert (setback.attempts, setback.error) == (5, "Poison: the condition cannot read this budget")
     assert fresh(bad).state == "waiting"
     sweep.sweep(at=MONDAY + timedelta(days=2))
     assert Setback.objects.get(pk=bad.pk).attempts == 5  # it is left in peace
@@ -127,7 +127,7 @@ def test_an_overdue_offer_that_cannot_be_redistributed_does_not_keep_the_others(
 
 def test_a_lead_that_kills_its_worker_is_counted_found_and_set_aside(team, monkeypatch):
     before, [bad], after = waiting(3), waiting(budget="13.00"), waiting(3)
-    break_rules(monkeypatch, Killed)
+    break_conditions(monkeypatch, Killed)
     at, killed = MONDAY, 0
     while not Setback.objects.filter(pk=bad.pk).set_aside().exists():
         try:
