@@ -27,11 +27,15 @@ WORKERS, THREADS = 2, 4
 
 def make_database() -> None:
     """Make the benchmarks' database anew, migrated and empty."""
-    name = settings.DATABASES["default"]["NAME"]
+    create_database()
+    call_command("migrate", verbosity=0)
+
+
+def create_database() -> None:
+    """Make the benchmarks' database anew, without any table."""
     drop_database()
     with maintenance() as cursor:
-        cursor.execute(f'CREATE DATABASE "{name}"')
-    call_command("migrate", verbosity=0)
+        cursor.execute(f'CREATE DATABASE "{settings.DATABASES["default"]["NAME"]}"')
 
 
 def drop_database(name: str | None = None) -> None:
@@ -198,14 +202,33 @@ class Load:
 Body = Callable[[int], dict[str, Any] | list[dict[str, Any]]]
 
 
-def load(server: Server, path: str, body: Body, *, requests: int, clients: int, key: str = "") -> Load:
-    """Send so many requests from so many clients, each over a connection of its own, each its next when answered."""
+def load(
+    server: Server,
+    path: str,
+    body: Body | None,
+    *,
+    requests: int,
+    clients: int,
+    key: str = "",
+    method: str = "POST",
+    headers: Callable[[], str] = str,
+) -> Load:
+    """Send so many requests from so many clients, each over a connection of its own, each its next when answered.
+
+    headers: further lines of the head of each request, each with its end of line.
+    """
     before = server.cpu(), database_cpu()
     started = time.monotonic()
     latencies: list[float] = []
     statuses: dict[int, int] = {}
     share = [range(number, requests, clients) for number in range(clients)]
-    threads = [threading.Thread(target=client, args=(server, path, body, s, key, latencies, statuses)) for s in share]
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    if key:
+        head += f"Authorization: Bearer {key}\r\n"
+    threads = [
+        threading.Thread(target=client, args=(server, head, headers, body, numbers, latencies, statuses))
+        for numbers in share
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -216,10 +239,10 @@ def load(server: Server, path: str, body: Body, *, requests: int, clients: int, 
 
 def client(
     server: Server,
-    path: str,
-    body: Body,
+    head: str,
+    headers: Callable[[], str],
+    body: Body | None,
     numbers: Sequence[int],
-    key: str,
     latencies: list[float],
     statuses: dict[int, int],
 ) -> None:
@@ -227,19 +250,17 @@ def client(
     connection = socket.create_connection(("127.0.0.1", server.port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     stream = connection.makefile("rb")
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer {key}\r\n"
-    )
     for number in numbers:
-        content = json.dumps(body(number), separators=(",", ":")).encode()
+        content = json.dumps(body(number), separators=(",", ":")).encode() if body else b""
         started = time.perf_counter()
-        connection.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+        connection.sendall(f"{head}{headers()}Content-Length: {len(content)}\r\n\r\n".encode() + content)
         status = int(stream.readline().split()[1])
-        headers = {}
+        answered = {}
         while (line := stream.readline()) not in (b"\r\n", b""):
             name, _, value = line.partition(b":")
-            headers[name.lower()] = value
-        read_body(stream, headers)
+            answered[name.lower()] = value
+        if status != 204:
+            read_body(stream, answered)
         latencies.append(time.perf_counter() - started)
         statuses[status] = statuses.get(status, 0) + 1
     connection.close()

@@ -2,6 +2,7 @@
 
     python -m benchmarks                 every row, some minutes
     python -m benchmarks --rows floor,bulk --rounds 3
+    python -m benchmarks --against 1711d8b --rounds 10     this build beside that of another commit
 
 Machines are noisy: what is compared runs by turns, and the median of the rounds' ratios counts.
 """
@@ -30,9 +31,9 @@ from accounts.models import Manager, User
 from routing import audit
 from routing.models import ApiKey, Decision, Lead, Member, Offer, Pipeline, Registry, Source, Stage, Trigger
 
-from . import reports
+from . import against, reports
 from .floor import TABLES
-from .harness import Load, Server, copy_database, drop_database, load, make_database, median, serving
+from .harness import Load, Server, copy_database, create_database, drop_database, load, make_database, median, serving
 from .stored import fill
 
 WARM = 400  # requests before anything is measured
@@ -522,11 +523,23 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", default=",".join(ROWS), help="some of: %(default)s")
+    parser.add_argument("--rows", help=f"some of {','.join(ROWS)}; with --against, of {','.join(against.ROWS)}")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--against", metavar="COMMIT", help="compare with the build of that commit")
     options = parser.parse_args(arguments)
+    possible = against.ROWS if options.against else ROWS
+    rows = options.rows.split(",") if options.rows else list(possible)
+    if unknown := set(rows) - set(possible):
+        parser.error(f"--rows: {', '.join(sorted(unknown))}: not one of {', '.join(possible)}")
+    if options.against:
+        create_database()  # that the processor time of the database can be asked for
+        try:
+            against.compare(options.against, rows, options.rounds)
+        finally:
+            drop_database()
+        return 0
     short = 0
-    for name in options.rows.split(","):
+    for name in rows:
         make_database()
         with ExitStack() as stack:
             stack.callback(drop_database)
