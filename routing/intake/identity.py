@@ -345,6 +345,10 @@ def _digits(bare: str) -> str:
     return "".join(str(unicodedata.decimal(character)) for character in number if character.isdecimal())
 
 
+def is_country_code(digits: str) -> bool:
+    return digits != "" and int(digits) in _phones().COUNTRY_CODE_TO_REGION_CODE
+
+
 @lru_cache(maxsize=1)
 def _phones() -> ModuleType:
     """Load the numbering plans at first use: who never sees a phone starts without. Never the geocoder: 127 MB."""
