@@ -170,6 +170,36 @@ def test_a_hidden_page_sends_nothing_and_looks_at_once_when_it_is_shown(visit, a
     expect(card(page, lead)).to_be_visible(timeout=2_000)
 
 
+def wait_for(page, arrived):
+    while not arrived:
+        page.wait_for_timeout(50)
+    return arrived.pop(0)
+
+
+@pytest.mark.parametrize("where", ["desk", "board"])
+def test_a_slow_poll_does_not_replace_the_answer_to_what_was_sent_meanwhile(visit, ann, bob, lead, where):
+    polls, sent = [], []
+    page = visit(user=ann.user if where == "desk" else make_supervisor()).open("/me/" if where == "desk" else "/board/")
+    page.route(re.compile("seen="), lambda route: polls.append(route))  # not the method: it takes no marks
+    page.route(re.compile("/(accept|pause)/"), lambda route: sent.append((route, route.fetch())))
+    page.evaluate("htmx.trigger('#live', 'again')")
+    poll = wait_for(page, polls)
+    if where == "desk":
+        card(page, lead).get_by_role("button", name="Accept").click()
+    else:
+        person = page.locator(".person", has=page.get_by_role("heading", name="Ann"))
+        person.get_by_text("Pause", exact=False).first.click()
+        person.get_by_role("button", name="60 minutes").or_(person.get_by_role("button", name="1 hour")).click()
+    post, answer = wait_for(page, sent)  # the server has done it, and the browser does not know yet
+    page.unroute(re.compile("seen="))
+    with page.expect_response(re.compile("seen=")) as told:
+        poll.continue_()
+    assert told.value.status == 200, "the poll brings another page"
+    page.wait_for_timeout(300)
+    post.fulfill(response=answer)
+    expect(page.get_by_text("is yours." if where == "desk" else "Ann is paused.")).to_be_visible(timeout=3_000)
+
+
 def test_a_page_on_which_nothing_new_is_seen_asks_by_its_new_version(visit, ann):
     page = visit(user=ann.user).open("/me/")
     polls = []

@@ -1,5 +1,6 @@
 // Names for the controls that select2 puts in the place of ours, since it does not take them over by itself, and for the cells
-// of rows that a phone shows as cards; and letters that are typed into a list of choices are no shortcuts.
+// of rows that a phone shows as cards; letters that are typed into a list of choices are no shortcuts; a page that shows progress
+// asks for it only while it is visible.
 "use strict";
 (() => {
   const nameOf = (select) =>
@@ -35,6 +36,10 @@
   document.addEventListener("keydown", (event) => {
     const letter = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
     if (letter && event.target.closest?.("select, [role=combobox], [role=listbox]")) event.stopPropagation();
+  });
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.detail.elt.getAttribute("hx-trigger")?.startsWith("every")) event.preventDefault();
   });
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -75,8 +75,9 @@
   let seen = ""; // the mark of what is shown, where an answer without content has told a newer one
 
   const polls = (event) => event.detail.elt === live() && event.detail.requestConfig.verb === "get";
+  const sends = () => live().querySelector("form.htmx-request");
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && polls(event)) event.preventDefault();
+    if ((document.hidden || sends()) && polls(event)) event.preventDefault();
   });
   document.addEventListener("htmx:configRequest", (event) => {
     if (seen && event.detail.elt === live() && event.detail.verb === "get")
@@ -106,7 +107,12 @@
     if (status >= 500) lost(event);
     else window.location.reload(); // a form that is too old, a lead that is gone
   });
+  // The answer to what was sent says what became of it: a poll that was on its way meanwhile does not take its place.
   document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (polls(event) && sends()) {
+      event.preventDefault();
+      return;
+    }
     heard(event.detail.xhr.getResponseHeader("X-Now"), Date.now());
     seen = event.detail.xhr.getResponseHeader("X-Seen") || seen;
     if (event.detail.xhr.status < 500) found();
