@@ -116,7 +116,12 @@ class TriggerForm(forms.ModelForm):
         label=_("Responsible check"),
         help_text=_("A lead from an existing customer goes to the manager who is already responsible for them."),
     )
-    also_assign = ChoicesField(choices=Trigger.Related.choices, required=False, label=_("Also assign"))
+    also_assign = ChoicesField(
+        choices=Trigger.Related.choices,
+        required=False,
+        label=_("Also assign"),
+        help_text=_("Follow the lead once it is accepted; at once if nobody has to accept it."),
+    )
     set_fields = JsonObjectField(required=False, label=_("Change field"), help_text=_('For example {"taken": null}'))
 
     class Meta:
@@ -359,6 +364,16 @@ class ReassignForm(ActionForm):
         label=_("Counts in the registry"),
         widget=admin_theme.CheckboxInput,
         help_text=_("The lead costs the manager a turn."),
+    )
+    also = ChoicesField(
+        choices=[
+            (HandOver.Along.CONTACT, _("main contact")),
+            (HandOver.Along.COMPANY, _("company")),
+            (HandOver.Along.TASKS, _("open tasks of the lead")),
+        ],
+        required=False,
+        label=_("Also assign"),
+        help_text=_("The manager becomes responsible for these as well."),
     )
     reason = forms.CharField(required=False, max_length=500, label=_("Reason"), widget=admin_theme.TextInput)
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
+from django.db.models.fields.json import KT
 from django.utils.translation import gettext
 
 from accounts.models import Pause
@@ -295,7 +296,7 @@ def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> 
         Moment(at=d.at, kind="decision", words=d.words, decision=d) for d in explain(decisions, roster, zone=zone)
     ]
     moments += [_answer(offer, roster) for offer in closed]
-    moments += [_event(event, roster) for event in events]
+    moments += [_event(event, roster, zone) for event in events]
     moments += [_adjustment(adjustment, roster) for adjustment in adjusted]
     return sorted(moments, key=lambda moment: (moment.at, KINDS.index(moment.kind)))
 
@@ -329,13 +330,13 @@ def _adjustment(adjustment: Adjustment, roster: Roster) -> Moment:
     return Moment(at=adjustment.at, kind="event", words=told, by=str(adjustment.by or ""))
 
 
-def _event(event: LeadEvent, roster: Roster) -> Moment:
+def _event(event: LeadEvent, roster: Roster, zone: ZoneInfo) -> Moment:
     by = str(event.by) if event.by else ""
     kind = "along" if event.kind == LeadEvent.Kind.HANDED_ALONG else "event"
-    return Moment(at=event.at, kind=kind, words=" ".join(filter(None, _event_words(event, roster))), by=by)
+    return Moment(at=event.at, kind=kind, words=" ".join(filter(None, _event_words(event, roster, zone))), by=by)
 
 
-def _event_words(event: LeadEvent, roster: Roster) -> tuple[str, str]:
+def _event_words(event: LeadEvent, roster: Roster, zone: ZoneInfo) -> tuple[str, str]:
     """Return what happened, and the reason that somebody gave for it."""
     facts: dict[str, Any] = event.data
     Kind = LeadEvent.Kind
@@ -343,12 +344,17 @@ def _event_words(event: LeadEvent, roster: Roster) -> tuple[str, str]:
         Kind.MOVED: gettext("Moved from %(from)s to %(to)s."),
         Kind.REASSIGNED: gettext("Assigned to %(name)s by hand."),
         Kind.HANDED_OVER: gettext("Handed over to %(name)s with a related lead."),
-        Kind.HANDED_ALONG: gettext("%(object)s was also handed over to %(name)s."),
+        Kind.HANDED_ALONG: _along_words(facts),
         Kind.HANDED_ALL: gettext("Handed over to %(name)s with all leads of a manager."),
         Kind.CREDITED_BACK: gettext("%(name)s got the turn back."),
         Kind.FIELDS_SET: gettext("The trigger %(trigger)s changed fields: %(fields)s."),
+        Kind.DEADLINE_MOVED: gettext(
+            "The working time of %(name)s changed: the lead is to be accepted by %(to)s, no longer by %(from)s."
+        ),
     }.get(Kind(event.kind), f"{event.get_kind_display().capitalize()}.")
     whom = facts.get("manager") or facts.get("to")
+    if event.kind == Kind.DEADLINE_MOVED:
+        facts = facts | {key: _moment(facts[key], at=event.at, zone=zone) for key in ("from", "to")}
     told = {
         "name": name_of(whom, roster) if isinstance(whom, int) else "–",
         "from": facts.get("from"),
@@ -358,6 +364,44 @@ def _event_words(event: LeadEvent, roster: Roster) -> tuple[str, str]:
         "fields": ", ".join(facts["to"]) if isinstance(facts.get("to"), dict) else "",
     }
     return words % told, str(facts.get("reason") or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succession:
+    """A contact or company that somebody became responsible for, or nobody."""
+
+    at: datetime
+    former: str
+    name: str
+    lead: UUID  # with which it came
+    by: str
+
+
+def successions(id_: UUID, roster: Roster, *, most: int = 100) -> list[Succession]:
+    """Return who was responsible for a contact or company, oldest first; the latest where there are many."""
+    events = LeadEvent.objects.annotate(what=KT("data__id")).filter(kind=LeadEvent.Kind.HANDED_ALONG, what=str(id_))
+    return [
+        Succession(
+            at=event.at,
+            former=name_of(event.data["from"], roster) if event.data["from"] else "",
+            name=name_of(event.data["to"], roster) if event.data["to"] else "",
+            lead=event.lead_id,
+            by=str(event.by or ""),
+        )
+        for event in reversed(events.select_related("by").order_by("-at", "-id")[:most])
+    ]
+
+
+def _along_words(facts: dict[str, Any]) -> str:
+    if facts.get("from") is None:
+        return gettext("%(object)s is now the responsibility of %(name)s.")
+    if facts.get("to") is None:
+        return gettext("%(object)s is again nobody's responsibility.")
+    return gettext("%(object)s was also handed over to %(name)s.")
+
+
+def _moment(instant: str, *, at: datetime, zone: ZoneInfo) -> str:
+    return explanations.moment(datetime.fromisoformat(instant), at=at, zone=zone, beside=zone_beside())
 
 
 def _object(kind: object) -> str:

@@ -30,6 +30,7 @@ ROOMS = [
 SERVICES = [
     "sweep",
     "setbacks",
+    "deadlines",
     "imports",
     "journal",
     "off_boarding",

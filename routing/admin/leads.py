@@ -77,7 +77,7 @@ ACTIONS: dict[str, LeadAction] = {
         verb=_("Reassign"),
         form=ReassignForm,
         run=lambda lead, asked, at, by: reassign(
-            lead, asked["manager"].pk, at=at, by=by, count=asked["count"], reason=asked["reason"]
+            lead, asked["manager"].pk, at=at, by=by, **{key: asked[key] for key in ("count", "also", "reason")}
         ),
         done=_("Reassigned: %(count)d."),
     ),

@@ -25,8 +25,10 @@ from ..intake import identity
 from ..models import Company, Contact, ContactPoint, Task
 from ..personal_data.people import person_of
 from ..personal_data.rights import erase_person, export_person
+from ..roster import current
 from ..services.contact_points import Read, show_points, write_point
 from ..tasks import give_back_soon, hurry
+from ..timelines import successions
 from .search import MOST_FOUND, contacts_found
 
 
@@ -68,8 +70,21 @@ class PointInline(TabularInline):
         return _now("Unreadable") if point.pk and point.key is None else ""
 
 
+class PartyAdmin(ModelAdmin):
+    """A contact or company: its page tells who was responsible for it."""
+
+    change_form_template = "routing/party_page.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        party = self.get_object(request, object_id)
+        context = {"successions": successions(party.pk, current()) if party else []}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+
 @admin.register(Contact)
-class ContactAdmin(ModelAdmin):
+class ContactAdmin(PartyAdmin):
     form = ContactForm
     list_display = ("__str__", "email", "phone", "company", "responsible", "created_at")
     list_filter = (("responsible", AutocompleteFilter),)
@@ -147,7 +162,7 @@ class ContactAdmin(ModelAdmin):
 
 
 @admin.register(Company)
-class CompanyAdmin(ModelAdmin):
+class CompanyAdmin(PartyAdmin):
     form = CompanyForm
     list_display = ("__str__", "domain", "responsible", "created_at")
     list_filter = (("responsible", AutocompleteFilter),)

@@ -73,12 +73,17 @@ def parse_hand_over(form: dict[str, Any], roster: Roster) -> dict[str, Any]:
     paths = form.get("stages") or []
     if unknown := [path for path in paths if path not in roster.stage_by_path]:
         raise refusal("stages", "unknown-stage", f"There is no stage {unknown[0]}; write it as sales/new.")
-    also = form.get("also") or []
-    if strange := [kind for kind in also if kind not in HandOver.Along.values]:
-        raise refusal("also", "unknown-value", f"{strange[0]} is none of {', '.join(HandOver.Along.values)}.")
     return {
         "to": person.id if person else None,
         "stages": [roster.stage_by_path[path].id for path in paths],
-        "also": also,
+        "also": read_also(form),
         "reason": form.get("reason") or "",
     }
+
+
+def read_also(form: dict[str, Any]) -> list[str]:
+    """Return what is to go along with leads. Raises BadValue."""
+    also = form.get("also") or []
+    if strange := [kind for kind in also if kind not in HandOver.Along.values]:
+        raise refusal("also", "unknown-value", f"{strange[0]} is none of {', '.join(HandOver.Along.values)}.")
+    return list(also)

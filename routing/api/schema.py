@@ -390,11 +390,12 @@ MOVE_LEAD = extend_schema(
 REASSIGN_LEAD = extend_schema(
     operation_id="reassign_lead",
     summary="Assign the lead to a manager by hand",
-    description="For supervisors, and keys of the account or a source.",
+    description="For supervisors, and keys of the account or a source. With `also`, the manager becomes responsible for "
+    "the lead's contact, company and open tasks as well.",
     request=shapes.ReassignIn,
     responses=shapes.LeadOut,
     examples=[
-        request_example({"manager": "ann@example.com", "count": True}),
+        request_example({"manager": "ann@example.com", "count": True, "also": ["contact", "tasks"]}),
         response_example({**LEAD_ANSWERED, "state": "assigned"}),
     ],
 )

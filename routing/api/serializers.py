@@ -58,6 +58,9 @@ class ReassignIn(In):
         {
             "manager": Identifier(254, required=True, help="E-mail"),
             "count": Flag(help="Whether the lead counts in the registry. Default: it does not."),
+            "also": Tags(
+                help="What else the manager becomes responsible for: contact, company, tasks. Default: nothing."
+            ),
             "reason": Text(500),
         }
     )

@@ -37,7 +37,7 @@ from . import schema as described
 from .authentication import ApiKeyAuthentication, Caller, SessionAuthentication, caller_of
 from .duty import manager_documents
 from .filters import PAGE, filter_leads, instant_parameter, refuse_unknown
-from .hand_overs import hand_over_document, parse_hand_over, preview_document
+from .hand_overs import hand_over_document, parse_hand_over, preview_document, read_also
 from .pagination import ByEmail, NewestFirst, OldestFirst, refusal
 from .parsers import BulkParser, LeadJSONParser, readable_body
 from .permissions import HasScope, refuse_managers, refuse_part_sight, visible_lead_id, visible_leads, visible_managers
@@ -285,9 +285,9 @@ class ReassignView(ApiView):
         person = self.roster(request).managers_by_email.get((form["manager"] or "").strip().lower())
         if person is None:
             raise refusal("manager", "unknown-manager", "No manager has this e-mail.")
-        count, reason = bool(form.get("count")), form.get("reason") or ""
+        asked = {"count": bool(form.get("count")), "also": read_also(form), "reason": form.get("reason") or ""}
         give = with_answer(reassign, lambda _: dumps(result_of(caller, lead)))
-        return json_response(200, give(lead, person.id, at=caller.at, by=caller.user, count=count, reason=reason))
+        return json_response(200, give(lead, person.id, at=caller.at, by=caller.user, **asked))
 
 
 class CreditBackView(ApiView):

@@ -5,7 +5,7 @@ from .eligibility import matches, refusal
 from .facts import LeadFacts
 from .ledger import Ledger, Standing
 from .redistribution import Finally, NeverOnDuty, accept_by, attempts_left
-from .run import Case, Presence, Team, Terms, Verdict, run, waits
+from .run import Case, Presence, Team, Terms, Verdict, claims, deadline, run, waits
 from .selection import METHODS, REMAINDERS, line, shares
 from .values import LEAD, Candidate, Decision, Reason
 
@@ -29,6 +29,8 @@ __all__ = [
     "accept_by",
     "assign",
     "attempts_left",
+    "claims",
+    "deadline",
     "decide",
     "line",
     "matches",

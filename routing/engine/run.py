@@ -209,10 +209,17 @@ def run(cases: Iterable[Case], teams: Mapping[int, Team], *, at: datetime) -> li
             continue
         for team in counted:
             team.hold(verdict.manager, 1)
-        for kind in ("contact", "company"):
-            if kind in case.terms.also_assign and _party(case, kind):
-                owners[kind, _party(case, kind)] = verdict.manager
+        if verdict.accept_by is None:  # an offer makes nobody responsible
+            for kind in ("contact", "company"):
+                takes = kind in case.terms.also_assign or kind in claims(case)
+                if takes and _party(case, kind):
+                    owners[kind, _party(case, kind)] = verdict.manager
     return verdicts
+
+
+def claims(case: Case) -> list[str]:
+    """Return of what, contact or company, nobody is responsible yet: whoever gets the lead for good will be."""
+    return [kind for kind in case.terms.responsible_check if case.owners.get(kind) is None]
 
 
 def _party(case: Case, kind: str) -> UUID | None:
@@ -245,7 +252,7 @@ def _decide(case: Case, team: Team, *, at: datetime) -> Verdict:
             return _give_to_chosen(case, seen, decision, turn=turn, at=at)
     step = Finally.WAIT if case.waited else terms.final_step if case.attempt else terms.if_nobody
     if step == Finally.RESTART:
-        # The manager who did not accept the lead may be the contact's responsible by now; in a new round all are equal.
+        # In a new round all are equal: also the contact's responsible, who let the lead go.
         again = replace(case, round=case.round + 1, attempt=0, tried=frozenset(), owners={})
         return _decide(again, team, at=at)
     stand_in = {Finally.DUTY: terms.duty, Finally.KEEP: case.responsible}.get(Finally(step))
@@ -286,7 +293,7 @@ def _give_to_chosen(case: Case, seen: list[Candidate], decision: Decision, *, tu
         turn=turn,
         counted=True,
         manager=manager,
-        accept_by=_accept_by(case.terms, manager, at=at),
+        accept_by=deadline(case.terms, manager, at=at),
     )
 
 
@@ -308,7 +315,7 @@ def _give_to_named(
         turn=turn if count else turn - 1,
         counted=count,
         manager=manager,
-        accept_by=_accept_by(case.terms, manager, at=at) if reason is Reason.RESPONSIBLE else None,
+        accept_by=deadline(case.terms, manager, at=at) if reason is Reason.RESPONSIBLE else None,
     )
 
 
@@ -324,7 +331,8 @@ def _waits(case: Case, seen: list[Candidate], decision: Decision, team: Team) ->
     )
 
 
-def _accept_by(terms: Terms, manager: int, *, at: datetime) -> datetime | None:
+def deadline(terms: Terms, manager: int, *, at: datetime) -> datetime | None:
+    """Return until when the manager may accept a lead that is offered at this instant; None: no acceptance is asked."""
     if terms.minutes is None:
         return None
     duty = None

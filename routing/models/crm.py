@@ -11,6 +11,7 @@ from django.contrib.postgres.search import SearchVector
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q, Value
+from django.db.models.fields.json import KT
 from django.db.models.functions import Replace
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -362,6 +363,7 @@ class LeadEvent(models.Model):
         HANDED_ALL = "handed_all", _("handed over with all leads of a manager")
         HANDED_BACK = "handed_back", _("hand-over undone")
         FIELDS_SET = "fields_set", _("fields set by the trigger")
+        DEADLINE_MOVED = "deadline_moved", _("time to accept it changed")
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
@@ -373,6 +375,10 @@ class LeadEvent(models.Model):
         verbose_name = _("lead event")
         verbose_name_plural = pgettext_lazy("plural", "lead events")
         ordering = ["at", "id"]
+        indexes = [
+            # Who was responsible for a contact or company, told on its page.
+            models.Index(KT("data__id"), F("at"), condition=Q(kind="handed_along"), name="event_by_what_went_along"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"

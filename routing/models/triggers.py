@@ -93,7 +93,12 @@ class Trigger(models.Model):
         default=False, help_text=_("The responsible manager must be available. Otherwise it is enough to be active.")
     )
     responsible_count = models.BooleanField(default=False, help_text=_("Such leads count in the registry."))
-    also_assign = ArrayField(models.CharField(max_length=16, choices=Related.choices), default=list, blank=True)
+    also_assign = ArrayField(
+        models.CharField(max_length=16, choices=Related.choices),
+        default=list,
+        blank=True,
+        help_text=_("Follow the lead once it is accepted; at once if nobody has to accept it."),
+    )
     acceptance_minutes = models.PositiveIntegerField(
         null=True,
         blank=True,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -134,88 +134,56 @@ def record(
     }
     if told:
         run_later(*statements, **parameters)
-    _hand_over_along(told, at=at)
-
-
-def _hand_over_along(verdicts: Sequence[Verdict], *, at: datetime) -> None:
-    """Make the managers who got the leads responsible for their related objects, kind by kind."""
-    by_kind: dict[str, list[tuple[Any, int, Any, Any]]] = {}
-    for v in verdicts:
-        if v.manager is not None:
-            for kind in v.case.terms.also_assign:
-                by_kind.setdefault(kind, []).append((v.case.id, v.manager, v.case.contact, v.case.company))
-    together: list[tuple[list[str], list[tuple[Any, int, Any, Any]]]] = []  # kinds of the same leads share a message
-    for kind, rows in by_kind.items():
-        if together and together[-1][1] == rows:
-            together[-1][0].append(kind)
-        else:
-            together.append(([kind], rows))
-    for kinds, rows in together:
-        hand_over_related(rows, kinds, at=at)
-
-
-# Handing over related leads is not distribution: no trigger runs and no limit applies.
-# If one run has several leads of a contact or company, the last one decides, as if they had come one by one.
-RELATED = {"lead": "uuid", "manager": "bigint", "contact": "uuid", "company": "uuid"}
-
-
-def _hand_over(kind: str, by: str, text: str) -> Statement:
-    return Statement(
-        f"hand_over_{kind}", text.format(related=_records(by, RELATED), by=by), **{by: "json", "at": "timestamptz"}
+    follow(
+        (
+            Gain(
+                v.case.id,
+                v.manager,
+                v.case.contact,
+                v.case.company,
+                terms.also_assign,
+                engine.claims(v.case),
+                terms.minutes is None,
+            )
+            for v in told
+            if v.manager is not None and v.accept_by is None
+            for terms in [v.case.terms]
+        ),
+        at=at,
     )
 
 
-# The lead's history records the responsible before.
-STORY = """
-INSERT INTO routing_leadevent (lead_id, at, kind, data)
-SELECT lead, %(at)s, 'handed_along', jsonb_build_object('object', '{object}', 'id', id, 'from', old, 'to', manager) FROM handed
-"""
-RESPONSIBLE = """
-WITH handed AS (
-    UPDATE routing_{by} c SET responsible_id = r.manager FROM {related}, routing_{by} before
-    WHERE c.id = r.{by} AND before.id = c.id AND before.responsible_id IS DISTINCT FROM r.manager
-    RETURNING c.id, r.lead, r.manager, before.responsible_id AS old
-)""" + STORY.replace("{object}", "{by}")  # nosec B608  # of the names above
-TASKS = """
-WITH handed AS (
-    UPDATE routing_task t SET responsible_id = r.manager FROM {related}, routing_task before
-    WHERE t.lead_id = r.lead AND t.done_at IS NULL
-      AND before.id = t.id AND before.responsible_id IS DISTINCT FROM r.manager
-    RETURNING t.id, r.lead, r.manager, before.responsible_id AS old
-)""" + STORY.replace("{object}", "task")  # nosec B608
-LEADS = """
-WITH handed AS (
-    UPDATE routing_lead other SET responsible_id = r.manager, state = 'assigned', assigned_at = least(other.assigned_at, %(at)s)
-    FROM {related}, routing_stage stage, routing_lead before
-    WHERE other.{by}_id = r.{by} AND other.id <> r.lead AND stage.id = other.stage_id AND stage.kind IN ('unqualified', 'open')
-      AND before.id = other.id AND before.responsible_id IS DISTINCT FROM r.manager
-    RETURNING other.id, r.lead, r.manager, before.responsible_id AS old
-), withdrawn AS (
-    UPDATE routing_offer offer SET closed_at = greatest(offered_at, %(at)s), outcome = 'withdrawn' FROM handed
-    WHERE offer.lead_id = handed.id AND offer.closed_at IS NULL
+class Gain(NamedTuple):
+    """A lead that a manager got for good: assigned without an offer. What is accepted, the database sees (migration 0031)."""
+
+    lead: UUID
+    manager: int
+    contact: UUID | None
+    company: UUID | None
+    takes: Collection[str]  # Trigger.Related: what follows the lead
+    claims: Collection[str]  # Trigger.Owner: of what the manager becomes responsible if nobody is
+    firm: bool = True  # takes leads along that somebody has for good
+
+
+FOLLOW = Statement(
+    "follow",
+    "SELECT leadrouter_follow(%(got)s, %(kinds)s, %(at)s, %(by)s)",
+    got="json",
+    kinds="text[]",
+    at="timestamptz",
+    by="bigint",
 )
-INSERT INTO routing_leadevent (lead_id, at, kind, data)
-SELECT id, %(at)s, 'handed_over', jsonb_build_object('with', lead, 'from', old, 'to', manager) FROM handed
-"""
-HAND_OVER = {
-    "contact": _hand_over("contact", "contact", RESPONSIBLE),
-    "company": _hand_over("company", "company", RESPONSIBLE),
-    "tasks": _hand_over("tasks", "lead", TASKS),
-    "contact_leads": _hand_over("contact_leads", "contact", LEADS),
-    "company_leads": _hand_over("company_leads", "company", LEADS),
-}
 
 
-def hand_over_related(assigned: Iterable[tuple[Any, int, Any, Any]], kinds: Iterable[str], *, at: datetime) -> None:
-    """Make each lead's manager responsible for its related objects.
+def follow(gains: Iterable[Gain], *, at: datetime, by: User | None = None) -> None:
+    """Make managers responsible for what follows the leads that they got. Of several leads of a contact the last decides.
 
-    assigned: lead, manager, contact, company. kinds: Trigger.Related.
+    This is no distribution: no trigger runs and no limit applies.
     """
-    rows = [dict(zip(("lead", "manager", "contact", "company"), row, strict=True)) for row in assigned]
-    statements = [HAND_OVER[kind] for kind in kinds]
-    if rows and statements:
-        by = {key: dumps(list({row[key]: row for row in rows}.values())) for key in ("lead", "contact", "company")}
-        run_later(*statements, **by, at=at)
+    got = [gain for gain in gains if gain.takes or gain.claims]
+    if got:
+        kinds = sorted({kind for gain in got for kind in (*gain.takes, *gain.claims)})
+        run_later(FOLLOW, got=dumps([gain._asdict() for gain in got]), kinds=kinds, at=at, by=by and by.pk)
 
 
 def _update_of(ledgers: Sequence[engine.Ledger]) -> Statement | None:
@@ -388,11 +356,18 @@ def _plain(value: object) -> str:
 
 @in_transaction
 def reassign(
-    lead_id: UUID, manager_id: int, *, at: datetime, by: User | None = None, count: bool = False, reason: str = ""
+    lead_id: UUID,
+    manager_id: int,
+    *,
+    at: datetime,
+    by: User | None = None,
+    count: bool = False,
+    also: Collection[str] = (),
+    reason: str = "",
 ) -> Lead:
     """Give a lead to a manager by hand; an open offer is withdrawn.
 
-    count: the lead costs the manager a turn in the registry that distributed it last.
+    count: the lead costs the manager a turn in the registry that distributed it last. also: HandOver.Along.
     Raises NotFound; Conflict when it should count but no trigger ever distributed it.
     """
     lead = lock_lead(lead_id)
@@ -406,7 +381,13 @@ def reassign(
     lead.give(manager_id, at=at)
     lead.save(update_fields=Lead.GIVEN)
     LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.REASSIGNED, by=by, data=data)
+    follow([gain_by_hand(lead, manager_id, also)], at=at, by=by)
     return lead
+
+
+def gain_by_hand(lead: Lead, manager_id: int, also: Collection[str] = ()) -> Gain:
+    claims = lead.trigger.responsible_check if lead.trigger else ()
+    return Gain(lead.pk, manager_id, lead.contact_id, lead.company_id, also, claims)
 
 
 @in_transaction

@@ -17,7 +17,7 @@ from routing import engine
 from routing.candidates import Gathered, gather_candidates
 from routing.engine import Case, Reason, Team, Verdict
 from routing.locks import lock_leads
-from routing.models import Lead, Offer
+from routing.models import Company, Contact, Lead, Offer
 from routing.prepared_statements import Statement
 from routing.prepared_statements import run as run_statement
 from routing.roster import Roster, TriggerTerms
@@ -134,10 +134,20 @@ def cases_of(leads: Sequence[tuple[Lead, int]], roster: Roster) -> list[Case]:
     had = Offer.objects.filter(lead__in=again, round=F("lead__round")) if again else Offer.objects.none()
     for lead_id, manager_id in had.values_list("lead_id", "manager_id"):
         tried[lead_id].add(manager_id)
-    return [_case(lead, roster.triggers[trigger], frozenset(tried[lead.pk])) for lead, trigger in leads]
+    owners = _owners([lead for lead, trigger in leads if roster.triggers[trigger].responsible_check])
+    return [_case(lead, roster.triggers[trigger], frozenset(tried[lead.pk]), owners) for lead, trigger in leads]
 
 
-def _case(lead: Lead, trigger: TriggerTerms, tried: frozenset[int]) -> Case:
+def _owners(leads: Sequence[Lead]) -> dict[UUID, int | None]:
+    """Return the responsibles of the leads' contacts and companies as they are now: accepting a lead may have changed them."""
+    found: dict[UUID, int | None] = {}
+    for model, ids in ((Contact, {lead.contact_id for lead in leads}), (Company, {lead.company_id for lead in leads})):
+        if ids - {None}:
+            found |= dict(model._default_manager.filter(pk__in=ids - {None}).values_list("pk", "responsible_id"))
+    return found
+
+
+def _case(lead: Lead, trigger: TriggerTerms, tried: frozenset[int], owners: Mapping[UUID, int | None]) -> Case:
     return Case(
         id=lead.pk,
         terms=trigger,
@@ -148,8 +158,7 @@ def _case(lead: Lead, trigger: TriggerTerms, tried: frozenset[int]) -> Case:
         contact=lead.contact_id,
         company=lead.company_id,
         owners={
-            "contact": lead.contact.responsible_id if lead.contact else None,
-            "company": lead.company.responsible_id if lead.company else None,
+            kind: id_ and owners.get(id_) for kind, id_ in (("contact", lead.contact_id), ("company", lead.company_id))
         },
         responsible=lead.responsible_id,
         waited=lead.state == Lead.State.WAITING,

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.utils.translation import gettext
 
 from accounts.models import User
@@ -29,7 +29,7 @@ from routing.locks import in_transaction, lock_leads, retry, sqlstate
 from routing.models import Company, Contact, Decision, HandedLead, HandOver, Lead, LeadEvent, Offer, Task
 from routing.roster import Roster, TriggerTerms, current
 
-from .assignment import record, take_back_turns
+from .assignment import follow, gain_by_hand, record, take_back_turns
 from .distribution import cases_of, distribute
 
 AT_ONCE = 200  # leads in one transaction
@@ -271,14 +271,16 @@ def _hand_over_some(batch: HandOver, *, at: datetime, most: int) -> int:
     ids = list(_to_give(batch)[:most].values_list("pk", flat=True))
     locked = [lead for lead in lock_leads(ids) if lead.responsible_id == batch.manager_id]
     leads = sorted(locked, key=lambda lead: ids.index(lead.pk))
-    lines = _by_hand(leads, batch) if batch.to_id else _decide(leads, batch, roster, at=at)
+    lines = _by_hand(leads, batch, batch.to_id, at=at) if batch.to_id else _decide(leads, batch, roster, at=at)
     _write(lines, batch, at=at)
     return len(ids)
 
 
-def _by_hand(leads: Sequence[Lead], batch: HandOver) -> list[HandOverLine]:
-    Lead.objects.filter(pk__in=[lead.pk for lead in leads]).update(responsible=batch.to_id, state=Lead.State.ASSIGNED)
-    return [HandOverLine(lead, batch.to_id, Reason.BY_HAND) for lead in leads]
+def _by_hand(leads: Sequence[Lead], batch: HandOver, to: int, *, at: datetime) -> list[HandOverLine]:
+    Lead.objects.filter(pk__in=[lead.pk for lead in leads]).update(responsible=to, state=Lead.State.ASSIGNED)
+    prefetch_related_objects(leads, "trigger")
+    follow([gain_by_hand(lead, to) for lead in leads], at=at, by=batch.by)
+    return [HandOverLine(lead, to, Reason.BY_HAND) for lead in leads]
 
 
 def _decide(leads: Sequence[Lead], batch: HandOver, roster: Roster, *, at: datetime) -> list[HandOverLine]:
@@ -324,6 +326,11 @@ def _write(lines: Sequence[HandOverLine], batch: HandOver, *, at: datetime) -> N
 def _hand_along(lines: Sequence[HandOverLine], batch: HandOver, *, at: datetime) -> dict[UUID, dict[str, list[str]]]:
     """Give open tasks, contacts and companies of the one who leaves to those who get the leads; return what went."""
     went: dict[UUID, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    had_nobody = LeadEvent.objects.filter(
+        lead__in=[line.lead.pk for line in lines], kind=LeadEvent.Kind.HANDED_ALONG, at=at, data__from=None
+    )
+    for lead, data in had_nobody.values_list("lead_id", "data"):  # they became responsible with the lead (`follow`)
+        went[lead][data["object"]].append(data["id"])
     events: list[LeadEvent] = []
     for kind in batch.also:
         belongings: list[tuple[Any, HandOverLine]] = list(_belongings(kind, lines, batch.manager_id))
@@ -373,7 +380,7 @@ def _undo_some(batch: HandOver, *, at: datetime, most: int) -> int:
     HandedLead.objects.filter(pk__in=left).update(undone=HandedLead.Undone.LEFT)
     HandedLead.objects.filter(pk__in=[line.pk for line in back]).update(undone=HandedLead.Undone.BACK)
     Lead.objects.filter(pk__in=[line.lead_id for line in back]).update(responsible=batch.manager_id)
-    _bring_back_along(back, batch.manager_id)
+    _bring_back_along(back, batch, at=at)
     take_back_turns([line.decision for line in back if line.decision], at=at, by=batch.undone_by)
     told = {"to": batch.manager_id, "hand_over": str(batch.pk)}
     LeadEvent.objects.bulk_create(
@@ -393,11 +400,17 @@ def _is_where_it_was_put(lead: Lead, line: HandedLead) -> bool:
     return (lead.responsible_id, lead.stage_id, lead.state) == (line.to_id, line.stage_id, Lead.State.ASSIGNED)
 
 
-def _bring_back_along(lines: Iterable[HandedLead], manager_id: int) -> None:
-    went: dict[tuple[str, int | None], list[str]] = defaultdict(list)
+def _bring_back_along(lines: Iterable[HandedLead], batch: HandOver, *, at: datetime) -> None:
+    went: dict[tuple[str, int | None], dict[str, UUID]] = defaultdict(dict)
     for line in lines:
         for kind, ids in line.along.items():
-            went[kind, line.to_id] += ids
-    for (kind, to), ids in went.items():
-        theirs = MODELS[HandOver.Along(kind)]._default_manager.filter(pk__in=ids, responsible=to)
-        theirs.update(responsible=manager_id)
+            went[kind, line.to_id] |= dict.fromkeys(ids, line.lead_id)
+    events: list[LeadEvent] = []
+    for (kind, to), leads in went.items():
+        theirs = MODELS[HandOver.Along(kind)]._default_manager.filter(pk__in=list(leads), responsible=to)
+        for pk in map(str, theirs.values_list("pk", flat=True)):
+            data = {"object": kind.removesuffix("s"), "id": pk, "from": to, "to": batch.manager_id}
+            by = batch.undone_by_id
+            events.append(LeadEvent(lead_id=leads[pk], at=at, kind=LeadEvent.Kind.HANDED_ALONG, by_id=by, data=data))
+        theirs.update(responsible=batch.manager_id)
+    LeadEvent.objects.bulk_create(events)

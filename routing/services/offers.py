@@ -81,7 +81,10 @@ def close_offers(
         wait_no_longer_than(patience)
     wanted = dict(Offer.objects.filter(pk__in=list(ids)).values_list("lead_id", "pk"))
     leads = lock_leads(wanted, skip_locked=skip_locked)
-    offers = {o.lead_id: o for o in Offer.objects.open().filter(pk__in=[wanted[lead.pk] for lead in leads])}
+    still = Offer.objects.open().filter(pk__in=[wanted[lead.pk] for lead in leads])
+    if outcome == Offer.Outcome.TIMED_OUT:
+        still = still.overdue(at=at)  # a deadline may have moved meanwhile
+    offers = {o.lead_id: o for o in still}
     leads = [lead for lead in leads if lead.pk in offers]
     _redistribute([offers[lead.pk] for lead in leads], leads, outcome, at=at)
     return len(leads)

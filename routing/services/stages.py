@@ -13,7 +13,7 @@ from routing.locks import in_transaction
 from routing.models import Lead, LeadEvent, Offer, Stage
 from routing.roster import Roster, TriggerTerms, current
 
-from .assignment import change_of_fields, lock_lead, record
+from .assignment import change_of_fields, follow, gain_by_hand, lock_lead, record
 from .distribution import cases_of, distribute
 
 
@@ -61,6 +61,7 @@ def qualify_lead(
         lead.save(update_fields=Lead.GIVEN)
         data = {"from": before, "to": manager_id, "counted": False, "reason": ""}
         LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.REASSIGNED, by=by, data=data)
+        follow([gain_by_hand(lead, manager_id)], at=at, by=by)
     elif trigger is not None:
         _fire(trigger, lead, roster, at=at)
     return Lead.objects.get(pk=lead.pk)

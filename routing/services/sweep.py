@@ -18,6 +18,7 @@ from routing.locks import ConfigurationChanged, in_transaction, lock_leads
 from routing.models import Heartbeat, Lead, Offer
 
 from .assignment import record
+from .deadlines import follow_working_time
 from .distribution import able, cases_of, distribute, still_waiting
 from .hand_over import continue_hand_overs
 from .imports import continue_imports
@@ -40,9 +41,10 @@ class Swept:
 
 
 def sweep(*, at: datetime) -> Swept:
-    """Redistribute offers that timed out or whose manager is away, then assign waiting leads that somebody can take."""
+    """Move deadlines that follow working time, redistribute offers that ended or whose manager is away, assign waiting leads."""
     started, swept = monotonic(), Swept()
     suspect(at=at)
+    _follow_working_time(at=at)  # ahead of what is overdue: a day off may have moved it
     swept.expired = _close(Offer.objects.overdue(at=at).order_by("accept_by"), Offer.Outcome.TIMED_OUT, at=at)
     swept.given_back = _close(Offer.objects.stranded(at=at).order_by("pk"), Offer.Outcome.WITHDRAWN, at=at)
     swept.assigned = sum(_assign_waiting(trigger, at=at) for trigger in _triggers_waited_for())
@@ -50,6 +52,17 @@ def sweep(*, at: datetime) -> Swept:
     continue_hand_overs(at=at, blocks=HANDED_OVER)
     continue_imports(at=at, blocks=IMPORTED)
     return swept
+
+
+def _follow_working_time(*, at: datetime) -> None:
+    try:
+        follow_working_time(at=at)
+    except Busy:
+        pass  # the next sweep goes on
+    except Exception as error:
+        if not is_fault_of_a_lead(error):
+            raise
+        logger.exception("deadlines do not follow the working time", extra={"action": "deadlines_failed"})
 
 
 def _close(offers: QuerySet[Offer], outcome: Offer.Outcome, *, at: datetime) -> int:

@@ -37,10 +37,10 @@ def decided(cases, all_terms, *, together):
             for manager, change in ((case.responsible, -1), (verdict.manager, 1)):
                 if (terms.id, manager) in held and case.stage in terms.limit_stages:
                     held[terms.id, manager] = max(0, held[terms.id, manager] + change)
-        if verdict.manager is not None:
-            owners |= {
-                (kind, getattr(case, kind)): verdict.manager for kind in case.terms.also_assign if getattr(case, kind)
-            }
+        if verdict.manager is not None and verdict.accept_by is None:
+            nobodys = {kind for kind in case.terms.responsible_check if now.get(kind) is None}
+            follow = {kind for kind in ("contact", "company") if kind in {*case.terms.also_assign, *nobodys}}
+            owners |= {(kind, getattr(case, kind)): verdict.manager for kind in follow if getattr(case, kind)}
     return verdicts
 
 
@@ -189,3 +189,27 @@ def test_who_gets_a_lead_is_the_owner_for_those_after_it():
     cases = [case_of(t, contact=contact, owners={"contact": None}) for t in (first, second)]
     verdicts = run(cases, made, at=MONDAY)
     assert [(v.manager, v.decision.reason) for v in verdicts] == [(1, Reason.FAIR_SHARE), (1, Reason.RESPONSIBLE)]
+
+
+def both_of_one_contact(first, *, owner=None):
+    """Return who gets two leads of a contact: by these terms, and by a trigger of others that checks the responsible."""
+    contact = UUID(int=7)
+    second = Terms(
+        candidates=[Candidate(manager=2)], id=2, registry=2, responsible_check=("contact",), strangers={1: Person()}
+    )
+    made = {t.id: team_of(t, ledger_of(t.candidates, registry=t.registry)) for t in (first, second)}
+    cases = [case_of(t, contact=contact, owners={"contact": owner}) for t in (first, second)]
+    return [v.manager for v in run(cases, made, at=MONDAY)]
+
+
+def test_who_has_a_lead_on_offer_is_not_yet_the_owner():
+    terms = {"candidates": [Candidate(manager=1)], "id": 1, "also_assign": ("contact",)}
+    assert both_of_one_contact(Terms(**terms)) == [1, 1]
+    assert both_of_one_contact(Terms(minutes=10, **terms)) == [1, 2]
+
+
+def test_where_a_trigger_looks_the_first_who_gets_a_lead_for_good_is_the_owner():
+    terms = {"candidates": [Candidate(manager=1)], "id": 1}
+    assert both_of_one_contact(Terms(**terms)) == [1, 2]
+    assert both_of_one_contact(Terms(responsible_check=("contact",), **terms)) == [1, 1]
+    assert both_of_one_contact(Terms(responsible_check=("contact",), minutes=10, **terms)) == [1, 2]

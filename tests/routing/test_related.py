@@ -4,12 +4,15 @@ import pytest
 
 from accounts.models import Manager
 from routing.models import Decision, Lead, LeadEvent, Task
+from routing.services.assignment import reassign
 from routing.services.intake import take_leads
-from routing.services.offers import decline_offer
+from routing.services.offers import accept_offer, decline_offer
 from routing.services.stages import move_lead
 from routing.services.sweep import Swept, sweep
 from tests.factories import (
     DAY,
+    HOUR,
+    MINUTE,
     MONDAY,
     asking_acceptance,
     form,
@@ -23,6 +26,7 @@ from tests.factories import (
     make_trigger,
     outcomes,
     owners,
+    reason,
     stage,
     take,
 )
@@ -147,26 +151,113 @@ def test_leads_that_waited_or_were_idle_are_handed_over_as_well():
     assert owners([idle, waiting]) == "AA"
 
 
-def test_open_offers_of_related_leads_are_withdrawn():
+def test_open_offers_of_related_leads_are_withdrawn_when_the_lead_is_accepted():
     ann, bob = make_manager("ann"), make_manager("bob")
     make_trigger(members=[ann, bob], also_assign=["contact_leads"], **asking_acceptance())
     first = take(contact=ANA)
     second = take(contact=ANA)
+    assert owners([first, second]) == "AB"
+    accept_offer(second.pk, at=MONDAY)
     assert owners([first, second]) == "BB"
     assert (fresh(first).state, outcomes(first)) == ("assigned", ["withdrawn"])
-    assert (fresh(second).state, outcomes(second)) == ("offered", [""])
-    assert sweep(at=MONDAY + DAY) == Swept(expired=1)
-    assert outcomes(first) == ["withdrawn"]
+    assert (fresh(second).state, outcomes(second)) == ("assigned", ["accepted"])
+    assert sweep(at=MONDAY + DAY) == Swept()
 
 
-def test_redistributed_everything_goes_along_again(world):
+# Where acceptance is asked
+
+
+@pytest.fixture
+def offered(world):
+    """Return the world with a new lead of Ana's on offer to Ann, and an open task of Max's."""
     ann, bob = make_manager("ann"), make_manager("bob")
     make_trigger(members=[ann, bob], also_assign=ALL, **asking_acceptance())
+    lead = take(contact=ANA, company=RUIZ)
+    before = Manager.objects.get(user__name="Max")
+    return world | {"lead": lead, "task": make_task(lead, responsible=before)}
+
+
+RELATED = ("contact", "company", "hers", "colleagues", "task")
+
+
+def related(world):
+    for row in world.values():
+        row.refresh_from_db()
+    return whose(world[name] for name in RELATED)
+
+
+def test_an_offer_takes_nothing_along(offered):
+    assert related(offered) == "MMMMM"
+    assert not LeadEvent.objects.exists()
+
+
+@pytest.mark.parametrize("how", ["declined", "timed out", "withdrawn"])
+def test_what_ends_unaccepted_has_moved_nothing(offered, how):
+    lead, bob = offered["lead"], Manager.objects.get(user__name="Bob")
+    if how == "declined":
+        decline_offer(lead.pk, at=MONDAY)
+    elif how == "timed out":
+        sweep(at=MONDAY + HOUR)
+    else:
+        reassign(lead.pk, bob.pk, at=MONDAY)
+    assert owners([lead]) == "B"
+    assert related(offered) == "MMMMM"
+
+
+@pytest.mark.parametrize("how", ["page", "moved"])
+def test_everything_follows_who_accepts(offered, how):
+    decline_offer(offered["lead"].pk, at=MONDAY)
+    if how == "page":
+        accept_offer(offered["lead"].pk, at=MONDAY + MINUTE)
+    else:
+        move_lead(offered["lead"].pk, stage("sales/accepted").pk, at=MONDAY + MINUTE)
+    assert related(offered) == "BBBBB"
+    assert whose([offered["won"], offered["strangers"]]) == "MM"
+    told = LeadEvent.objects.filter(kind__in=["handed_along", "handed_over"]).order_by("id")
+    assert [(e.at, e.data.get("object", "lead")) for e in told] == [
+        (MONDAY + MINUTE, kind) for kind in ("contact", "company", "task", "lead", "lead")
+    ]
+
+
+def test_leads_that_somebody_accepted_stay_where_they_are_not_ticked(world):
+    make_trigger(members=[make_manager("ann")], also_assign=["contact", "company", "tasks"], **asking_acceptance())
+    accept_offer(take(contact=ANA, company=RUIZ).pk, at=MONDAY)
+    for row in world.values():
+        row.refresh_from_db()
+    assert whose(world[name] for name in ("contact", "company", "hers", "colleagues")) == "AAMM"
+
+
+@pytest.mark.parametrize("step", ["keep", "duty"])
+def test_a_lead_that_nobody_accepted_takes_along_no_lead_that_somebody_has(world, step):
+    ann = make_manager("ann")
+    waiting = make_lead(contact=world["contact"])
+    make_trigger(members=[ann], also_assign=ALL, duty=ann, **asking_acceptance(final_step=step))
     lead = take(contact=ANA, company=RUIZ)
     decline_offer(lead.pk, at=MONDAY)
     for row in world.values():
         row.refresh_from_db()
-    assert whose(world[name] for name in ("contact", "company", "hers", "colleagues")) == "BBBB"
+    assert (fresh(lead).state, owners([lead, waiting])) == ("assigned", "AA")
+    assert whose(world[name] for name in ("contact", "company", "hers", "colleagues")) == "AAMM"
+
+
+def test_of_leads_of_one_person_that_are_accepted_the_last_decides():
+    ann, bob = make_manager("ann"), make_manager("bob")
+    make_trigger(members=[ann, bob], also_assign=["contact"], **asking_acceptance())
+    contact = make_contact()
+    first, second = take(contact=ANA), take(contact=ANA)
+    accept_offer(second.pk, at=MONDAY)
+    accept_offer(first.pk, at=MONDAY)
+    contact.refresh_from_db()
+    assert (owners([first, second]), whose([contact])) == ("AB", "A")
+
+
+def test_accepted_by_moving_it_the_next_trigger_knows_whose_the_contact_is():
+    ann, bob, cid = make_manager("ann"), make_manager("bob"), make_manager("cid")
+    make_trigger(members=[ann], also_assign=["contact"], **asking_acceptance())
+    make_trigger("next", on_stage="sales/accepted", members=[bob, cid], responsible_check=["contact"])
+    lead = take(contact=ANA)
+    move_lead(lead.pk, stage("sales/accepted").pk, at=MONDAY)
+    assert (owners([lead]), reason(lead)) == ("A", "responsible")
 
 
 def test_a_lead_without_contact_or_company_takes_nobody_elses_along():

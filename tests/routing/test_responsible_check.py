@@ -2,10 +2,12 @@
 
 import pytest
 
-from accounts.services import pause_manager
-from routing.models import Decision
+from accounts.services import pause_manager, resume_manager
+from routing.models import Company, Contact, Decision, LeadEvent
+from routing.services.assignment import reassign
 from routing.services.intake import take_lead, take_leads
-from routing.services.offers import decline_offer
+from routing.services.offers import accept_offer, decline_offer
+from routing.services.sweep import sweep
 from tests.factories import (
     MONDAY,
     asking_acceptance,
@@ -180,6 +182,104 @@ def test_the_answer_says_so(team):
     taken = take_lead(form(contact=ANA), source_id=make_source().pk, at=MONDAY)
     assert taken.document["responsible"] == {"email": "bob@example.com", "name": "Bob"}
     assert taken.document["decision"]["reason"] == "responsible"
+
+
+# The first who gets a lead of somebody for good
+
+
+def responsibles():
+    return {
+        kind: model.objects.get().responsible and model.objects.get().responsible.user.name
+        for kind, model in (("contact", Contact), ("company", Company))
+    }
+
+
+def test_the_first_to_get_a_lead_becomes_responsible_where_the_trigger_looks(team):
+    make_trigger(members=team[:2], responsible_check=["contact", "company"])
+    first = take_ana()
+    assert (owners([first]), responsibles()) == ("A", {"contact": "Ann", "company": "Ann"})
+    told = LeadEvent.objects.filter(lead=first, kind="handed_along").order_by("id")
+    assert [(e.data["object"], e.data["from"], e.data["to"]) for e in told] == [
+        ("contact", None, team[0].pk),
+        ("company", None, team[0].pk),
+    ]
+    second = take_ana()
+    assert (owners([second]), reason(second)) == ("A", "responsible")
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        ([], {"contact": None, "company": None}),
+        (["contact"], {"contact": "Ann", "company": None}),
+        (["company"], {"contact": None, "company": "Ann"}),
+    ],
+)
+def test_only_of_what_the_trigger_looks_at(team, check, expected):
+    make_trigger(members=team[:2], responsible_check=check)
+    take_ana()
+    assert responsibles() == expected
+
+
+def test_an_offer_makes_nobody_responsible_and_accepting_it_does(team):
+    make_trigger(members=team[:2], responsible_check=["contact"], **asking_acceptance())
+    lead = take_ana()
+    assert responsibles()["contact"] is None
+    decline_offer(lead.pk, at=MONDAY)
+    assert (owners([lead]), responsibles()["contact"]) == ("B", None)
+    accept_offer(lead.pk, at=MONDAY)
+    assert responsibles() == {"contact": "Bob", "company": None}
+
+
+def test_whoever_is_responsible_already_stays_so(team):
+    ann, bob, other = team
+    known(other)
+    other.active = False  # nor does a manager who left: a supervisor decides about their customers
+    other.save()
+    make_trigger(members=[ann, bob], responsible_check=["contact"])
+    assert owners([take_ana()]) == "A"
+    assert responsibles()["contact"] == "Max"
+
+
+def test_the_second_who_accepts_does_not_become_responsible(team):
+    make_trigger(members=team[:2], responsible_check=["contact"], **asking_acceptance())
+    first, second = take_ana(), take_ana()
+    assert owners([first, second]) == "AB"
+    accept_offer(second.pk, at=MONDAY)
+    accept_offer(first.pk, at=MONDAY)
+    assert responsibles()["contact"] == "Bob"
+
+
+@pytest.mark.parametrize("step", ["duty", "keep"])
+def test_who_gets_it_in_the_end_without_accepting_becomes_responsible(team, step):
+    ann, _, other = team
+    make_trigger(members=[ann], responsible_check=["contact"], duty=other, **asking_acceptance(final_step=step))
+    lead = take_ana()
+    decline_offer(lead.pk, at=MONDAY)
+    assert responsibles()["contact"] == {"duty": "Max", "keep": "Ann"}[step]
+
+
+def test_assigned_by_hand_they_become_responsible_where_its_trigger_looks(team):
+    make_trigger(members=team[:2], responsible_check=["contact"], **asking_acceptance())
+    reassign(take_ana().pk, team[2].pk, at=MONDAY)
+    assert responsibles() == {"contact": "Max", "company": None}
+
+
+def test_a_lead_that_waited_makes_who_gets_it_responsible(team):
+    pause_manager(team[0], at=MONDAY)
+    make_trigger(members=team[:1], responsible_check=["contact"])
+    take_ana()
+    assert responsibles()["contact"] is None
+    resume_manager(team[0], at=MONDAY)
+    sweep(at=MONDAY)
+    assert responsibles()["contact"] == "Ann"
+
+
+def test_leads_of_somebody_new_in_one_request_go_to_the_first_who_got_one(team):
+    make_trigger(members=team[:2], responsible_check=["contact"])
+    taken = take_leads([form(), form(contact=ANA), form(contact=ANA)], source_id=make_source().pk, at=MONDAY)
+    assert "".join(each.document["responsible"]["name"][0] for each in taken) == "ABB"
+    assert Contact.objects.get(email=ANA["email"]).responsible == team[1]
 
 
 def test_leads_of_one_person_in_one_request_go_to_one_manager(team):
