@@ -18,6 +18,7 @@ from routing.admin.search import contacts_found
 from routing.models import (
     Adjustment,
     ApiKey,
+    Contact,
     Decision,
     Lead,
     LeadEvent,
@@ -511,6 +512,36 @@ def test_a_lead_is_reassigned_by_the_service(client, sue, offered):
     event = LeadEvent.objects.get(lead=offered)
     assert (event.by, event.data["reason"]) == (sue, "knows them")
     assert Adjustment.objects.get().kind == "by_hand"
+
+
+def test_what_is_ticked_goes_along_and_the_contacts_page_tells_it(client, sue, offered):
+    bob, ann = Manager.objects.get(user__name="Bob"), Manager.objects.get(user__name="Ann")
+    contact = offered.contact
+    Contact.objects.filter(pk=contact.pk).update(responsible=ann)
+    address = f"{LEADS}{offered.pk}/act/reassign/"
+    form = client.get(address).context["form"]
+    assert (form.fields["also"].choices[0][0], form["also"].value()) == ("contact", None)  # nothing is ticked
+    client.post(address, {"manager": bob.pk, "also": ["contact", "nonsense"]})
+    contact.refresh_from_db()
+    assert contact.responsible == ann
+    client.post(address, {"manager": bob.pk, "also": ["contact"]})
+    contact.refresh_from_db()
+    assert contact.responsible == bob
+    page = client.get(f"/admin/routing/contact/{contact.pk}/change/").content.decode()
+    assert "Ann → Bob" in page
+    assert f"{LEADS}{offered.pk}/change/" in page
+    story = client.get(f"{LEADS}{offered.pk}/change/").content.decode()
+    assert "The contact was also handed over to Bob." in story
+
+
+def test_a_company_tells_who_became_responsible_for_it_and_who_does_not_see_it_learns_nothing(client, sue):
+    ann = make_manager("ann")
+    make_trigger(members=[ann], responsible_check=["company"])
+    lead = take(at=clock.now(), company={"name": "Ruiz SL"})
+    address = f"/admin/routing/company/{lead.company_id}/change/"
+    assert "– → Ann" in client.get(address).content.decode()
+    client.force_login(make_user("nobody", is_staff=True))
+    assert client.get(address).status_code == 403
 
 
 def test_a_lead_is_moved_by_the_service(client, sue, offered):

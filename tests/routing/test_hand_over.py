@@ -376,3 +376,20 @@ def test_one_lead_taken_again_counts_for_who_had_it(ann):
     assert owners([lead]) == "B"
     undo_hand_over(batch.pk, at=MONDAY)
     assert balances(trigger) == {"Ann": -LEAD // 2, "Bob": LEAD // 2}
+
+
+# Contacts that nobody was responsible for
+
+
+@pytest.mark.parametrize("chosen", [True, False], ids=["to one manager", "by the trigger"])
+def test_who_gets_the_first_lead_of_a_contact_for_good_becomes_responsible_and_undone_the_other_is(ann, bob, chosen):
+    make_trigger(members=[ann, bob], responsible_check=["contact"], **asking_acceptance())
+    lead = take(contact={"email": "ana@client.example"})
+    assert (owners([lead]), lead.contact.responsible) == ("A", None)
+    batch = hand_over(ann.pk, at=MONDAY + HOUR, to=bob.pk if chosen else None)
+    assert fresh(lead).contact.responsible == bob
+    assert batch.lines.get().along == {"contact": [str(lead.contact_id)]}
+    undo_hand_over(batch.pk, at=MONDAY + 2 * HOUR)
+    assert (fresh(lead).responsible, fresh(lead).contact.responsible) == (ann, ann)
+    events = LeadEvent.objects.filter(kind="handed_along").order_by("id")
+    assert [(e.data["from"], e.data["to"]) for e in events] == [(None, bob.pk), (bob.pk, ann.pk)]

@@ -22,6 +22,7 @@ from tests.factories import (
     make_lead,
     make_manager,
     make_source,
+    make_supervisor,
     make_task,
     make_trigger,
     outcomes,
@@ -283,3 +284,38 @@ def test_nobody_found_nothing_is_handed_over(world):
     for row in world.values():
         row.refresh_from_db()
     assert whose(world.values()) == "MMMMMM"
+
+
+# By hand
+
+
+def test_by_hand_nothing_goes_along_that_was_not_asked_for(world):
+    reassign(world["hers"].pk, make_manager("ann").pk, at=MONDAY)
+    for row in world.values():
+        row.refresh_from_db()
+    assert whose(world.values()) == "MMAMMM"
+
+
+@pytest.mark.parametrize(
+    ("also", "expected"), [(["contact"], "AMM"), (["company"], "MAM"), (["tasks"], "MMA"), (ALL[:3], "AAA")]
+)
+def test_by_hand_contact_company_and_tasks_go_along_where_asked(world, also, expected):
+    ann, sue = make_manager("ann"), make_supervisor()
+    lead = make_lead(contact=world["contact"], company=world["company"])
+    task = make_task(lead, responsible=Manager.objects.get(user__name="Max"))
+    reassign(lead.pk, ann.pk, at=MONDAY, by=sue, also=also)
+    for row in (*world.values(), task):
+        row.refresh_from_db()
+    assert whose([world["contact"], world["company"], task]) == expected
+    assert whose([world["hers"], world["colleagues"]]) == "MM"
+    told = LeadEvent.objects.filter(lead=lead, kind="handed_along").order_by("id")
+    assert [(e.by, e.data["object"], e.data["to"]) for e in told] == [
+        (sue, kind.removesuffix("s"), ann.pk) for kind in ALL[:3] if kind in also
+    ]
+
+
+def test_by_hand_twice_is_told_once_of_what_went_along(world):
+    ann = make_manager("ann")
+    for _ in range(2):
+        reassign(world["hers"].pk, ann.pk, at=MONDAY, also=ALL[:3])
+    assert LeadEvent.objects.filter(kind="handed_along").count() == 1

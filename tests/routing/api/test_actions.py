@@ -9,7 +9,7 @@ from django.db import OperationalError
 from accounts.models import Account, Manager, Pause, WorkSchedule
 from accounts.time import clock
 from routing.api import views
-from routing.models import HandOver, Lead, Offer
+from routing.models import HandOver, Lead, Offer, Task
 from routing.services import hand_over
 from routing.services.sweep import sweep
 
@@ -110,6 +110,35 @@ def test_a_junk_lead_is_credited_back_once_and_with_a_reason(world: World, lead:
     assert balance() == before + 1_000_000_000
     assert world.api("sue").post(f"leads/{lead}/credit-back", {"reason": "junk"}).status_code == 409
     assert balance() == before + 1_000_000_000
+
+
+def test_contact_and_company_go_along_with_a_lead_given_by_hand(world: World) -> None:
+    lead = world.api().post("leads", {**LEAD, "company": {"name": "Ruiz SL"}}).json()["id"]
+    body = {"manager": "bob@example.com", "also": ["contact", "company", "tasks"]}
+    Task.objects.create(lead_id=lead, title="Call")
+    assert world.api().post(f"leads/{lead}/reassign", {"manager": "bob@example.com"}).status_code == 200
+    assert Lead.objects.get().contact.responsible is None  # type: ignore[union-attr]
+    assert world.api("sue").post(f"leads/{lead}/reassign", body).status_code == 200
+    [now] = Lead.objects.all()
+    assert now.contact
+    assert now.company
+    for row in (now.contact, now.company, Task.objects.get()):
+        assert str(row.responsible) == "Bob"
+
+
+@pytest.mark.parametrize(
+    "also", [["contacts"], ["contact", "contact_leads"], ["contact", 5], "contact,tasks", {"contact": True}]
+)
+def test_what_cannot_go_along_is_refused_and_nothing_changes(world: World, lead: str, also: Any) -> None:
+    answer = world.api().post(f"leads/{lead}/reassign", {"manager": "bob@example.com", "also": also})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"].startswith("/also")
+    assert str(Lead.objects.get().responsible) == "Ann"
+
+
+def test_a_manager_takes_nothing_along_by_hand(world: World, lead: str) -> None:
+    body = {"manager": "ann@example.com", "also": ["contact"]}
+    assert world.api("ann").post(f"leads/{lead}/reassign", body).status_code == 403
 
 
 @pytest.mark.parametrize("verb", ["accept", "decline", "move", "reassign", "credit-back"])
