@@ -204,76 +204,98 @@ def _rows(
     stream: IO[bytes], texts: list[str], forms: dict[str, Form | None], limits: Limits
 ) -> Iterator[list[tuple[int, list[str]]]]:
     """Yield the rows that hold any text, those of a piece of the sheet at a time."""
-    columns = {letters_of(column): column for column in range(limits.columns)}
-    rows: list[tuple[int, list[str]]] = []
-    cells: list[str] = []
-    cell: dict[str, str] = {}
-    heard: list[str] = []
-    value, has_formula = "", False
-    number = digits = column = phonetic = length = 0
+    sheet = _Sheet(texts, forms, limits)
+    for _piece in _parsing(stream, sheet.start, sheet.end, sheet.heard.append):
+        if sheet.rows:
+            block, sheet.rows = sheet.rows, []
+            yield block
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal number, digits, cells, column, phonetic, cell, value, has_formula
+
+class _Sheet:
+    """The rows of a sheet, made of its tags: a row holds cells, a cell a value (`v`) or texts (`t`), or a formula (`f`)."""
+
+    __slots__ = ("attributes", "cells", "column", "columns", "digits", "forms", "has_formula", "heard", "length", "limits",
+                 "number", "phonetic", "rows", "texts", "value")  # fmt: skip
+
+    def __init__(self, texts: list[str], forms: dict[str, Form | None], limits: Limits) -> None:
+        self.texts, self.forms, self.limits = texts, forms, limits
+        self.columns = {letters_of(column): column for column in range(limits.columns)}
+        self.rows: list[tuple[int, list[str]]] = []  # whole, and not yet yielded
+        self.length = 0  # letters of all rows
+        # The row, the cell and the text that the parser is in.
+        self.number, self.digits, self.cells, self.column = 0, 0, list[str](), -1
+        self.attributes, self.value, self.has_formula = dict[str, str](), "", False
+        self.heard: list[str] = []
+        self.phonetic = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "c":
-            cell, value, has_formula = attributes, "", False
+            self.attributes, self.value, self.has_formula = attributes, "", False
         elif tag == "v" or tag == "t":
-            heard.clear()
+            self.heard.clear()
         elif tag == "row":
-            before, number = number, int(attributes.get("r", number + 1))
-            if number <= before:
-                raise Fault("unreadable")
-            digits, column, cells = len(str(number)), -1, []
+            self._start_row(attributes)
         elif tag == "f":
-            has_formula = True
+            self.has_formula = True
         elif tag == "rPh":
-            phonetic += 1
+            self.phonetic += 1
 
-    def end(tag: str) -> None:
-        nonlocal column, value, phonetic, length
+    def end(self, tag: str) -> None:
         if tag == "v":
-            value = "".join(heard)
+            self.value = "".join(self.heard)
         elif tag == "c":
-            reference = cell.get("r")
-            column = columns.get(reference[:-digits], limits.columns) if reference else column + 1
-            kind = cell.get("t", "n")
-            if not value:
-                if has_formula and kind == "n":
-                    raise Fault("formula", cell=reference or f"{letters_of(column)}{number}")
-                return
-            if kind == "s":
-                text = texts[int(value)]
-            elif kind == "n":
-                form = forms.get(cell.get("s", "0"))
-                text = form(value) if form else number_text(value)
-            else:
-                text = _cell_text(kind, value)
-            if text:
-                if column >= limits.columns:
-                    raise Fault("columns", number=number, count=limits.columns)
-                if column > len(cells):
-                    cells.extend([""] * (column - len(cells)))
-                if column == len(cells):
-                    cells.append(text)
-                else:
-                    cells[column] = text
+            self._end_cell()
         elif tag == "row":
-            if cells:
-                rows.append((number, cells))
-                length += sum(map(len, cells))
-                if length > limits.text * MIB:
-                    raise Fault("text", size=limits.text)
+            self._end_row()
         elif tag == "t":
-            if not phonetic:
-                value += "".join(heard)
+            if not self.phonetic:
+                self.value += "".join(self.heard)
         elif tag == "rPh":
-            phonetic -= 1
+            self.phonetic -= 1
         elif tag == "sheetData":
             raise _Enough
 
-    for _piece in _parsing(stream, start, end, heard.append):
-        if rows:
-            block, rows = rows, []
-            yield block
+    def _start_row(self, attributes: dict[str, str]) -> None:
+        before, self.number = self.number, int(attributes.get("r", self.number + 1))
+        if self.number <= before:
+            raise Fault("unreadable")
+        self.digits, self.column, self.cells = len(str(self.number)), -1, []
+
+    def _end_row(self) -> None:
+        if self.cells:
+            self.rows.append((self.number, self.cells))
+            self.length += sum(map(len, self.cells))
+            if self.length > self.limits.text * MIB:
+                raise Fault("text", size=self.limits.text)
+
+    def _end_cell(self) -> None:
+        attributes, value, cells = self.attributes, self.value, self.cells
+        reference = attributes.get("r")
+        most = self.limits.columns
+        self.column = column = self.columns.get(reference[: -self.digits], most) if reference else self.column + 1
+        kind = attributes.get("t", "n")
+        if not value:
+            if self.has_formula and kind == "n":
+                raise Fault("formula", cell=reference or f"{letters_of(column)}{self.number}")
+            return
+        if kind == "s":
+            text = self.texts[int(value)]
+        elif kind == "n":
+            form = self.forms.get(attributes.get("s", "0"))
+            text = form(value) if form else number_text(value)
+        else:
+            text = _cell_text(kind, value)
+        if not text:
+            return
+        if column >= most:
+            raise Fault("columns", number=self.number, count=most)
+        missing = column - len(cells)
+        if missing < 0:
+            cells[column] = text
+            return
+        if missing:
+            cells.extend([""] * missing)
+        cells.append(text)
 
 
 def _cell_text(kind: str, value: str) -> str:

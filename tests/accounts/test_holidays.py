@@ -5,9 +5,14 @@ import subprocess
 import sys
 from datetime import date
 from functools import cache
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
+from accounts.models import WorkSchedule
 from accounts.time.holidays import (
     BadHoliday,
     Holiday,
@@ -22,6 +27,7 @@ from accounts.time.holidays import (
     working_weekends,
 )
 from tests.data import REPOSITORY, data_path
+from tests.factories import make_schedule
 
 # Where the `holidays` package and the published calendars part. The package has days off that were decreed or moved
 # during the year, which the calendars of Kazakhstan and Uzbekistan do not show. Listed so that an upgrade of the
@@ -168,6 +174,30 @@ def test_only_places_with_holidays_of_their_own_are_offered():
 def test_what_was_stored_before_is_still_followed():
     assert public_holidays("UK", None, 2026) == public_holidays("GB", None, 2026)
     assert public_holidays("FR", "Zone A", 2026) == public_holidays("FR", None, 2026)
+
+
+@pytest.mark.django_db
+def test_what_was_stored_before_is_stored_by_the_codes_of_today():
+    places = {
+        "scotland": (("UK", "SCT"), ("GB", "SCT")),
+        "kingdom": (("UK", ""), ("GB", "")),
+        "zone": (("FR", "Zone A"), ("FR", "")),
+        "madrid": (("ES", "MD"), ("ES", "MD")),
+        "country-gone": (("ZZ", ""), ("ZZ", "")),  # whoever saves it next is told
+        "part-gone": (("KZ", "Almaty"), ("KZ", "Almaty")),
+        "none": (("", ""), ("", "")),
+    }
+    for code, ((country, part), _) in places.items():
+        schedule = make_schedule(code)
+        WorkSchedule.objects.filter(pk=schedule.pk).update(holiday_country=country, holiday_subdivision=part)
+    store_codes = import_module("accounts.migrations.0014_holiday_places_by_their_codes").store_codes
+    editor = SimpleNamespace(connection=connection)
+    for _ in range(2):  # what is stored by its code stays
+        store_codes(apps, editor)
+        stored = {s.code: (s.holiday_country, s.holiday_subdivision) for s in WorkSchedule.objects.all()}
+        assert stored == {code: after for code, (_, after) in places.items()}
+    for code in ("scotland", "kingdom", "zone", "madrid", "none"):
+        WorkSchedule.objects.get(code=code).full_clean()
 
 
 def test_a_country_tells_what_its_parts_have_more():
