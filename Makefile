@@ -18,6 +18,8 @@ ARGS ?=
 CONTROL ?= none
 MINUTES ?= 30
 VENV ?= .venv
+# Without its compiled modules each process compiles all that it imports: seconds of every start.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 CODE := accounts routing reports leadrouter tests benchmarks manage.py

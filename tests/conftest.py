@@ -18,7 +18,9 @@ from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
+from whitenoise.middleware import WhiteNoiseMiddleware
 
+from leadrouter import health
 from leadrouter.development import private_services
 from tests.effort import by_night
 from tests.template_database import NoTemplate, template
@@ -74,8 +76,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_teardown() -> None:
-    """Forget the language of whoever asked for a page: the next test reads English again."""
+    """Forget the language of whoever asked for a page, and the requests counted: the next test begins anew."""
     translation.deactivate()
+    for counted in (health.REQUESTS, health.SECONDS):
+        counted.clear()
+
+
+def list_static_files_once() -> None:
+    """Spare each test client, which makes the middleware anew, the walk over all static files: they stay the same."""
+    walk, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def list_files(self: WhiteNoiseMiddleware) -> None:
+        if not found:
+            walk(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    WhiteNoiseMiddleware.add_files_from_finders = list_files
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -93,6 +110,7 @@ def pytest_configure() -> None:
     # A debugger or a busy machine may leave a transaction of a test idle for long.
     if "options" in database["OPTIONS"]:
         database["OPTIONS"]["options"] += " -c idle_in_transaction_session_timeout=0"
+    list_static_files_once()
     post_migrate.connect(bring_back_groups)
     TransactionTestCase._fixture_teardown = empty_tables
 
