@@ -125,7 +125,7 @@ class UserAdmin(PresentAdmin, ConflictAwareAdmin, DjangoUserAdmin):
     autocomplete_fields = ()
     actions = ("invitation_links", "sign_out_everywhere", "forget_second_factor")
     way_out = pgettext_lazy("verb", "Deactivate")
-    way_out_words = _("Untick “may sign in”: their sessions and keys end at once, and what they did stays.")
+    way_out_words = _("Untick “may sign in” instead: their sessions and keys end at once, and their history stays.")
 
     def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
         """Show everybody just what they may set: what is not on the form is not read from a request."""
@@ -352,7 +352,7 @@ class WorkScheduleAdmin(SixWeeks, Copied, MovedWorkingDays, ConflictAwareAdmin):
     inlines = (ExceptionInline,)
     actions = ("copy_selected",)
     way_out = _("Show who uses it")
-    way_out_words = _("Give its managers and members another schedule first.")
+    way_out_words = _("First give its managers and members another schedule.")
 
     def way_out_of(self, obj: Any) -> str:
         return f"{reverse('admin:accounts_manager_changelist')}?schedule__id__exact={obj.pk}"

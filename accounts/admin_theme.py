@@ -244,7 +244,7 @@ class ModelAdmin(ThemeModelAdmin):
         try:
             return super().delete_view(request, object_id, self._ways_out(request) | (extra_context or {}))
         except IN_USE:  # by what came in between
-            messages.error(request, _("It has come into use meanwhile, and was not deleted."))
+            messages.error(request, _("It has come into use in the meantime and was not deleted."))
             return redirect(request.path)
 
     def get_actions(self, request: HttpRequest) -> Any:
@@ -264,7 +264,7 @@ class ModelAdmin(ThemeModelAdmin):
             with transaction.atomic():
                 page = delete_selected(self, request, chosen)
         except IN_USE:
-            messages.error(request, _("Some of it has come into use meanwhile, and nothing was deleted."))
+            messages.error(request, _("Some of these objects have come into use in the meantime. Nothing was deleted."))
             return None
         if isinstance(page, TemplateResponse) and page.context_data is not None:
             page.context_data |= self._ways_out(request)

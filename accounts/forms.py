@@ -388,7 +388,7 @@ def clean_time_zone(form: forms.ModelForm) -> str:
     zone = form.cleaned_data["time_zone"]
     if "time_zone" in form.changed_data and schedules.is_abbreviation(zone):
         raise ValidationError(
-            _("“%(zone)s” names no place. Choose a city, for example America/New_York."), params={"zone": zone}
+            _("“%(zone)s” does not name a place. Choose a city, for example America/New_York."), params={"zone": zone}
         )
     return zone
 

@@ -46,8 +46,7 @@ RANGED = [
         permission="reports.view_fairness",
         title=_("Fairness"),
         about=_(
-            "Leads received compared with leads due, by manager and registry, and the distance "
-            "between them at the end of each day, week or month."
+            "Leads received compared with leads due, by manager and registry, and the difference at the end of each day, week or month."
         ),
         content=fairness.content,
         filters=fairness.FILTERS,

@@ -152,7 +152,7 @@ def _content(
     except OperationalError as error:
         if getattr(error.__cause__, "pgcode", None) != QUERY_CANCELED:
             raise
-        form.add_error(None, _("This took too long. Choose a shorter range, or one source or manager."))
+        form.add_error(None, _("This took too long. Choose a shorter range, or a single source or manager."))
         return None, 503
 
 

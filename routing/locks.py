@@ -1,7 +1,7 @@
-"""The one place that takes locks, and their order: lead, registry, managers by id, offer.
+"""The only place that takes locks, in this order: leads by id, ledgers by registry, managers by id.
 
-A transaction that takes them otherwise can end in a deadlock. One that met a deadlock all the same, or found that the
-ground had moved under it, is run again, whole.
+Taking them in another order can end in a deadlock. A transaction that meets one all the same, or finds that what it had
+read has changed, is run again as a whole.
 """
 
 from __future__ import annotations

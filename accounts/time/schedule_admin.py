@@ -127,16 +127,15 @@ def holiday_notes(schedule: WorkSchedule) -> list[str]:
     other = None if schedule.holiday_subdivision else holidays.holiday_of_a_part(country, today().year)
     if other:
         words = _now(
-            "Parts of %(country)s have public holidays that the whole of it has not, for example %(day)s (%(name)s in "
-            "%(place)s). Choose the part where the managers work."
+            "Some parts of %(country)s have public holidays of their own, for example %(day)s (%(name)s in %(place)s). "
+            "Choose the part where the managers work."
         )
         day = date_format(other.day, "DATE_FORMAT")
         notes.append(words % {"country": country, "day": day, "name": other.name, "place": other.place})
     year = holidays.moved_until(country)
     if year:
         notes.append(
-            _now("The working days that %(country)s moves are known up to %(year)d.")
-            % {"country": country, "year": year}
+            _now("The moved working days of %(country)s are known until %(year)d.") % {"country": country, "year": year}
         )
     return notes
 

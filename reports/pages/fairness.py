@@ -33,7 +33,7 @@ def content(asked: Question) -> ReportContent:
     return ReportContent(
         facts=[
             (_("Leads counted"), number(sum(s.received for s in found))),
-            (_("Largest distance, leads"), pgettext("report", "no data") if worst is None else number(worst, 2)),
+            (_("Largest difference, leads"), pgettext("report", "no data") if worst is None else number(worst, 2)),
         ],
         charts=[_bars(found, called), *_lines(found, called, days)] if found else [],
         tables=[_table(found, managers, registries), _over_time(found, called, days)],
@@ -74,7 +74,7 @@ def _table(found: Sequence[FairnessFigures], managers: dict[int, str], registrie
             Column(heading=_("Received"), kind="count"),
             Column(heading=_("Due"), kind="leads"),
             Column(heading=_("Due minus received"), kind="signed"),
-            Column(heading=_("Largest distance"), kind="signed"),
+            Column(heading=_("Largest difference"), kind="signed"),
             Column(heading=_("Balance at the end"), kind="signed"),
         ],
         rows=[
@@ -139,7 +139,7 @@ def _lines(
             series,
             along=Axis(names=ends),
             steps=[(level, with_sign(level) if level else "0") for level in charts.levels(min(values), max(values))],
-            title=_("Due minus received over time, for the managers with the largest distance"),
+            title=_("Due minus received over time, for the managers with the largest difference"),
         )
     ]
 

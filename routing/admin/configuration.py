@@ -56,7 +56,7 @@ class PipelineAdmin(ConflictAwareAdmin):
     fields = ("title", "code", "position")
     inlines = (StageInline,)
     way_out = _("Show the stages")
-    way_out_words = _("Delete its stages first; a stage goes when no lead stands there and no trigger hangs on it.")
+    way_out_words = _("Delete its stages first. A stage can be deleted when it has no leads and no triggers.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pipeline]:
         return super().get_queryset(request).annotate(stages_counted=Count("stages"))
@@ -75,7 +75,7 @@ class StageAdmin(ConflictAwareAdmin):
     search_help_text = _("Search by the beginning of the code, title or pipeline code")
     fields = ("pipeline", "code", "title", "kind", "position")
     way_out = _("Show the leads")
-    way_out_words = _("Move its leads to another stage, and its triggers, too.")
+    way_out_words = _("First move its leads and triggers to another stage.")
 
     def way_out_of(self, obj: Any) -> str:
         return f"{reverse('admin:routing_lead_changelist')}?stage__id__exact={obj.pk}"
@@ -138,7 +138,7 @@ class RegistryAdmin(StandingsMixin, ConflictAwareAdmin):
     fields = ("code", "title", "accounting", "reset", "refund_missed")
     way_out = _("Show the triggers")
     way_out_words = _(
-        "Give its triggers another registry; one that has counted stays, since balances are proven by it."
+        "First give its triggers another registry. A registry that has counted leads cannot be deleted, because it proves the balances."
     )
 
     def way_out_of(self, obj: Any) -> str:
@@ -217,7 +217,9 @@ class TriggerAdmin(ConflictAwareAdmin):
     change_form_template = "routing/trigger_page.html"
     actions = ("turn_off",)
     way_out = _("Show in the list")
-    way_out_words = _("“Turn off”, an action of the list: it fires no more, and what it decided stays explained.")
+    way_out_words = _(
+        "Use the list's action “Turn off”: the trigger no longer runs, and its decisions can still be explained."
+    )
 
     class Media:
         js = ("leadrouter/trigger.js",)
@@ -253,7 +255,7 @@ class TriggerAdmin(ConflictAwareAdmin):
     def way_out_of(self, obj: Any) -> str:
         return f"{reverse('admin:routing_trigger_changelist')}?q={obj.code}"
 
-    @action(description=_("Turn off: it fires no more"), permissions=["change"])
+    @action(description=_("Turn off (no longer runs)"), permissions=["change"])
     def turn_off(self, request: HttpRequest, queryset: QuerySet[Trigger]) -> None:
         """Take the triggers off all events; leads that they distribute still find their way."""
         count = Trigger.objects.filter(pk__in=queryset.values("pk")).exclude(on=[]).update(on=[])

@@ -39,7 +39,7 @@ COLUMNS = {  # column of the table → its title
     "pk": gettext_lazy("Id"),
     **titles(FIELDS[:PEOPLE]),
     "contact__phone_extension": gettext_lazy("Extension"),
-    "matched_by": gettext_lazy("Contact known by"),
+    "matched_by": gettext_lazy("Contact found by"),
     "source__code": gettext_lazy("Source"),
     "stage__pipeline__code": gettext_lazy("Pipeline"),
     "stage__code": gettext_lazy("Stage"),

@@ -39,7 +39,7 @@ class SourceAdmin(ConflictAwareAdmin):
     search_fields = ("code__startswith", "title__istartswith")
     fields = ("title", "code", "channel", "active", "country")
     way_out = pgettext_lazy("verb", "Deactivate")
-    way_out_words = _("Untick “active”: no more leads are taken from it, and those that came stay.")
+    way_out_words = _("Untick “active” instead: its leads are refused from then on, and those that came are kept.")
 
 
 @admin.register(ApiKey)

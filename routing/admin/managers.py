@@ -118,7 +118,7 @@ class ManagerAdmin(AccountsManagerAdmin):
     list_filter: Any = ("active", ("schedule", AutocompleteFilter))
     paginator = UncountedPaginator
     way_out = _("Hand over")
-    way_out_words = _("Hand over their leads, and deactivate them; what they did stays.")
+    way_out_words = _("Hand over their leads, then deactivate them. Their history stays.")
 
     def way_out_of(self, obj: Any) -> str:
         return hand_over_address(obj) or super().way_out_of(obj)

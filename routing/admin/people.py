@@ -100,8 +100,8 @@ class ContactAdmin(PartyAdmin):
     actions = ("export_person", "erase")
     way_out = _("Show the contact")
     way_out_words = _(
-        "Leads refer to this person. “Erase all data of this person”, an action of the list, empties everything that "
-        "names them; the leads and their counts stay."
+        "Leads refer to this person. Use the list's action “Erase all data about this person”: it empties everything that "
+        "names them, and keeps the leads and their counts."
     )
 
     def has_erase_permission(self, request: HttpRequest) -> bool:

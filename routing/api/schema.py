@@ -18,7 +18,7 @@ from .pagination import DEFAULT_LIMIT, MAX_LIMIT
 
 PROBLEM = "application/problem+json"
 REFUSALS = {
-    "400": "The request is not valid; `errors` lists each fault.",
+    "400": "The request is not valid; `errors` lists each error.",
     "401": "The key is missing or not valid. The answer is the same for every reason.",
     "403": "The key lacks the scope, or its owner is not allowed to do this.",
     "404": "It does not exist, or the caller has no access to it.",

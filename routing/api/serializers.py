@@ -123,7 +123,7 @@ class PersonOut(Out):
 
 class PointOut(Out):
     main = serializers.BooleanField(required=False, help_text="Chosen to be shown first. Only when true")
-    shared = serializers.BooleanField(required=False, help_text="It is another contact's. Only when true")
+    shared = serializers.BooleanField(required=False, help_text="Also belongs to another contact. Only when true")
     first_seen_at = serializers.DateTimeField()
 
     def get_fields(self) -> dict[str, Any]:
@@ -133,13 +133,13 @@ class PointOut(Out):
 
 class EmailOut(PointOut):
     email = serializers.CharField()
-    valid = serializers.BooleanField(required=False, help_text="Only when false: it is no address")
+    valid = serializers.BooleanField(required=False, help_text="Only when false: not a valid address")
 
 
 class PhoneOut(PointOut):
-    phone = serializers.CharField(help_text="E.164, or as it was written where it cannot be read")
+    phone = serializers.CharField(help_text="E.164, or as written if it cannot be read")
     phone_extension = serializers.CharField(required=False)
-    valid = serializers.BooleanField(required=False, help_text="Only when false: it is no number")
+    valid = serializers.BooleanField(required=False, help_text="Only when false: not a valid number")
 
 
 class ChatOut(PointOut):
@@ -151,9 +151,9 @@ class ContactOut(Out):
 
     table = CONTACT
     id = serializers.UUIDField()
-    email_valid = serializers.BooleanField(allow_null=True, help_text="false: it is no address. null: there is none")
+    email_valid = serializers.BooleanField(allow_null=True, help_text="false: not a valid address. null: no e-mail")
     phone_extension = serializers.CharField(allow_null=True)
-    phone_valid = serializers.BooleanField(allow_null=True, help_text="false: it is no number. null: there is none")
+    phone_valid = serializers.BooleanField(allow_null=True, help_text="false: not a valid number. null: no phone")
     emails = EmailOut(many=True, help_text="The main one first, then the newest")
     phones = PhoneOut(many=True)
     chats = ChatOut(many=True)
@@ -161,9 +161,9 @@ class ContactOut(Out):
 
 class AsSentOut(Out):
     contact = serializers.DictField(
-        allow_null=True, help_text="Exactly as it came. `email_valid`, `phone_valid`: false beside what cannot be read"
+        allow_null=True, help_text="Exactly as sent. `email_valid`, `phone_valid`: false for what cannot be read"
     )
-    company = serializers.DictField(allow_null=True, help_text="Exactly as it came")
+    company = serializers.DictField(allow_null=True, help_text="Exactly as sent")
 
 
 class ContactNameOut(Out):
@@ -198,14 +198,14 @@ class LeadOut(Out):
     arrived_at = serializers.DateTimeField(help_text="When it reached the source")
     contact = ContactOut(allow_null=True)
     company = CompanyOut(allow_null=True)
-    as_sent = AsSentOut(allow_null=True, help_text="null for leads from before it was kept, and erased ones")
+    as_sent = AsSentOut(allow_null=True, help_text="null for erased leads, and for leads older than this field")
     matched_by = serializers.ChoiceField(
         choices=[(value, value) for value in Lead.MatchedBy.values],
         allow_null=True,
-        help_text="By what the contact was found; new: it was made of this lead",
+        help_text="How the contact was found; new: it was created from this lead",
     )
     shares_with = ContactNameOut(
-        many=True, help_text="Other contacts who have a number, address or handle that came with the lead"
+        many=True, help_text="Other contacts with a number, address or handle that came with the lead"
     )
     decision = LeadDecisionOut(allow_null=True, help_text="The last one")
     accept_link = serializers.CharField(
@@ -271,8 +271,10 @@ class HandOverOut(Out):
     manager = serializers.CharField(help_text="E-mail")
     to = serializers.CharField(allow_null=True, help_text="E-mail. null: the triggers decided")
     at = serializers.DateTimeField(allow_null=True)
-    leads = serializers.IntegerField(allow_null=True, help_text="Leads when it began. null: of an older version")
-    done = serializers.IntegerField(help_text="Leads that were given, or stayed")
+    leads = serializers.IntegerField(
+        allow_null=True, help_text="Number of leads when it began. null for hand-overs of an older version"
+    )
+    done = serializers.IntegerField(help_text="Leads handed over or left so far")
     finished_at = serializers.DateTimeField(allow_null=True, help_text="null while it is going on")
     undone_at = serializers.DateTimeField(allow_null=True, help_text="null until all leads are returned")
     reason = serializers.CharField()

@@ -1,7 +1,7 @@
 """Pruning: what the file does not name goes, in the sections that the file has.
 
 Nothing that leads or their history refer to is destroyed: a manager or a source in use becomes inactive, a trigger in
-use fires no more, a schedule or a registry in use is kept. A stage in use is refused: its leads must go somewhere.
+use no longer runs, a schedule or a registry in use is kept. A stage in use is refused: its leads must go somewhere.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class ContactPoint(models.Model):
         max_length=500, null=True, editable=False, db_collation="C", help_text=_("Normalized, used to compare")
     )
     shared = models.BooleanField(
-        default=False, editable=False, help_text=_("The key belongs to another contact, who has it too")
+        default=False, editable=False, help_text=_("Another contact has this too and owns the key")
     )
     main = models.BooleanField(default=False, help_text=_("Shown first"))
     source = models.ForeignKey(

@@ -178,7 +178,7 @@ class Lead(models.Model):
         blank=True,
         editable=False,
         db_default="",
-        help_text=_("Words of it that contact and company do not show, to search"),
+        help_text=_("Words that came with the lead and that neither contact nor company shows; used by the search"),
     )
     matched_by = models.CharField(
         max_length=5,
@@ -186,7 +186,7 @@ class Lead(models.Model):
         blank=True,
         editable=False,
         db_default="",
-        help_text=_("By what its contact was found"),
+        help_text=_("How its contact was found"),
     )
     shares_with = ArrayField(
         models.UUIDField(),
@@ -214,7 +214,7 @@ class Lead(models.Model):
     fields = models.JSONField(default=dict, blank=True)
     comment = models.TextField(blank=True)
     arrived_unqualified = models.BooleanField(
-        default=False, editable=False, help_text=_("Counts in the report of sources, whatever has happened since")
+        default=False, editable=False, help_text=_("Counts in the report of sources, whatever happened since")
     )
     arrived_at = models.DateTimeField(help_text=_("When it reached the source"))
     created_at = models.DateTimeField(help_text=_("When it reached Leadrouter"))

@@ -65,7 +65,7 @@ class Decision(models.Model):
     lineup = models.ForeignKey(Lineup, on_delete=models.PROTECT, related_name="+", db_index=False)
     held = ArrayField(models.IntegerField())
     balances = ArrayField(models.BigIntegerField(), help_text=_("Before the decision, in billionths of a lead"))
-    received = ArrayField(models.IntegerField(), null=True, help_text=_("Only where totals decide"))
+    received = ArrayField(models.IntegerField(), null=True, help_text=_("Only if totals decide"))
     last_turns = ArrayField(models.BigIntegerField())
     refusals = models.JSONField(
         default=dict,
@@ -215,7 +215,7 @@ class Setback(models.Model):
     error = models.CharField(max_length=500, blank=True)
     next_try_at = models.DateTimeField()
     set_aside_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("No longer tried, until somebody asks for it")
+        null=True, blank=True, help_text=_("Not tried again until somebody asks for it")
     )
 
     objects = SetbackQuerySet.as_manager()

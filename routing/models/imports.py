@@ -33,10 +33,10 @@ class LeadImport(models.Model):
         models.CharField(max_length=32),
         default=list,
         db_default=[],
-        help_text=_("Fields that several columns together are"),
+        help_text=_("Fields made from several columns"),
     )
     month_first = models.BooleanField(
-        _("order of day and month"), null=True, help_text=_("Whether 03/02/2026 is March 2; empty: nobody has said it.")
+        _("order of day and month"), null=True, help_text=_("Whether 03/02/2026 means March 2. Empty: not chosen.")
     )
     source = models.ForeignKey(
         Source, on_delete=models.PROTECT, null=True, related_name="+", help_text=_("Where these leads came from.")
@@ -57,7 +57,9 @@ class LeadImport(models.Model):
     checked = models.JSONField(
         default=dict,
         db_default={},
-        help_text=_("How many rows were checked before the start, which would be refused, by which choices"),
+        help_text=_(
+            "Result of the check before the import: rows checked, rows that would be refused, and the choices made"
+        ),
     )
     counts = models.JSONField(default=dict, help_text=_("Row counts by outcome, stored when the import ends"))
 

@@ -134,8 +134,8 @@ def _is_one(kind: str, point: Point, text: str) -> bool:
 def matched_words(matched_by: str) -> str:
     """Say how the lead's contact was found."""
     return {
-        "email": gettext("Known by the e-mail address"),
-        "chat": gettext("Known by the chat handle"),
-        "phone": gettext("Known by the phone number"),
+        "email": gettext("Found by the e-mail address"),
+        "chat": gettext("Found by the chat handle"),
+        "phone": gettext("Found by the phone number"),
         "new": pgettext("contact", "New contact"),
     }.get(matched_by, "")

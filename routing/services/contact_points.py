@@ -119,5 +119,5 @@ def _locked(contact_id: Any) -> Contact:
 def _point(contact_id: Any, point_id: int) -> ContactPoint:
     point = ContactPoint.objects.filter(pk=point_id, contact=contact_id).first()
     if point is None:
-        raise NotFound(gettext("This is no longer among the contact's data."))
+        raise NotFound(gettext("The contact no longer has this."))
     return point

@@ -265,7 +265,7 @@ def _unreachable(row: Row) -> list[FieldError]:
         FieldError(
             pointer=f"/contact/{key}",
             code=f"invalid-{key}",
-            detail=f"This is no {word} by which somebody can be reached.",
+            detail=f"This is not a usable {word}.",
         )
         for key, word in (("email", "e-mail address"), ("phone", "phone number"))
         if contact[key]

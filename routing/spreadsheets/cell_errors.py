@@ -32,7 +32,7 @@ def without_errors(
     left = ["" if place in failed else cell for place, cell in enumerate(cells)]
     return left, [
         _(
-            "Column %(letters)s (%(title)s): the spreadsheet shows the error %(error)s. Mend the formula, or empty the cell."
+            "Column %(letters)s (%(title)s): the spreadsheet shows the error %(error)s. Fix the formula, or clear the cell."
         )
         % {"letters": letters_of(place), "title": header[place], "error": cells[place]}
         for place in failed

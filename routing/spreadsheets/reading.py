@@ -66,7 +66,7 @@ FAULTS = {
     "text": gettext_lazy("The cells hold more than %(size)d MB of text. Split the sheet."),
     "columns": gettext_lazy("Row %(number)d has more than %(count)d columns."),
     "formula": gettext_lazy(
-        "Cell %(cell)s has a formula without its result. Open the workbook in a spreadsheet program and save it."
+        "Cell %(cell)s has a formula but no result. Open the workbook in a spreadsheet program and save it."
     ),
     "seconds": gettext_lazy(
         "Reading the workbook takes more than %(count)d seconds of computing time. Split it, or save the sheet as CSV."

@@ -167,7 +167,7 @@ def test_announced_working_weekends_are_told_and_added_as_extra_hours(sue, monke
     ScheduleException.objects.create(schedule=office, first_day=date(2026, 9, 18), last_day=date(2026, 9, 21))
     address = f"{SCHEDULES}{office.pk}/change/"
     page = sue.get(address).content.decode()
-    assert "The working days that CN moves are known up to 2026." in page
+    assert "The moved working days of CN are known until 2026." in page
     assert re.findall('<li><time datetime="(.*?)">', page) == ["2026-05-09", "2026-10-10"]
     for _ in range(2):  # a second time adds nothing
         assert sue.post(f"{SCHEDULES}{office.pk}/moved-working-days/").status_code == 302

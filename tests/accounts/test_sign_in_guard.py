@@ -57,7 +57,7 @@ def test_the_fifth_wrong_password_shuts_out_and_a_right_one_does_not_open(client
     assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 429]
     answer = try_password(client, ann, PASSWORD)
     assert (answer.status_code, answer["Retry-After"]) == (429, "600")
-    assert "Too many tries" in answer.content.decode()
+    assert "Too many attempts" in answer.content.decode()
     assert not signed_in(client)
 
 

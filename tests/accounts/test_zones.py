@@ -47,7 +47,7 @@ def test_an_abbreviation_is_refused_but_for_who_has_it(client):
     client.force_login(make_user("root", is_staff=True, is_superuser=True))
     account = make_account(time_zone="Europe/Madrid")
     address = f"/admin/accounts/account/{account.pk}/change/"
-    assert "names no place" in str(errors(save(client, address, time_zone="EST")))
+    assert "does not name a place" in str(errors(save(client, address, time_zone="EST")))
     make_account(time_zone="EST")
     assert save(client, address, name="Ours").status_code == 302
 

@@ -202,7 +202,7 @@ def test_what_comes_into_use_while_somebody_confirms_is_said_and_nothing_is_dele
 
     monkeypatch.setattr(deletion, "hanging_on", look_and_then_use)
     page = root.post(f"/admin/routing/pipeline/{pipeline.pk}/delete/", {"post": "yes"}, follow=True)
-    assert "It has come into use meanwhile" in page.content.decode()
+    assert "It has come into use in the meantime" in page.content.decode()
     assert Pipeline.objects.filter(code="late").exists()
 
 

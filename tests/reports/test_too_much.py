@@ -13,7 +13,7 @@ from tests.factories import make_manager, make_supervisor, make_trigger, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ADVICE = "This took too long. Choose a shorter range, or one source or manager."
+ADVICE = "This took too long. Choose a shorter range, or a single source or manager."
 
 
 @contextmanager

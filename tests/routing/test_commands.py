@@ -74,7 +74,7 @@ def test_config_import_lists_every_fault_and_fails(tmp_path: Path) -> None:
         'sources[0].channel: no "sites"; did you mean "site"?',
         'sources[1].chanel: unknown; did you mean "channel"?',
         "sources[1].channel: missing; use site or phone or mail or api or chat",
-        "3 faults; nothing was changed.",
+        "3 errors. Nothing was changed.",
     ]
 
 

@@ -115,4 +115,4 @@ def test_of_many_faults_the_first_are_shown_and_how_many_follow(client, sue):
     text = page.content.decode()
     assert text.count("<code>managers[") == 100
     assert "and 19,900 more" in text
-    assert "team.yaml has 20000 faults; nothing was changed" in text
+    assert "team.yaml has 20000 errors. Nothing was changed." in text

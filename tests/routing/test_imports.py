@@ -286,7 +286,7 @@ def test_every_fault_of_a_row_is_told_before_and_after(sue):
     LeadImport.objects.update(columns=["contact.name", "contact.email", "budget", "country"])
     expected = (
         "Budget: “much” is not an amount; write it as 1200.50; Country, two letters: “Spain” is not a code such as ES; "
-        "This is no e-mail address by which somebody can be reached."
+        "This is not a usable e-mail address."
     )
     assert expected in sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
     batch.refresh_from_db()
@@ -305,7 +305,7 @@ def test_the_same_person_twice_is_told_before(sue):
     )
     batch = make_import(text, start=False)
     page = sue.get(f"{IMPORTS}{batch.pk}/change/").content.decode()
-    assert "2 people are in several rows" in page
+    assert "2 people appear in several rows" in page
     assert "eva@client.example: rows 2, 4" in page
     assert "+34600010101: rows 2, 5" in page
     batch = make_import(table(3), start=False)

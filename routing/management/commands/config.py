@@ -66,8 +66,8 @@ class Command(BaseCommand):
         except Busy as error:
             raise CommandError(error.detail) from None
         except BadConfiguration as error:
-            faults = "1 fault" if error.count == 1 else f"{error.count:,} faults"
-            raise CommandError(f"{error}\n{faults}; nothing was changed.") from None
+            errors = "1 error" if error.count == 1 else f"{error.count:,} errors"
+            raise CommandError(f"{error}\n{errors}. Nothing was changed.") from None
         self.stdout.write(str(report))
 
 

@@ -21,8 +21,8 @@ def read(*cells: str, columns: tuple[str, ...] = ("contact.email", "company.name
 def test_an_error_of_the_spreadsheet_refuses_the_row_and_says_where_it_stands(error):
     form, faults = read("ann@example.com", error, error)
     assert faults == [
-        f"Column B (Company): the spreadsheet shows the error {error}. Mend the formula, or empty the cell.",
-        f"Column C (Plan): the spreadsheet shows the error {error}. Mend the formula, or empty the cell.",
+        f"Column B (Company): the spreadsheet shows the error {error}. Fix the formula, or clear the cell.",
+        f"Column C (Plan): the spreadsheet shows the error {error}. Fix the formula, or clear the cell.",
     ]
     assert error not in str(form)
 
