@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponse
 from rest_framework.settings import api_settings
 
 from routing.exceptions import InvalidLead, NotAllowed, NotFound, Refused
 from routing.intake.bodies import BadBody
 from routing.intake.kinds import BadValue
+from routing.json_text import answer_as_json
 from routing.links import accept_paths
 from routing.models import Lead
 from routing.representations import Document, contact_document, lead_documents
@@ -100,7 +100,7 @@ def one_answer(result: IntakeResult | InvalidLead, form: Form, caller: Caller, r
     [document] = documents_for([result], [form], caller, roster)
     if isinstance(document, Exception):
         raise document
-    return 201 if isinstance(result, IntakeResult) and result.created else 200, dumps(document)
+    return 201 if isinstance(result, IntakeResult) and result.created else 200, answer_as_json(document)
 
 
 def bulk_lines(
@@ -192,10 +192,6 @@ def json_response(status: int, text: str, *, replayed: bool = False) -> HttpResp
     if replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
-
-
-def dumps(document: object) -> str:
-    return json.dumps(document, cls=DjangoJSONEncoder, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def fingerprint(body: object) -> str:

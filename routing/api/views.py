@@ -45,10 +45,10 @@ from .renderers import AlwaysJSON, JSONRenderer
 from .responses import (
     Form,
     add_links,
+    answer_as_json,
     bulk_lines,
     document_of,
     documents_of,
-    dumps,
     fingerprint,
     json_response,
     one_answer,
@@ -174,7 +174,7 @@ class BulkView(IntakeView):
         def render(results: Results) -> Answer:
             taken = iter(results)
             lines[:] = bulk_lines([next(taken) if isinstance(x, dict) else x for x in read], read, caller, roster)
-            return 200, dumps({"results": lines})
+            return 200, answer_as_json({"results": lines})
 
         results, answer = answer_leads(
             forms,
@@ -234,7 +234,7 @@ class AcceptView(ApiView):
     def post(self, request: Request, lead_id: str) -> HttpResponseBase:
         caller = caller_of(request)
         lead = id_of_offer(caller, lead_id)
-        accept = with_answer(accept_offer, lambda _: dumps(result_of(caller, lead)))
+        accept = with_answer(accept_offer, lambda _: answer_as_json(result_of(caller, lead)))
         return json_response(200, accept(lead, at=caller.at, by=as_themselves(caller)))
 
 
@@ -246,7 +246,7 @@ class DeclineView(ApiView):
         caller = caller_of(request)
         lead = id_of_offer(caller, lead_id)
         form = DeclineIn.form.read(request.data)
-        decline = with_answer(decline_offer, lambda _: dumps(result_of(caller, lead)))
+        decline = with_answer(decline_offer, lambda _: answer_as_json(result_of(caller, lead)))
         return json_response(
             200, decline(lead, at=caller.at, reason=form.get("reason") or "", by=as_themselves(caller))
         )
@@ -268,7 +268,7 @@ class MoveView(ApiView):
         if stage is None:
             raise refusal("stage", "unknown-stage", "No such stage. Write it as sales/accepted.")
         own = as_themselves(caller) is not None
-        move = with_answer(move_lead, lambda _: dumps(result_of(caller, lead)))
+        move = with_answer(move_lead, lambda _: answer_as_json(result_of(caller, lead)))
         reason = form.get("reason") or ""
         return json_response(200, move(lead, stage.id, at=caller.at, by=caller.user, reason=reason, theirs=own))
 
@@ -286,7 +286,7 @@ class ReassignView(ApiView):
         if person is None:
             raise refusal("manager", "unknown-manager", "No manager has this e-mail.")
         asked = {"count": bool(form.get("count")), "also": read_also(form), "reason": form.get("reason") or ""}
-        give = with_answer(reassign, lambda _: dumps(result_of(caller, lead)))
+        give = with_answer(reassign, lambda _: answer_as_json(result_of(caller, lead)))
         return json_response(200, give(lead, person.id, at=caller.at, by=caller.user, **asked))
 
 
@@ -301,7 +301,7 @@ class CreditBackView(ApiView):
         reason = (CreditBackIn.form.read(request.data)["reason"] or "").strip()
         if not reason:
             raise refusal("reason", "required", "Give a reason: junk, a duplicate, …")
-        credit = with_answer(credit_back, lambda _: dumps(result_of(caller, lead)))
+        credit = with_answer(credit_back, lambda _: answer_as_json(result_of(caller, lead)))
         return json_response(200, credit(lead, at=caller.at, by=caller.user, reason=reason))
 
 
@@ -415,7 +415,7 @@ class UndoView(ApiView):
 
 def hand_over_answer(batch: HandOver) -> tuple[HandOver, Answer]:
     """Return the batch, and the answer that tells of it: 202 while it is going on."""
-    return batch, (202 if batch.is_running else 200, dumps(hand_over_document(batch, current())))
+    return batch, (202 if batch.is_running else 200, answer_as_json(hand_over_document(batch, current())))
 
 
 def count_outcomes(

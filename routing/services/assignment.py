@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -17,6 +16,7 @@ from accounts.models import Manager, User
 from routing import engine
 from routing.engine import LEAD, Candidate, Reason, Standing, Terms, Verdict
 from routing.exceptions import Conflict, NotFound
+from routing.json_text import rows_as_json
 from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
 from routing.models import Adjustment, Decision, Lead, LeadEvent, Ledger, Lineup, Offer, Registry
 from routing.prepared_statements import Statement, array, run_later
@@ -128,8 +128,12 @@ def record(
         CHECK_LIMITS if limits else None,
     ]
     parameters = {
-        **{key: dumps(value) for key, value in rows.items() if value},
-        **({"managers": sorted({limit["manager"] for limit in limits}), "limits": dumps(limits)} if limits else {}),
+        **{key: rows_as_json(value) for key, value in rows.items() if value},
+        **(
+            {"managers": sorted({limit["manager"] for limit in limits}), "limits": rows_as_json(limits)}
+            if limits
+            else {}
+        ),
         **_ledgers(ledgers),
     }
     if told:
@@ -183,7 +187,7 @@ def follow(gains: Iterable[Gain], *, at: datetime, by: User | None = None) -> No
     got = [gain for gain in gains if gain.takes or gain.claims]
     if got:
         kinds = sorted({kind for gain in got for kind in (*gain.takes, *gain.claims)})
-        run_later(FOLLOW, got=dumps([gain._asdict() for gain in got]), kinds=kinds, at=at, by=by and by.pk)
+        run_later(FOLLOW, got=rows_as_json([gain._asdict() for gain in got]), kinds=kinds, at=at, by=by and by.pk)
 
 
 def _update_of(ledgers: Sequence[engine.Ledger]) -> Statement | None:
@@ -208,19 +212,19 @@ def _ledgers(ledgers: Sequence[engine.Ledger]) -> dict[str, Any]:
         for ledger in ledgers
     ]
     if len(rows) != 1:
-        return {"ledgers": dumps(rows)} if rows else {}
+        return {"ledgers": rows_as_json(rows)} if rows else {}
     place = ledgers[0].place
     return rows[0] if place is None else {**rows[0], "place": place + 1}  # PostgreSQL counts from 1
 
 
 def insert_leads(rows: Iterable[dict[str, Any]]) -> None:
     """Write leads that no trigger distributes."""
-    run_later(INSERT_LEADS, new_leads=dumps(list(rows)))
+    run_later(INSERT_LEADS, new_leads=rows_as_json(list(rows)))
 
 
 def insert_events(rows: Iterable[dict[str, Any]]) -> None:
     """Write events into the histories of leads."""
-    run_later(INSERT_EVENTS, events=dumps(list(rows)))
+    run_later(INSERT_EVENTS, events=rows_as_json(list(rows)))
 
 
 def change_of_fields(fields: Mapping[str, object], trigger: TriggerTerms) -> dict[str, Any] | None:
@@ -344,14 +348,6 @@ def _limits(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
         {"manager": manager, "stages": terms.limit_stages, "leads": limit + got[manager] - chosen[manager, id_]}
         for (manager, id_), (limit, terms) in sorted(limits.items(), key=lambda entry: entry[0])
     ]
-
-
-def dumps(value: object) -> str:
-    return json.dumps(value, default=_plain, separators=(",", ":"))
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 @in_transaction

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,13 +20,14 @@ from routing.engine import Case, LeadFacts, Verdict
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
 from routing.intake import identity, names
 from routing.intake.fields import COMPANY, LEAD, columns_of
+from routing.json_text import rows_as_json
 from routing.locks import ConfigurationChanged, in_transaction
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
 from routing.prepared_statements import Statement, run
 from routing.representations import Document, Point, lead_document, lead_documents
 from routing.roster import Roster, SourceFacts, StageFacts, TriggerTerms, current
 
-from .assignment import change_of_fields, dumps, insert_events, insert_leads, record, state_of
+from .assignment import change_of_fields, insert_events, insert_leads, record, state_of
 from .distribution import distribute
 
 logger = logging.getLogger(__name__)
@@ -380,7 +380,7 @@ def _enter(
     However many triggers the leads come by: what they need is read once, under the locks of all their registries.
     """
     asked = list(map(_parameters, count(), rows))
-    sent = {"sent": dumps(asked), "at": at}
+    sent = {"sent": rows_as_json(asked), "at": at}
     triggers = (
         list({row["trigger"].id: row["trigger"] for row in rows if row["trigger"]}.values()) if distributed else []
     )
@@ -469,14 +469,14 @@ def _introduced(sent: list[Row], found: str | None, *, at: datetime) -> list[Fou
 
     Names on one number differ seldom: only then there is another round trip.
     """
-    answers = [Found(*answer) for answer in json.loads(found or "[]")]
+    answers = [Found(*answer) for answer in orjson.loads(found or "[]")]
     while asked := [answer for answer in answers if answer.asked]:
         for answer in asked:
             row = sent[answer.position]
             for contact, name in answer.asked or ():
                 row.setdefault("same" if names.may_be_one(row["name"], name) else "others", []).append(contact)
-        [[found]] = run(IDENTIFY, sent=dumps([sent[answer.position] for answer in asked]), at=at)
-        answers = [answer for answer in answers if not answer.asked] + [Found(*a) for a in json.loads(found)]
+        [[found]] = run(IDENTIFY, sent=rows_as_json([sent[answer.position] for answer in asked]), at=at)
+        answers = [answer for answer in answers if not answer.asked] + [Found(*a) for a in orjson.loads(found)]
     return sorted(answers, key=attrgetter("position"))
 
 

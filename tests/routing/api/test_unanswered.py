@@ -43,7 +43,7 @@ def failed(api: Api, path: str, body: Any = None) -> None:
 
 
 def test_a_lead_whose_answer_fails_is_not_kept(world: World, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setattr(responses, "dumps", Broken(responses.dumps, error))
+    monkeypatch.setattr(responses, "answer_as_json", Broken(responses.answer_as_json, error))
     failed(world.api(), "leads", LEAD)
     assert not Lead.objects.exists()
     assert world.api().post("leads", LEAD).status_code == 201
@@ -53,7 +53,7 @@ def test_a_lead_whose_answer_fails_is_not_kept(world: World, monkeypatch: pytest
 def test_leads_of_a_bulk_request_whose_answer_fails_are_not_kept(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(views, "dumps", Broken(views.dumps, error))
+    monkeypatch.setattr(views, "answer_as_json", Broken(views.answer_as_json, error))
     failed(world.api(), "leads/bulk", [LEAD, LEAD])
     assert not Lead.objects.exists()
     assert world.api().post("leads/bulk", [LEAD, LEAD]).status_code == 200
