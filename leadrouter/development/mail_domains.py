@@ -19,7 +19,7 @@ def mail_domains() -> str:
         f"Domains of mail providers, from {PACKAGE} {package.version}, by leadrouter/development/mail_domains.py.",
         "Do not edit: what is missing here stands in placeholders.txt.",
         "",
-        *licence.locate().read_text(encoding="utf-8").splitlines(),
+        *Path(str(licence.locate())).read_text(encoding="utf-8").splitlines(),
     ]
     lines = [f"# {line}".rstrip() for line in notice] + sorted({domain.strip().lower() for domain in whitelist})
     return "\n".join(lines) + "\n"

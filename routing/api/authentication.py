@@ -1,4 +1,4 @@
-"""Who calls, and when: a key or a session becomes a Caller, by one statement a request."""
+"""Who calls, and when: a key or a session becomes a Caller, by one statement a request; a user's key takes two."""
 
 from __future__ import annotations
 
@@ -24,41 +24,36 @@ SUPERVISING_GROUPS = ["Supervisors", "Administrators"]  # made by a migration of
 LONGEST_KEY = 200
 PREFIX = slice(3, 15)  # of `lr_PREFIX_SECRET`
 
-# Everything a request needs to know of its caller, the instant and the version of the configuration included.
-COLUMNS = """
-    u.id, m.id,
-    m.id IS NOT NULL AND (m.last_seen_at IS NULL OR m.last_seen_at < now.at - interval '30 seconds'),
-    coalesce(u.is_superuser, false) OR EXISTS (
-        SELECT FROM accounts_user_groups member JOIN auth_group g ON g.id = member.group_id
-        WHERE member.user_id = u.id AND g.name = ANY (%(groups)s)),
-    now.at, coalesce((SELECT version FROM accounts_configurationversion), 0)
-"""
+# What a request needs to know beside its caller: the instant and the version of the configuration.
+NOW = "now.at, coalesce((SELECT version FROM accounts_configurationversion), 0)"
+CLOCK = "CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) now"
 BY_PREFIX = Statement(
     "by_prefix",
     f"""
-SELECT {COLUMNS}, k.id, k.digest, k.scopes, k.source_id, k.requests_per_minute,
+SELECT {NOW}, k.id, k.digest, k.scopes, k.source_id, k.user_id, k.requests_per_minute,
     k.last_used_at IS NULL OR k.last_used_at < now.at - interval '1 minute',
-    k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now.at)
-        AND coalesce(s.active, true) AND coalesce(u.is_active, true)
+    k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now.at) AND coalesce(s.active, true)
 FROM routing_apikey k
-CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) now
+{CLOCK}
 LEFT JOIN routing_source s ON s.id = k.source_id
-LEFT JOIN accounts_user u ON u.id = k.user_id
-LEFT JOIN accounts_manager m ON m.user_id = k.user_id
 WHERE k.prefix = %(prefix)s
-""",  # nosec B608  # its one part is the constant above
+""",  # nosec B608  # its parts are the constants above
     prefix="text",
-    groups="text[]",
 )
 BY_USER = Statement(
     "by_user",
     f"""
-SELECT {COLUMNS}
+SELECT {NOW}, m.id,
+    m.id IS NOT NULL AND (m.last_seen_at IS NULL OR m.last_seen_at < now.at - interval '30 seconds'),
+    u.is_superuser OR EXISTS (
+        SELECT FROM accounts_user_groups member JOIN auth_group g ON g.id = member.group_id
+        WHERE member.user_id = u.id AND g.name = ANY (%(groups)s)),
+    u.is_active
 FROM accounts_user u
-CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) now
+{CLOCK}
 LEFT JOIN accounts_manager m ON m.user_id = u.id
 WHERE u.id = %(user)s
-""",  # nosec B608  # its one part is the constant above
+""",  # nosec B608  # its parts are the constants above
     user="bigint",
     groups="text[]",
 )
@@ -126,15 +121,21 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             return None
         row = self._row(presented)
         digest = hashlib.sha256(presented.encode("utf-8", "surrogatepass")).hexdigest()
-        known = hmac.compare_digest(digest.encode(), (row[7] if row else NO_DIGEST).encode())
+        known = hmac.compare_digest(digest.encode(), (row[3] if row else NO_DIGEST).encode())
         if row is None or not known or not row[-1]:
             raise exceptions.AuthenticationFailed
-        user_id, manager_id, unseen, supervises, at, version, key_id, _, scopes, source_id, limit, unused, _ = row
+        at, version, key_id, _, scopes, source_id, user_id, limit, unused, _ = row
+        manager_id, unseen, supervises = None, False, source_id is None
+        if user_id:  # a key of a source, as most are, spares this statement
+            rows = run(BY_USER, user=user_id, groups=SUPERVISING_GROUPS)
+            if not rows or not rows[0][-1]:  # gone just now, or deactivated
+                raise exceptions.AuthenticationFailed
+            *_, manager_id, unseen, supervises, _ = rows[0]
         caller = Caller(
             at=at,
             version=version,
             scopes=frozenset(scopes),
-            sees_everything=supervises if user_id else source_id is None,
+            sees_everything=supervises,
             key_id=key_id,
             key_limit=limit,
             source_id=source_id,
@@ -144,7 +145,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         if unused:
             with connection.cursor() as cursor:
                 cursor.execute(MARK_USED, {"at": at, "key": key_id})
-        if unseen:
+        if unseen and manager_id:
             mark_online(manager_id, at=at)
         user = (
             SimpleLazyObject(lambda: User.objects.get(pk=user_id))
@@ -164,7 +165,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             and presented.startswith("lr_")
             and presented.isprintable()
         )
-        rows = run_first(BY_PREFIX, prefix=presented[PREFIX] if fits else "", groups=SUPERVISING_GROUPS)
+        rows = run_first(BY_PREFIX, prefix=presented[PREFIX] if fits else "")
         return rows[0] if rows else None
 
 
@@ -181,15 +182,15 @@ class SessionAuthentication(authentication.SessionAuthentication):
         rows = run(BY_USER, user=user.pk, groups=SUPERVISING_GROUPS)
         if not rows:
             raise exceptions.AuthenticationFailed
-        user_id, manager_id, unseen, supervises, at, version = rows[0]
-        if unseen:
+        at, version, manager_id, unseen, supervises, _ = rows[0]
+        if unseen and manager_id:
             mark_online(manager_id, at=at)
         caller = Caller(
             at=at,
             version=version,
             scopes=ALL_SCOPES,
             sees_everything=supervises,
-            user_id=user_id,
+            user_id=user.pk,
             manager_id=manager_id,
         )
         return user, caller

@@ -21,6 +21,7 @@ from routing.exceptions import InvalidLead, NotFound, OfferClosed
 from routing.intake.bodies import BadBody, NotAList
 from routing.intake.kinds import BadValue
 from routing.intake.reading import read_lead
+from routing.json_text import answer_as_json
 from routing.locks import with_answer
 from routing.models import Decision, HandOver, Lead, Offer
 from routing.representations import Document, decision_documents
@@ -45,7 +46,6 @@ from .renderers import AlwaysJSON, JSONRenderer
 from .responses import (
     Form,
     add_links,
-    answer_as_json,
     bulk_lines,
     document_of,
     documents_of,
@@ -285,9 +285,17 @@ class ReassignView(ApiView):
         person = self.roster(request).managers_by_email.get((form["manager"] or "").strip().lower())
         if person is None:
             raise refusal("manager", "unknown-manager", "No manager has this e-mail.")
-        asked = {"count": bool(form.get("count")), "also": read_also(form), "reason": form.get("reason") or ""}
         give = with_answer(reassign, lambda _: answer_as_json(result_of(caller, lead)))
-        return json_response(200, give(lead, person.id, at=caller.at, by=caller.user, **asked))
+        answer = give(
+            lead,
+            person.id,
+            at=caller.at,
+            by=caller.user,
+            count=bool(form.get("count")),
+            also=read_also(form),
+            reason=form.get("reason") or "",
+        )
+        return json_response(200, answer)
 
 
 class CreditBackView(ApiView):

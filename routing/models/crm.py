@@ -93,16 +93,23 @@ class Contact(models.Model):
     phone_extension = models.CharField(max_length=8, blank=True, editable=False, db_default="")
     chat = models.CharField(max_length=LONGEST["contact.chat"], blank=True, editable=False)
     other_emails = models.TextField(blank=True, editable=False, db_default="")
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="contacts")
-    responsible = models.ForeignKey(Manager, related_name="contacts", **responsible_options)
+    company = models.ForeignKey(
+        Company, on_delete=models.PROTECT, null=True, blank=True, related_name="contacts", db_index=False
+    )
+    responsible = models.ForeignKey(Manager, related_name="contacts", db_index=False, **responsible_options)
     created_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = pgettext_lazy("plural", "contacts")
         permissions = [("erase_person", _("Can export and erase a person's data"))]
-        # Search: people are found by any part of their name.
-        indexes = [GinIndex(CONTACT_WORDS, name="contact_by_all_words")]
+        indexes = [
+            # Search: people are found by any part of their name.
+            GinIndex(CONTACT_WORDS, name="contact_by_all_words"),
+            # New contacts mostly have neither: they cost these indexes nothing.
+            models.Index(fields=["company"], condition=Q(company__isnull=False), name="contact_of_a_company"),
+            models.Index(fields=["responsible"], condition=Q(responsible__isnull=False), name="contact_of_a_manager"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email or self.phone or self.chat
@@ -171,7 +178,9 @@ class Lead(models.Model):
     )
     name = NameField(max_length=LONGEST["name"], blank=True)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
+    company = models.ForeignKey(
+        Company, on_delete=models.PROTECT, null=True, blank=True, related_name="leads", db_index=False
+    )
     # What came, and whose it was taken to be.
     as_sent = AsSent(blank=True, editable=False, db_default="", help_text=_("Contact and company exactly as they came"))
     also_sent = models.TextField(
@@ -257,7 +266,11 @@ class Lead(models.Model):
         constraints = [
             EditsKept(columns=LEAD_EDITED),
             # The same lead sent twice is one lead, for ever.
-            models.UniqueConstraint(fields=["source", "external_id"], name="lead_external_id_once_per_source"),
+            models.UniqueConstraint(
+                fields=["source", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="lead_external_id_once_per_source",
+            ),
             # Offered and assigned leads have a responsible; waiting and idle ones have none. No lead is lost in between.
             models.CheckConstraint(
                 condition=Q(state__in=["offered", "assigned"], responsible__isnull=False)
@@ -274,6 +287,7 @@ class Lead(models.Model):
             models.Index(
                 fields=["responsible", "-created_at"], condition=Q(responsible__isnull=False), name="lead_of_a_manager"
             ),
+            models.Index(fields=["company"], condition=Q(company__isnull=False), name="lead_of_a_company"),
             # The sweep takes the best waiting leads of each trigger first.
             models.Index(
                 F("trigger"),

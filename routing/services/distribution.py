@@ -141,9 +141,11 @@ def cases_of(leads: Sequence[tuple[Lead, int]], roster: Roster) -> list[Case]:
 def _owners(leads: Sequence[Lead]) -> dict[UUID, int | None]:
     """Return the responsibles of the leads' contacts and companies as they are now: accepting a lead may have changed them."""
     found: dict[UUID, int | None] = {}
-    for model, ids in ((Contact, {lead.contact_id for lead in leads}), (Company, {lead.company_id for lead in leads})):
-        if ids - {None}:
-            found |= dict(model._default_manager.filter(pk__in=ids - {None}).values_list("pk", "responsible_id"))
+    contacts = {lead.contact_id for lead in leads if lead.contact_id}
+    companies = {lead.company_id for lead in leads if lead.company_id}
+    for model, ids in ((Contact, contacts), (Company, companies)):
+        if ids:
+            found |= dict(model._default_manager.filter(pk__in=ids).values_list("pk", "responsible_id"))
     return found
 
 
@@ -158,7 +160,8 @@ def _case(lead: Lead, trigger: TriggerTerms, tried: frozenset[int], owners: Mapp
         contact=lead.contact_id,
         company=lead.company_id,
         owners={
-            kind: id_ and owners.get(id_) for kind, id_ in (("contact", lead.contact_id), ("company", lead.company_id))
+            kind: owners.get(id_) if id_ else None
+            for kind, id_ in (("contact", lead.contact_id), ("company", lead.company_id))
         },
         responsible=lead.responsible_id,
         waited=lead.state == Lead.State.WAITING,

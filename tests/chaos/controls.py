@@ -35,7 +35,7 @@ def drop_turns(installation: Installation) -> None:
 
 def drop_uniqueness(installation: Installation) -> None:
     installation.execute("ALTER TABLE routing_intakerequest DROP CONSTRAINT intakerequest_once")
-    installation.execute("ALTER TABLE routing_lead DROP CONSTRAINT lead_external_id_once_per_source")
+    installation.execute("DROP INDEX lead_external_id_once_per_source")
 
 
 CONTROLS = {
