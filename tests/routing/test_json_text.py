@@ -34,5 +34,3 @@ def test_instants_and_amounts_are_written_for_their_reader():
     value = {"at": datetime(2026, 11, 30, 9, 0, 0, 123456, tzinfo=UTC), "budget": Decimal("1200.00")}
     assert rows_as_json(value) == '{"at":"2026-11-30T09:00:00.123456+00:00","budget":"1200.00"}'
     assert answer_as_json(value) == '{"at":"2026-11-30T09:00:00.123Z","budget":"1200.00"}'
-
-
