@@ -21,7 +21,7 @@ ROOMS = [
     {"roster"},
     {"configuration"},
     {"locks"},
-    {"models", "exceptions", "prepared_statements", "spreadsheets"},
+    {"models", "exceptions", "prepared_statements", "json_text", "spreadsheets"},
     {"policy"},
     {"engine", "wording"},
     {"intake"},

@@ -38,7 +38,7 @@ def optional(to: str, related_name: str, **options: object) -> models.ForeignKey
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("routing", "0032_who_was_responsible")]
+    dependencies = [("routing", "0033_plainer_help_texts")]
 
     operations = [
         # A big table takes longer than a request may.
