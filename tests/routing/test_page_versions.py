@@ -74,6 +74,7 @@ def steps(ann: Manager, bob: Manager, cid: Manager) -> Iterator[tuple[timedelta,
     )
     yield SECOND, lambda at: Lead.objects.filter(responsible=ann).update(shares_with=[make_contact().pk])
     yield SECOND, lambda at: Contact.objects.filter(email="ana@client.example").update(name="Ana Ruiz")
+    yield SECOND, lambda at: Offer.objects.open().update(accept_by=F("accept_by") + SECOND)  # a day off, say
     yield timedelta(seconds=5), nothing
     yield SECOND, lambda at: accept_offer(last("offered").pk, at=at)
     yield SECOND, lambda at: credit_back(counted_lead(), at=at)
