@@ -53,7 +53,7 @@ DESK = _statement(
         WHERE leads > 0 AND manager_id = ANY (%(members)s)""",
         """SELECT string_agg(id::text, ',' ORDER BY id) FROM accounts_manager
         WHERE id = ANY (%(online)s) AND last_seen_at >= %(seen_since)s""",
-        f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by > %(at)s, {LEAD}, {REACHES}), ',' ORDER BY offer.id)
+        f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by, offer.accept_by > %(at)s, {LEAD}, {REACHES}), ',' ORDER BY offer.id)
         FROM routing_offer offer JOIN routing_lead lead ON lead.id = offer.lead_id {PEOPLE}
         WHERE offer.manager_id = %(manager)s AND offer.closed_at IS NULL""",  # nosec B608  # of the names above
         f"""SELECT string_agg(concat_ws(' ', {LEAD}, {REACHES}), ',' ORDER BY lead.id)
@@ -92,7 +92,7 @@ BOARD = _statement(
         "SELECT count(*)::text FROM routing_decision WHERE at >= %(today)s AND outcome = 'assigned'",
         "SELECT count(*)::text FROM routing_offer WHERE offered_at >= %(today)s",
         "SELECT string_agg(id::text, ',' ORDER BY id) FROM routing_offer WHERE closed_at IS NULL",
-        f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by > %(at)s, {LEAD}), ',' ORDER BY offer.id)
+        f"""SELECT string_agg(concat_ws(' ', offer.id, offer.accept_by, offer.accept_by > %(at)s, {LEAD}), ',' ORDER BY offer.id)
         FROM (SELECT id, lead_id, accept_by FROM routing_offer WHERE closed_at IS NULL
               ORDER BY accept_by, id LIMIT %(most)s) offer
         JOIN routing_lead lead ON lead.id = offer.lead_id {PEOPLE}""",  # nosec B608  # of the names above

@@ -7,15 +7,18 @@ import pytest
 from accounts.time import clock
 from routing.models import Lead, LeadImport
 from routing.services.imports import keep_table
-from routing.services.offers import decline_offer
+from routing.services.offers import accept_offer, decline_offer
 from routing.services.sweep import sweep
 from routing.spreadsheets.reading import read_table
 from routing.spreadsheets.writing import xlsx_file
 from tests.factories import (
+    DAY,
     MINUTE,
     MONDAY,
     asking_acceptance,
+    make_exception,
     make_manager,
+    make_schedule,
     make_source,
     make_supervisor,
     make_trigger,
@@ -138,3 +141,33 @@ def test_the_story_of_a_lead_is_one_list(visit, dark):
     page.get_by_text("Ann declined it: no time").first.wait_for()
     visitor.assert_well_made("lead-story")
     assert stage().pk == Lead.objects.get().stage_id
+
+
+@pytest.mark.parametrize(
+    ("phone", "dark"), [(False, False), (True, True), (False, True), (True, False)],
+    ids=["desktop-light", "phone-dark", "desktop-dark", "phone-light"],
+)  # fmt: skip
+def test_a_lead_given_by_hand_takes_the_contact_along_and_its_page_tells_it(visit, phone, dark):
+    ann, bob = make_manager("ann", schedule=make_schedule()), make_manager("bob")
+    make_trigger(
+        members=[ann, bob],
+        method="direct",
+        responsible_check=["contact"],
+        **asking_acceptance(30, acceptance_clock="working"),
+    )
+    lead = take(at=MONDAY, company={"name": "Ruiz SL"})
+    make_exception(ann, on=MONDAY.date(), to=(MONDAY + DAY).date())
+    sweep(at=MONDAY + MINUTE)
+    accept_offer(lead.pk, at=MONDAY + 2 * MINUTE)
+    visitor = visit(user=make_supervisor(), phone=phone, dark=dark)
+    page = visitor.open(f"/admin/routing/lead/{lead.pk}/act/reassign/")
+    page.locator("#id_manager").select_option(str(bob.pk))
+    page.get_by_label("main contact").check()
+    visitor.assert_well_made("reassign")
+    page.get_by_role("button", name="Reassign").click()
+    page.get_by_text("The contact was also handed over to Bob.").first.wait_for()
+    page.get_by_text("The working time of Ann changed").first.wait_for()
+    visitor.assert_well_made("lead-handed-along")
+    page = visitor.open(f"/admin/routing/contact/{lead.contact_id}/change/")
+    page.get_by_text("Ann → Bob").wait_for()
+    visitor.assert_well_made("contact-responsible")

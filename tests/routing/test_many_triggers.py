@@ -63,7 +63,7 @@ def statements(triggers, leads, **facts):
 USUAL = {
     (): 10,
     ("shared",): 10,
-    ("also_assign", "limit"): 14,
+    ("also_assign", "limit"): 13,
 }  # statements of a request whose leads come by one trigger
 
 

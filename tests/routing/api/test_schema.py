@@ -91,7 +91,7 @@ def test_no_door_sets_what_is_not_the_senders() -> None:
         "ContactIn": "name email phone chat",
         "CompanyIn": "name domain",
         "MoveIn": "stage reason",
-        "ReassignIn": "manager count reason",
+        "ReassignIn": "manager count also reason",
         "CreditBackIn": "reason",
         "HandOverIn": "to stages also reason preview",
         "DeclineIn": "reason",
