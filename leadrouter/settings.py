@@ -302,6 +302,7 @@ EXPIRY = {"expire_seconds": 3_600}
 CELERY_BEAT_SCHEDULE = {  # written into the database by a beat that starts; intervals only, which know no time zone
     "sweep": {"task": "routing.tasks.sweep", "schedule": SWEEP_SECONDS, "options": EXPIRY},
     "prune": {"task": "routing.tasks.prune", "schedule": 3_600, "options": {"expire_seconds": 7_200}},
+    "duplicates": {"task": "routing.tasks.find_duplicates", "schedule": 10, "options": EXPIRY},
     "letters": {"task": "accounts.tasks.send_letters", "schedule": 20, "options": EXPIRY},
     "worker heartbeat": {"task": "leadrouter.worker_heartbeat", "schedule": 10, "options": EXPIRY},
 }

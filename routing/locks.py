@@ -27,8 +27,9 @@ T = TypeVar("T")
 ATTEMPTS = 6
 DEADLOCK, SERIALIZATION, UNIQUE, FOREIGN_KEY, LIMIT_TAKEN = "40P01", "40001", "23505", "23503", "LR001"
 LOCK_TIMEOUT, CANCELED = "55P03", "57014"  # canceled by `statement_timeout`: a long queue can be many short waits
-# Try again if meanwhile another registry reached a limit, or another request created the lead or contact.
-RETRIED = {DEADLOCK, SERIALIZATION, UNIQUE, LIMIT_TAKEN}
+# Try again if meanwhile another registry reached a limit, another request created the lead or contact, or the contact was
+# merged with another.
+RETRIED = {DEADLOCK, SERIALIZATION, UNIQUE, FOREIGN_KEY, LIMIT_TAKEN}
 
 PATIENCE = Statement("patience", "SELECT set_config('lock_timeout', %(patience)s, true)", patience="text")
 LOCK_LEDGER = Statement(

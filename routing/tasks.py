@@ -14,6 +14,7 @@ from accounts.time import clock
 from .exceptions import Busy
 from .models import HandOver
 from .personal_data.retention import prune as prune_now
+from .services.duplicates import is_searching, look_for_duplicates
 from .services.hand_over import continue_hand_over
 from .services.imports import continue_import
 from .services.offers import give_back_offers
@@ -81,3 +82,12 @@ def hurry_hand_over(batch: HandOver) -> None:
     if batch.is_running:
         with suppress(OperationalError):
             run_hand_over.delay(str(batch.pk))
+
+
+@shared_task(name="routing.tasks.find_duplicates")
+def find_duplicates(go_on: bool = False) -> None:
+    """Look at the next new contacts, and ring for those after them; a tick leaves alone whoever is at it already."""
+    at = clock.now()
+    with suppress(Busy):  # somebody holds what it needs: the next tick
+        if (go_on or not is_searching(at=at)) and look_for_duplicates(at=at):
+            find_duplicates.delay(True)

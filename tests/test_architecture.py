@@ -41,12 +41,13 @@ SERVICES = [
     "assignment",
     "distribution",
     "contact_points",
+    "duplicates",
 ]
 # Arithmetic: the standard library, and what is named here.
 PURE = {
     "routing/engine": set(),
     "routing/policy": set(),
-    "routing/intake": {"phonenumbers", "anyascii", "nicknames"},
+    "routing/intake": {"phonenumbers", "anyascii", "nicknames", "rapidfuzz"},
     "routing/wording": {"django"},  # its translations
     "routing/spreadsheets/number_formats.py": set(),
     "routing/spreadsheets/workbook.py": set(),

@@ -113,7 +113,7 @@ _ABJAD = ("ARABIC", "HEBREW")  # scripts that leave out vowels
 _VOWELS = re.compile("[aeiou]")
 
 
-class _Word(NamedTuple):
+class Word(NamedTuple):
     plain: str  # in Latin letters without case and accents
     sound: str  # the same for all spellings of it
     initial: bool
@@ -126,13 +126,13 @@ def may_be_one(name: str, other: str) -> bool:
     Each word of the shorter name must be one of the longer: the same in any script, its initial, or a short form of it.
     A name that says nothing can be anybody's.
     """
-    first, second = _words(name), _words(other)
+    first, second = words(name), words(other)
     if not first or not second or _covers(*sorted((first, second), key=len)):
         return True
     return _as_initials(first, second) or _as_initials(second, first) or _as_written_together(first, second)
 
 
-def _covers(fewer: Sequence[_Word], more: Sequence[_Word]) -> bool:
+def _covers(fewer: Sequence[Word], more: Sequence[Word]) -> bool:
     """Tell whether each of the fewer words has one among the others for itself."""
     if not fewer:
         return True
@@ -143,17 +143,22 @@ def _covers(fewer: Sequence[_Word], more: Sequence[_Word]) -> bool:
     )
 
 
-def _may_be_one_word(one: _Word, other: _Word) -> bool:
+def _may_be_one_word(one: Word, other: Word) -> bool:
     if one.sound == other.sound:
         return True
     if one.initial or other.initial:
         return one.sound.startswith(other.sound) or other.sound.startswith(one.sound)
     if one.without_vowels or other.without_vowels:
         return _VOWELS.sub("", one.sound) == _VOWELS.sub("", other.sound)
-    return other.sound in _full_forms(one.plain) or one.sound in _full_forms(other.plain)
+    return is_short_for(one.plain, other.plain)
 
 
-def _as_initials(short: Sequence[_Word], name: Sequence[_Word]) -> bool:
+def is_short_for(one: str, other: str) -> bool:
+    """Tell whether one word of a name, in Latin letters, is a short form of the other."""
+    return sound(other) in _full_forms(one) or sound(one) in _full_forms(other)
+
+
+def _as_initials(short: Sequence[Word], name: Sequence[Word]) -> bool:
     """Tell whether one word is the initials of all the others: "RG" of "Rosa Gómez"."""
     return (
         len(short) == 1
@@ -166,7 +171,7 @@ def _as_initials(short: Sequence[_Word], name: Sequence[_Word]) -> bool:
     )
 
 
-def _as_written_together(one: Sequence[_Word], other: Sequence[_Word]) -> bool:
+def _as_written_together(one: Sequence[Word], other: Sequence[Word]) -> bool:
     """Tell whether the names differ in blanks alone: "Xiaoming Wang", "WangXiaoMing"; "Ana María", "Anamaría"."""
     if len(one) == len(other) or max(len(one), len(other)) > 4:
         return False
@@ -174,12 +179,12 @@ def _as_written_together(one: Sequence[_Word], other: Sequence[_Word]) -> bool:
     return bool(_together(fewer) & _together(more))
 
 
-def _together(words: Sequence[_Word]) -> set[str]:
+def _together(words: Sequence[Word]) -> set[str]:
     return {"".join(word.plain for word in order) for order in permutations(words)}
 
 
 @lru_cache(maxsize=256)
-def _words(name: str) -> tuple[_Word, ...]:
+def words(name: str) -> tuple[Word, ...]:
     """Return what of a name says who it is; nothing for a name that is none."""
     if len(name) > LONGEST_TEXT or "@" in name or _NOTHING.fullmatch(name.strip()):
         return ()
@@ -199,11 +204,11 @@ def _split(parts: Iterable[str]) -> Iterable[str]:
             yield part
 
 
-def _word(part: str) -> _Word:
+def _word(part: str) -> Word:
     plain = _plain(part)
-    return _Word(
+    return Word(
         plain,
-        _sound(plain),
+        sound(plain),
         initial=(len(part) == 1 and not unicodedata.name(part, "").startswith(("CJK", "HANGUL")))
         or plain in _LETTERS_OF_ONE,
         without_vowels=unicodedata.name(part[0], "").startswith(_ABJAD),
@@ -211,21 +216,28 @@ def _word(part: str) -> _Word:
 
 
 def _plain(word: str) -> str:
+    return "".join(letter for letter in latin(word) if letter.isalpha())
+
+
+def latin(text: str) -> str:
+    """Return the text in Latin letters and lower case, without accents."""
     from anyascii import anyascii  # 2 MB of tables, for who has names to compare
 
-    return "".join(letter for letter in anyascii(word.casefold()).lower() if letter.isalpha())
+    return anyascii(text.casefold()).lower()
 
 
-@lru_cache(maxsize=4096)
-def _sound(plain: str) -> str:
-    for spelling, sound in _SPELLINGS:
-        plain = spelling.sub(sound, plain)
+@lru_cache(maxsize=32_768)
+def sound(plain: str) -> str:
+    """Return the word in the form that all its spellings in Latin letters have."""
+    for spelling, letters in _SPELLINGS:
+        plain = spelling.sub(letters, plain)
     return plain
 
 
+@lru_cache(maxsize=32_768)
 def _full_forms(short: str) -> frozenset[str]:
     """Return the sounds of names that this is short for."""
-    return frozenset(_short_forms().get(_sound(short), ())) | frozenset(map(_sound, _english().canonicals_of(short)))
+    return frozenset(_short_forms().get(sound(short), ())) | frozenset(map(sound, _english().canonicals_of(short)))
 
 
 @cache
@@ -234,7 +246,7 @@ def _short_forms() -> dict[str, set[str]]:
     names: dict[str, set[str]] = {}
     for line in (Path(__file__).parent / "short_forms.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
-            full, *shorter = (_sound(_plain(word)) for word in line.split())
+            full, *shorter = (sound(_plain(word)) for word in line.split())
             for short in shorter:
                 names.setdefault(short, set()).add(full)
     return names

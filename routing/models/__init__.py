@@ -3,6 +3,7 @@
 from .contact_points import ContactPoint, PossibleDuplicate
 from .crm import Company, Contact, Lead, LeadEdit, LeadEvent, Load, Task, UnqualifiedLead
 from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, SweepBatch, waiting_since
+from .duplicates import ContactTraits, DuplicateSearch
 from .handovers import HandedLead, HandOver
 from .identifiers import new_id
 from .imports import ImportRow, LeadExport, LeadImport
@@ -17,7 +18,9 @@ __all__ = [
     "Company",
     "Contact",
     "ContactPoint",
+    "ContactTraits",
     "Decision",
+    "DuplicateSearch",
     "HandOver",
     "HandedLead",
     "Heartbeat",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, F, Q, When
@@ -71,6 +73,14 @@ class ContactPoint(models.Model):
         return f"{self.text} ext. {self.extension}" if self.extension else self.text
 
 
+class PossibleDuplicateQuerySet(models.QuerySet["PossibleDuplicate"]):
+    def open(self) -> PossibleDuplicateQuerySet:
+        return self.filter(dismissed_at=None)
+
+    def of(self, contact: Any) -> PossibleDuplicateQuerySet:
+        return self.filter(Q(one=contact) | Q(other=contact))
+
+
 class PossibleDuplicate(models.Model):
     """Two contacts that may be one person, with the reasons; people decide."""
 
@@ -78,6 +88,14 @@ class PossibleDuplicate(models.Model):
     other = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
     reasons = ArrayField(models.CharField(max_length=32), help_text=_("Codes"))
     found_at = models.DateTimeField()
+    dismissed_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When somebody said that they are two; never proposed again")
+    )
+    dismissed_by = models.ForeignKey(
+        "accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+
+    objects = PossibleDuplicateQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("possible duplicate")

@@ -37,6 +37,7 @@ from routing.models import (
     Company,
     Contact,
     ContactPoint,
+    ContactTraits,
     Decision,
     HandedLead,
     HandOver,
@@ -166,6 +167,12 @@ PLACES = (
         model=ContactPoint,
         rows=lambda person: ContactPoint.objects.filter(contact__in=person.contacts),
         emptied={"text": "", "extension": "", "key": None},
+        deleted=True,
+    ),
+    PersonalTable(
+        model=ContactTraits,
+        rows=lambda person: ContactTraits.objects.filter(contact__in=person.contacts),
+        emptied={"traits": []},
         deleted=True,
     ),
     PersonalTable(

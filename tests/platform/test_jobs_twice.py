@@ -21,6 +21,7 @@ from accounts.time import clock
 from leadrouter.celery import app
 from routing import audit, tasks
 from routing.models import (
+    ContactTraits,
     Decision,
     HandedLead,
     HandOver,
@@ -30,6 +31,7 @@ from routing.models import (
     Lead,
     Ledger,
     Offer,
+    PossibleDuplicate,
     Setback,
     SweepBatch,
 )
@@ -39,6 +41,7 @@ from tests.factories import (
     DAY,
     HOUR,
     asking_acceptance,
+    make_contact,
     make_lead,
     make_manager,
     make_source,
@@ -127,8 +130,23 @@ def letters_to_send() -> tuple[Any, ...]:
     return ()
 
 
+def contacts_to_compare() -> tuple[Any, ...]:
+    for number in range(6):
+        contact = make_contact(f"{number}@client.example", name=("Rosa Gómez", "GOMEZ, ROSA")[number % 2])
+        make_lead(contact=contact, postal_code=f"2801{number // 2}")
+    return ()
+
+
+def compared() -> object:
+    return (
+        sorted(ContactTraits.objects.values_list("contact__email", "leads", "stale")),
+        sorted((*sorted((row.one.email, row.other.email)), row.reasons) for row in PossibleDuplicate.objects.all()),
+    )
+
+
 CASES = {
     "accounts.tasks.send_letters": Case(letters_to_send, Letter.objects.count),
+    "routing.tasks.find_duplicates": Case(contacts_to_compare, compared),
     "routing.tasks.sweep": Case(leads_to_sweep, swept),
     "routing.tasks.run_hand_over": Case(leads_to_hand_over, handed_over),
     "routing.tasks.run_import": Case(a_table_to_import, imported),
