@@ -39,7 +39,7 @@ DROP FUNCTION leadrouter_mark_traits();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("routing", "0030_plural_names"),
+        ("routing", "0034_fewer_index_entries"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
