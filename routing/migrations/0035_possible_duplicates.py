@@ -78,18 +78,17 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "traits",
-                    models.JSONField(help_text="Lists of words, postal codes, dates of birth …, as they are compared"),
+                    models.JSONField(),
                 ),
                 (
                     "keys",
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.BigIntegerField(),
-                        help_text="Contacts are compared if they have one of these in common",
                         size=None,
                     ),
                 ),
-                ("leads", models.PositiveIntegerField(help_text="Number of leads when it was made")),
-                ("version", models.PositiveSmallIntegerField(help_text="Of what is compared")),
+                ("leads", models.PositiveIntegerField()),
+                ("version", models.PositiveSmallIntegerField()),
                 ("stale", models.BooleanField(db_default=False, default=False)),
             ],
             options={
@@ -107,14 +106,14 @@ class Migration(migrations.Migration):
             name="DuplicateSearch",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("seen_until", models.DateTimeField(help_text="Leads that came before have been looked at")),
+                ("seen_until", models.DateTimeField()),
                 (
                     "looked_at",
-                    models.DateTimeField(help_text="When somebody last found contacts to look at", null=True),
+                    models.DateTimeField(null=True),
                 ),
                 (
                     "all_seen_at",
-                    models.DateTimeField(help_text="When all contacts were last looked through", null=True),
+                    models.DateTimeField(null=True),
                 ),
             ],
             options={

@@ -15,12 +15,10 @@ class ContactTraits(models.Model):
     """What is compared of a contact, made of its name, its phones and e-mails and its leads. Who changes these marks it stale."""
 
     contact = models.OneToOneField(Contact, on_delete=models.CASCADE, primary_key=True, related_name="traits")
-    traits = models.JSONField(help_text=_("Lists of words, postal codes, dates of birth …, as they are compared"))
-    keys = ArrayField(
-        models.BigIntegerField(), help_text=_("Contacts are compared if they have one of these in common")
-    )
-    leads = models.PositiveIntegerField(help_text=_("Number of leads when it was made"))
-    version = models.PositiveSmallIntegerField(help_text=_("Of what is compared"))
+    traits = models.JSONField()  # lists of words, postal codes, dates of birth …, as they are compared
+    keys = ArrayField(models.BigIntegerField())  # contacts are compared if they have one of these in common
+    leads = models.PositiveIntegerField()  # how many there were when this was made
+    version = models.PositiveSmallIntegerField()  # of what is compared
     stale = models.BooleanField(default=False, db_default=False)
 
     class Meta:
@@ -39,9 +37,9 @@ class ContactTraits(models.Model):
 class DuplicateSearch(models.Model):
     """How far the search for possible duplicates has come: one row, which who searches has locked."""
 
-    seen_until = models.DateTimeField(help_text=_("Leads that came before have been looked at"))
-    looked_at = models.DateTimeField(null=True, help_text=_("When somebody last found contacts to look at"))
-    all_seen_at = models.DateTimeField(null=True, help_text=_("When all contacts were last looked through"))
+    seen_until = models.DateTimeField()  # leads that came before have been looked at
+    looked_at = models.DateTimeField(null=True)  # when somebody last found contacts to look at
+    all_seen_at = models.DateTimeField(null=True)  # when all contacts were last looked through
 
     class Meta:
         verbose_name = _("search for possible duplicates")
