@@ -159,10 +159,10 @@ _kept_as: list[str] = []  # what the tables held when they were first looked at
 _flush = TransactionTestCase._fixture_teardown
 
 
-def empty_tables(case: TransactionTestCase) -> None:
+def empty_tables(case: TransactionTestCase | None = None) -> None:
     """Leave the tables as a flush would; where that is no matter of a few rows, flush."""
     if not (_kept_as and delete_rows()):
-        _flush(case)
+        _flush(case or TransactionTestCase())
         _kept_as[:] = [kept()]
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -83,19 +82,22 @@ def nodes(path: Path) -> list[ast.AST]:
     return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
-def imports(path: Path) -> Iterator[tuple[str, list[str], ast.stmt]]:
-    """Yield where each import stands, what it names in full, as parts, and its node."""
+@cache
+def imports(path: Path) -> list[tuple[str, list[str], ast.stmt]]:
+    """Return where each import stands, what it names in full, as parts, and its node."""
     package = module_of(path) if path.name == "__init__.py" else module_of(path)[:-1]
+    found: list[tuple[str, list[str], ast.stmt]] = []
     for node in nodes(path):
         place = f"{path.relative_to(REPOSITORY)}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield place, alias.name.split("."), node
+                found.append((place, alias.name.split("."), node))
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             base = [*base, *(node.module.split(".") if node.module else [])]
             for alias in node.names:
-                yield place, [*base, alias.name], node
+                found.append((place, [*base, alias.name], node))
+    return found
 
 
 def rung(module: list[str]) -> int | None:

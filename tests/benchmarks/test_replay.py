@@ -122,6 +122,7 @@ def test_the_second_opinion_on_duty_agrees_with_the_program(schedule, offset):
     assert set(changes) <= set(second.turns(MONDAY, instants[-1]))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_small_replay_keeps_every_promise():
     simulation, judgement = lived(small_replay())

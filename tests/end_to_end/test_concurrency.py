@@ -188,6 +188,7 @@ def test_thousands_of_leads_from_64_clients_are_shared_exactly(team):
     assert ledger.turn == leads
 
 
+@pytest.mark.slow
 def test_without_the_lock_the_same_test_is_red(team, monkeypatch):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1, 2, 3])
     with without_lock(monkeypatch):
@@ -221,7 +222,7 @@ def test_no_limit_is_overrun_across_registries_while_leads_come_move_and_close(t
         if n % 10 == 0:
             seen.extend(overruns())
 
-    at_once(work, times=by_night(1_500, by_day=600), clients=32)
+    at_once(work, times=by_night(1_500, by_day=300), clients=32)
     seen.extend(overruns())
     assert seen == []
     assert list(audit.violations()) == []
@@ -237,6 +238,7 @@ def _held(member: Member) -> int:
     return Lead.objects.active().filter(responsible=member.manager_id).count()
 
 
+@pytest.mark.slow
 def test_without_the_last_check_two_registries_overrun_a_limit(team, monkeypatch):
     for trigger in team["triggers"]:
         join(trigger, team["managers"][:6], limits=[20], coefficients=[1])
@@ -254,7 +256,7 @@ def test_without_the_last_check_two_registries_overrun_a_limit(team, monkeypatch
 @pytest.mark.thorough
 def test_the_same_request_from_32_clients_is_one_lead(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
-    keys, repeats = 40, by_night(50, by_day=15)
+    keys, repeats = 40, by_night(50, by_day=8)
     answers = at_once(lambda n: repeat(f"k{n % keys}", team), times=keys * repeats, clients=32)
     assert len(answers) == keys * repeats
     assert len(set(answers)) == keys  # every repetition was told the first answer
@@ -262,6 +264,7 @@ def test_the_same_request_from_32_clients_is_one_lead(team):
     assert Decision.objects.count() == keys
 
 
+@pytest.mark.slow
 def test_without_the_index_the_same_request_is_many_leads(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
     with without_constraint("routing_intakerequest", "intakerequest_once", "UNIQUE (owner, route, key)"):
@@ -296,11 +299,12 @@ def come(team, **contact) -> Lead:
     return Lead.objects.get(pk=taken.lead_id)
 
 
+@pytest.mark.thorough
 def test_a_new_person_who_comes_from_everywhere_at_once_is_one_contact_with_all_they_gave(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
     ways = ({"email": "eva@example.com"}, {"phone": "+34600010101"}, {"chat": "@eva"}, {"chat": "wa.me/34600010101"})
     everything = {"name": "Eva", "email": "eva@example.com", "phone": "+34 600 010 101", "chat": "@eva"}
-    for _ in range(10):
+    for _ in range(by_night(10, by_day=3)):
         ContactPoint.objects.all().delete()
         Lead.objects.update(contact=None)
         leads = at_once(lambda n: come(team, **everything), times=32, clients=32)
@@ -309,10 +313,11 @@ def test_a_new_person_who_comes_from_everywhere_at_once_is_one_contact_with_all_
     assert {come(team, **way).contact_id for way in ways} == {leads[0].contact_id}
 
 
+@pytest.mark.thorough
 def test_people_who_share_a_number_and_come_at_once_are_a_contact_each_and_the_number_is_of_one(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
     names = ["Rosa", "Tom", "Uma", "Zoe"]
-    for turn in range(10):
+    for turn in range(by_night(10, by_day=3)):
         number = f"+3460000{turn:04}"
 
         def work(n: int, number: str = number, turn: int = turn) -> Lead:
@@ -332,9 +337,11 @@ def test_people_who_share_a_number_and_come_at_once_are_a_contact_each_and_the_n
     assert not PossibleDuplicate.objects.exists()
 
 
+@pytest.mark.thorough
 def test_two_known_people_who_give_the_same_new_number_at_once_are_proposed_as_one(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
-    for turn in range(20):
+    turns = by_night(20, by_day=5)
+    for turn in range(turns):
         ana, bea = (come(team, email=f"{name}{turn}@example.com").contact_id for name in ("ana", "bea"))
         number = f"+3460000{turn:04}"
         leads = at_once(
@@ -350,9 +357,10 @@ def test_two_known_people_who_give_the_same_new_number_at_once_are_proposed_as_o
         pair = PossibleDuplicate.objects.latest("pk")
         assert {pair.one_id, pair.other_id} == {ana, bea}
         assert owner in {ana, bea}
-    assert PossibleDuplicate.objects.count() == 20
+    assert PossibleDuplicate.objects.count() == turns
 
 
+@pytest.mark.slow
 def test_without_the_index_a_number_is_of_two(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
     with without_index("contact_point_of_one_contact"):
@@ -376,20 +384,22 @@ def without_index(name: str) -> Iterator[None]:
             cursor.execute(definition)
 
 
+@pytest.mark.thorough
 def test_two_sweeps_at_once_redistribute_each_offer_once(team):
     trigger = team["triggers"][0]
     Trigger.objects.filter(pk=trigger.pk).update(acceptance_minutes=1, final_step="wait")
     join(trigger, team["managers"], limits=[None], coefficients=[1])
-    for n in range(300):
+    leads = by_night(300, by_day=100)
+    for n in range(leads):
         send(n, team)
     Offer.objects.update(offered_at="2026-01-01T00:00Z", accept_by="2026-01-01T00:01Z")
     at = clock.now()
     swept = at_once(lambda _: sweep(at=at), times=4, clients=4)
-    assert sum(s.expired for s in swept) == 300
-    assert Counter(Offer.objects.values_list("outcome", flat=True)) == {"timed_out": 300, "": 300}
-    assert Counter(Decision.objects.values_list("attempt", flat=True)) == {1: 300, 2: 300}
+    assert sum(s.expired for s in swept) == leads
+    assert Counter(Offer.objects.values_list("outcome", flat=True)) == {"timed_out": leads, "": leads}
+    assert Counter(Decision.objects.values_list("attempt", flat=True)) == {1: leads, 2: leads}
     again = [(o.lead_id, o.manager_id) for o in Offer.objects.all()]
-    assert len(set(again)) == 600  # never the same person twice in a round
+    assert len(set(again)) == 2 * leads  # never the same person twice in a round
     assert list(audit.violations()) == []
 
 

@@ -19,7 +19,7 @@ from tests.effort import by_night
 from tests.permissions import rows
 from tests.routing.api.world import World, make_world
 
-pytestmark = [pytest.mark.thorough, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.timeout(3600)]
 # From the table of permissions, which names all: the schema is made by whoever runs these tests, not by all who collect them.
 OPERATIONS = sorted(f"{row.method} /{row.route}" for row in rows() if row.route.startswith("api/v1/"))
 MINE = settings(

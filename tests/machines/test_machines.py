@@ -51,6 +51,7 @@ def test_there_may_be_no_other_python():
     assert other({(3, 12, 1): "/twelve", (3, 12, 4): "/later"}, (3, 12)) == ""
 
 
+@pytest.mark.slow
 def test_the_pythons_of_this_machine_are_programs_of_their_own():
     for version, program in pythons().items():
         said = subprocess.run([program, "-c", "import sys; print(sys.version_info[:3], sys.prefix == sys.base_prefix)"],

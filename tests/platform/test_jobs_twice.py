@@ -11,7 +11,6 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.db import connections
 from django.db.models import F
 
@@ -37,6 +36,7 @@ from routing.models import (
 )
 from routing.services.imports import keep_table, start_import
 from routing.spreadsheets.reading import read_table
+from tests.conftest import empty_tables
 from tests.factories import (
     DAY,
     HOUR,
@@ -187,7 +187,7 @@ def test_a_job_that_runs_twice_comes_to_the_same_as_once(name: str, monkeypatch:
     once = case.state()
     job(*arguments)
     assert case.state() == once
-    call_command("flush", interactive=False, verbosity=0)
+    empty_tables()
     arguments = case.prepare()
     at_once(job, arguments)
     job(*arguments)  # what two left to each other

@@ -120,6 +120,7 @@ def post(path: bytes, length: int, *, more: bytes = b"") -> bytes:
 # Slow clients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "beginning", [post(b"/", 2_000), post(b"/", 2_000) + b"x" * 1_000, b"POST / HTT", post(b"/", 9)[:-2]]
 )
@@ -131,6 +132,7 @@ def test_who_falls_silent_is_told_408_and_let_go(port, beginning):
     assert client.is_closed()
 
 
+@pytest.mark.slow
 def test_who_sends_fewer_than_500_bytes_a_second_is_told_408(port):
     client = Client(port).send(post(b"/", 100_000))
     with suppress(ConnectionError):
@@ -140,6 +142,7 @@ def test_who_sends_fewer_than_500_bytes_a_second_is_told_408(port):
     assert client.read()[0] == 408
 
 
+@pytest.mark.slow
 def test_who_is_steady_but_never_done_is_told_408(port):
     client, began = Client(port).send(post(b"/", 1 << 20)), time.monotonic()
     with suppress(ConnectionError):
@@ -149,6 +152,7 @@ def test_who_is_steady_but_never_done_is_told_408(port):
     assert client.read()[0] == 408
 
 
+@pytest.mark.slow
 def test_an_honest_two_kilobytes_over_four_seconds_are_taken():
     with serving(silence_seconds=10) as port:
         client = Client(port).send(post(b"/", 2_000))
@@ -212,6 +216,7 @@ def test_stalled_clients_keep_nobody_waiting(port):
     assert len(stalled) == 100
 
 
+@pytest.mark.slow
 def test_who_takes_nothing_of_a_large_answer_keeps_no_thread_and_is_dropped(port):
     readers = []
     for _ in range(8):
@@ -224,6 +229,7 @@ def test_who_takes_nothing_of_a_large_answer_keeps_no_thread_and_is_dropped(port
     assert len(readers) == 8
 
 
+@pytest.mark.slow
 def test_who_leaves_the_end_of_an_answer_in_the_buffer_of_a_closing_connection_is_dropped(port):
     readers = []
     for number in range(1, 64):  # of these lengths some fill what the system keeps, and little more
@@ -260,6 +266,7 @@ def open_ones(clients: list[Client]) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_one_address_has_so_many_connections_and_the_newest_is_served():
     with serving(head_seconds=20, silence_seconds=20) as port:
         clients = []
@@ -294,6 +301,7 @@ def hears(client: Client) -> bool:
         client.socket.settimeout(15)
 
 
+@pytest.mark.slow
 def test_beyond_what_an_address_may_have_requests_under_way_are_finished_and_others_told_429(port):
     busy = [Client(port).send(b"GET /sleep?2 HTTP/1.1\r\n" + HOST + b"\r\n") for _ in range(22)]
     time.sleep(0.3)  # each is with a thread, or waits for one, or is refused
@@ -308,6 +316,7 @@ def test_beyond_what_an_address_may_have_requests_under_way_are_finished_and_oth
     assert 12 <= codes[200] <= 12 + 2 * 4  # a process takes its share, whatever the others have
 
 
+@pytest.mark.slow
 def test_an_idle_connection_gives_way_and_what_it_asks_next_is_told_429_as_the_path_says():
     with serving(idle_seconds=60, turned_away_seconds=5) as port:
         idle = [Client(port).send(GET) for _ in range(12)]
@@ -323,6 +332,7 @@ def test_an_idle_connection_gives_way_and_what_it_asks_next_is_told_429_as_the_p
         assert json.loads(body)["code"] == "too-many-connections"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beginning", [b"", b"POST / HT", post(b"/", 50) + b"x"])
 def test_a_silent_connection_gives_way_and_hears_why(beginning):
     with serving(head_seconds=20, silence_seconds=20, turned_away_seconds=1) as port:
@@ -335,6 +345,7 @@ def test_a_silent_connection_gives_way_and_hears_why(beginning):
             refused(client)
 
 
+@pytest.mark.slow
 def test_of_a_crowd_at_one_address_each_hears_an_answer(port):
     codes: Counter[object] = Counter()
 
@@ -357,6 +368,7 @@ def test_of_a_crowd_at_one_address_each_hears_an_answer(port):
     assert codes.total() == 1_200
 
 
+@pytest.mark.slow
 def test_only_so_many_wait_to_hear_that_there_is_no_room():
     with serving(head_seconds=20, turned_away=5, turned_away_seconds=20) as port:
         clients = []
@@ -368,6 +380,7 @@ def test_only_so_many_wait_to_hear_that_there_is_no_room():
         assert ask(port, GET)[0] == 200
 
 
+@pytest.mark.slow
 def test_behind_proxies_connections_are_not_counted():
     with serving(proxies=True, head_seconds=20) as port:
         clients = [Client(port).send(b"POST / HT") for _ in range(40)]
@@ -375,6 +388,7 @@ def test_behind_proxies_connections_are_not_counted():
         assert open_ones(clients) == 40
 
 
+@pytest.mark.slow
 def test_of_too_many_connections_those_that_stall_go_first():
     with serving(proxies=True, head_seconds=20, connections=10) as port:
         clients = [Client(port).send(b"POST / HT") for _ in range(60)]
@@ -422,6 +436,7 @@ def test_requests_sent_ahead_are_answered_in_their_order(port):
     assert client.is_closed()
 
 
+@pytest.mark.slow
 def test_a_connection_is_kept_and_idle_ones_go(port):
     client = Client(port)
     for _ in range(3):
@@ -543,6 +558,7 @@ def test_an_upload_goes_to_a_process_of_its_own_that_gives_way(port):
     assert told(port, post(b"/", 3) + b"abc")["nice"] == os.nice(0)
 
 
+@pytest.mark.slow
 def test_uploads_take_their_turns_and_keep_nobody_waiting(port):
     uploads = [Client(port).send(post(b"/sleep?0.4", 4, more=FORM) + b"abcd") for _ in range(6)]
     time.sleep(0.1)
@@ -585,6 +601,7 @@ def full_disk(tmp_path_factory) -> Iterator[int]:
 # Processes
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_is_started_again_and_its_connections_forgotten():
     with serving(head_seconds=20) as port:
         for _ in range(10):
@@ -617,6 +634,7 @@ def _parent(pid: int) -> int:
         return int(file.read().rsplit(")", 1)[1].split()[1])
 
 
+@pytest.mark.slow
 def test_told_to_end_it_finishes_what_it_does():
     with serving() as port:
         client = Client(port).send(b"GET /sleep?1 HTTP/1.1\r\n" + HOST + b"\r\n")

@@ -11,7 +11,7 @@ from django.db import connection
 from tests import template_database
 from tests.template_database import NoTemplate, template
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PREFIX = "test_of_templates"
 
 

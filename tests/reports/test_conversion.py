@@ -24,6 +24,7 @@ def noon(day: str) -> datetime:
     return datetime.combine(date.fromisoformat(day), time(12), UTC)
 
 
+@pytest.mark.slow
 def test_the_wins_of_the_agents_of_maven_are_those_of_its_table():
     managers, leads, expected = {}, [], Counter[tuple[str, str]]()
     source, stages = make_source(), {word: stage(path) for word, path in STAGES.items()}
@@ -52,6 +53,7 @@ def test_the_wins_of_the_agents_of_maven_are_those_of_its_table():
         assert closed is None or low < closed < high
 
 
+@pytest.mark.slow
 def test_the_deals_of_olist_by_origin_are_those_of_its_two_tables():
     with data_path("olist_funnel/closed_deals.csv").open(newline="", encoding="utf-8") as file:
         closed = {row["mql_id"] for row in csv.DictReader(file)}

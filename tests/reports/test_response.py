@@ -43,6 +43,7 @@ def moment(day: str, clock: str) -> datetime:
     return datetime.strptime(f"{day} {clock}", "%y%m%d %H:%M:%S").replace(tzinfo=JERUSALEM).astimezone(UTC)
 
 
+@pytest.mark.slow
 def test_the_bank_answers_its_prospects_as_fast_as_its_log_says():
     """Arrival: the voice menu; assignment: its end; acceptance: an operator speaks."""
     history = History(trigger=make_trigger(), stage=stage())

@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from reports import catalogue
+from tests.effort import by_night
 from tests.factories import make_manager, make_supervisor, make_trigger, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,8 +40,14 @@ def sue(client):
     return client
 
 
-@pytest.mark.parametrize("suffix", ["/", ".csv"])
-@pytest.mark.parametrize("report", catalogue.RANGED, ids=lambda report: report.code)
+CASES = [(report, suffix) for suffix in ("/", ".csv") for report in catalogue.RANGED]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("report", "suffix"), by_night(CASES, by_day=CASES[: len(catalogue.RANGED) + 1]),
+    ids=lambda each: getattr(each, "code", each),
+)  # fmt: skip
 def test_who_asks_too_much_is_told_to_ask_less(sue, report, suffix):
     with in_the_way("statement_timeout = 400"):
         answer = sue.get(f"/reports/{report.code}{suffix}?first=2026-03-01&last=2026-03-31")

@@ -47,6 +47,7 @@ def states() -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.slow
 def test_the_demo_shows_leads_in_every_state_and_breaks_no_promise(note):
     demo(note)
     assert states() >= {

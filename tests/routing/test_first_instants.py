@@ -20,6 +20,7 @@ from routing.services.hand_over import hand_over, undo_hand_over
 from routing.services.offers import accept_offer, decline_offer
 from routing.services.stages import move_lead, qualify_lead
 from routing.services.sweep import sweep
+from tests.effort import by_night
 from tests.factories import (
     HOUR,
     MINUTE,
@@ -118,7 +119,8 @@ def lived(seed: int, days: int = 120) -> None:
             happen(at - timedelta(seconds=dice.choice([0, 0, 0, 45])))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(by_night(6, by_day=2)))
 def test_what_a_lead_says_is_what_its_story_says(seed):
     lived(seed)
     assert kept() == told()

@@ -142,6 +142,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_a_new_field_is_a_line_of_the_table_and_a_column_and_everything_knows_it(tmp_path: Path):
     for part in ("accounts", "routing", "reports", "leadrouter", "templates", "pyproject.toml"):
         original = Path(part).resolve()

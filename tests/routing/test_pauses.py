@@ -141,7 +141,7 @@ def by_key(ann: Manager) -> tuple[Client, str, dict[str, str]]:
     return client, "/api/v1/managers/ann@example.com/pause", {"content_type": "application/json"}
 
 
-DOORS = [by_page, by_board, by_key]
+DOORS = [pytest.param(by_page, marks=pytest.mark.slow), pytest.param(by_board, marks=pytest.mark.slow), by_key]
 
 
 @pytest.mark.parametrize("door", DOORS)

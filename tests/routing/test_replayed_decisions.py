@@ -135,8 +135,9 @@ def anything(random, team, at):
 METHODS = ["fair_share", "totals", "least_loaded", "direct"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(by_night(3, by_day=1)))
 def test_whatever_happens_every_decision_can_be_repeated(method, seed):
     random, team = make_world(seed, method)
     for step in range(50):
