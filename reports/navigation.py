@@ -82,6 +82,7 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
         pgettext_lazy("navigation", "Sources and keys"),
         [
             of_model(_("Sources"), "input", "routing", "source"),
+            of_model(_("What identifies nobody"), "person_off", "routing", "placeholder"),
             of_model(_("API keys"), "key", "routing", "apikey"),
             of_model(_("Intake journal"), "report", "routing", "refusedintake"),
             Entry(_("API documentation"), "api", "api-docs"),

@@ -38,7 +38,7 @@ class Point(NamedTuple):
     text: str
     extension: str
     valid: bool  # it can be read
-    shared: bool  # it is another contact's
+    shared: bool  # it is another contact's, or identifies nobody
     main: bool
     source: str | None
     first_seen_at: datetime
@@ -95,6 +95,11 @@ def as_sent_document(sent: Mapping[str, Any] | None) -> Document | None:
     return {"contact": {**contact, **marks} if contact and marks else contact, "company": sent.get("company")}
 
 
+def placeholder_documents(sent: Mapping[str, Any] | None) -> list[Document]:
+    """Return which fields of what came identify nobody, and what they are."""
+    return [{"field": field, "kind": kind} for field, kind in (sent or {}).get("nobody", {}).items()]
+
+
 def lead_document(
     row: Mapping[str, Any],
     *,
@@ -123,6 +128,7 @@ def lead_document(
         "as_sent": as_sent_document(row["as_sent"]),
         "matched_by": row["matched_by"] or None,
         "shares_with": [{"id": str(contact), "name": name} for contact, name in sharers],
+        "placeholders": placeholder_documents(row["as_sent"]),
         "decision": decision,
     }
 

@@ -258,10 +258,12 @@ def _back(
 
 def _lacks(lead: dict[str, Any], manager_id: int, roster: Roster) -> str:
     """Return what the lead asks for that the manager does not do. roster: of then."""
-    needs = LeadFacts.of(lead).needs
-    skills = roster.managers[manager_id].skills if manager_id in roster.managers else {}
+    facts = LeadFacts.of(lead)
+    needs, asked = facts.needs, facts.asked
+    skills = roster.skills.get(manager_id, {})
     lacking = [skill for skill, has in skills.items() if not engine.matches({skill: has}, needs)]
-    return ", ".join(f"{skill} {', '.join(sorted(needs[skill]))}" for skill in lacking)
+    # A region is also asked for by a country without one.
+    return ", ".join(f"{skill} {', '.join(asked.get(skill) or asked['country'])}" for skill in lacking)
 
 
 # What happened to one lead

@@ -46,7 +46,7 @@ SERVICES = [
 PURE = {
     "routing/engine": set(),
     "routing/policy": set(),
-    "routing/intake": {"phonenumbers", "anyascii", "nicknames", "rapidfuzz"},
+    "routing/intake": {"phonenumbers", "anyascii", "nicknames", "langcodes", "rapidfuzz"},
     "routing/wording": {"django"},  # its translations
     "routing/spreadsheets/number_formats.py": set(),
     "routing/spreadsheets/workbook.py": set(),

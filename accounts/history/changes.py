@@ -109,6 +109,7 @@ CALLED: dict[str, Any] = {
     "accounts.workschedule": F("title"),
     "routing.member": _person("manager__user__"),
     "routing.pipeline": F("title"),
+    "routing.placeholder": F("value"),
     "routing.registry": Coalesce(NullIf("title", Value("")), "code", "trigger__code"),
     "routing.stage": Concat("pipeline__code", Value("/"), "code"),
     "routing.trigger": F("code"),
@@ -164,6 +165,7 @@ def _thing(change: ConfigurationChange, names: Names) -> str:
     changed = change.action == change.Action.CHANGED
     known = [(_model(change.model), change.row_id)] if changed else _beside(change)
     thing = change.name or "".join(name(*row) for row in known)
+    thing = thing or str((change.after or change.before).get("value", ""))  # of a placeholder that was added or removed
     page = name(_model(change.owner_model), change.owner_id)
     if thing and page:
         return _("%(thing)s in %(page)s") % {"thing": thing, "page": page}

@@ -28,6 +28,7 @@ MODELS = {
     "schedule": "accounts.{}_workschedule",
     "manager": "accounts.{}_manager",
     "source": "routing.{}_source",
+    "placeholder": "routing.{}_placeholder",
     "pipeline": "routing.{}_pipeline",
     "pipeline order": "routing.{}_pipeline",
     "stage": "routing.{}_stage",

@@ -27,7 +27,7 @@ from accounts.time import clock
 
 from ..exceptions import Refused
 from ..forms import ApiKeyForm, SourceForm, TakeAgainForm
-from ..models import ApiKey, RefusedIntake, Source
+from ..models import ApiKey, Placeholder, RefusedIntake, Source
 from ..services.intake import take_lead
 
 
@@ -40,6 +40,15 @@ class SourceAdmin(ConflictAwareAdmin):
     fields = ("title", "code", "channel", "active", "country")
     way_out = pgettext_lazy("verb", "Deactivate")
     way_out_words = _("Untick “active” instead: its leads are refused from then on, and those that came are kept.")
+
+
+@admin.register(Placeholder)
+class PlaceholderAdmin(ConflictAwareAdmin):
+    list_display = ("value", "kind", "identifies")
+    list_filter = ("kind", "identifies")
+    search_fields = ("value__istartswith",)
+    search_help_text = _("Search by the beginning of the value")
+    fields = ("kind", "value", "identifies")
 
 
 @admin.register(ApiKey)

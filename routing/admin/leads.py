@@ -430,7 +430,7 @@ def who_it_is(lead: Lead) -> dict[str, Any]:
     return {
         "reaches": reaches(points),
         "sent": sent_beside(lead, points),
-        "matched": matched_words(lead.matched_by),
+        "matched": matched_words(lead),
         "sharers": [
             (reverse("admin:routing_contact_change", args=[contact]), name)
             for contact, name in names_of(lead.shares_with).items()

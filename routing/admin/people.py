@@ -66,7 +66,7 @@ class PointInline(TabularInline):
                 .select_related("contact")
                 .first()
             )
-            return _now("Shared with %(name)s") % {"name": owner.contact} if owner else ""
+            return _now("Shared with %(name)s") % {"name": owner.contact} if owner else _now("Identifies nobody")
         return _now("Unreadable") if point.pk and point.key is None else ""
 
 
@@ -145,7 +145,7 @@ class ContactAdmin(PartyAdmin):
             point = each.instance
             point.first_seen_at = point.first_seen_at or at
             try:
-                write_point(point, each.read or Read(point.text, point.extension, point.key))
+                write_point(point, each.read or Read(point.text, point.extension, point.key, point.shared))
             except Conflict as conflict:  # just now
                 messages.error(request, f"{point.text}: {conflict.detail}")
         show_points(form.instance.pk)

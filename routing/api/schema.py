@@ -182,6 +182,7 @@ LEAD_ANSWERED = {
     "as_sent": {"contact": LEAD_SENT["contact"], "company": LEAD_SENT["company"]},
     "matched_by": "new",
     "shares_with": [],
+    "placeholders": [],
     "decision": {"trigger": "new-leads", "reason": "fair_share", "registry": "sales", "at": "2026-03-02T10:00:00Z"},
 }
 DECISION = {

@@ -10,7 +10,7 @@ from routing.intake import kinds
 from routing.intake.fields import COMPANY, CONTACT, LEAD, Field
 from routing.intake.kinds import Flag, Form, Identifier, Kind, Minutes, Tags, Text
 from routing.intake.reading import COMPANY_FORM, CONTACT_FORM, LEAD_FORM
-from routing.models import HandedLead, Lead
+from routing.models import HandedLead, Lead, Placeholder
 
 
 class Value(serializers.Field[Any, Any, Any, Any]):
@@ -171,6 +171,11 @@ class ContactNameOut(Out):
     name = serializers.CharField()
 
 
+class PlaceholderOut(Out):
+    field = serializers.CharField(help_text="contact.phone")
+    kind = serializers.ChoiceField(choices=[(value, value) for value in Placeholder.Kind.values])
+
+
 class CompanyOut(Out):
     table = COMPANY
     id = serializers.UUIDField()
@@ -206,6 +211,9 @@ class LeadOut(Out):
     )
     shares_with = ContactNameOut(
         many=True, help_text="Other contacts with a number, address or handle that came with the lead"
+    )
+    placeholders = PlaceholderOut(
+        many=True, help_text="What came and identifies nobody, so that it was compared with nothing"
     )
     decision = LeadDecisionOut(allow_null=True, help_text="The last one")
     accept_link = serializers.CharField(

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from accounts.models import Account, ConfigurationVersion, Manager, User, WorkSchedule
 from routing.exceptions import Busy
 from routing.locks import DEADLOCK, FOREIGN_KEY, LOCK_TIMEOUT, UNIQUE, retry, sqlstate
-from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
+from routing.models import Member, Pipeline, Placeholder, Registry, Source, Stage, Trigger
 
 from . import rows as items_of
 from . import text
@@ -153,6 +153,7 @@ def default_item(kind: str, named: NamedObject, users: Mapping[str, User]) -> It
         "schedules": lambda: items_of.schedule_item(WorkSchedule(title=named.key)) | {"weekly": None},
         "managers": lambda: items_of.manager_item(Manager(user=users.get(named.key) or User(email=named.key))),
         "sources": lambda: items_of.source_item(Source(title=named.key)),
+        "placeholders": lambda: items_of.placeholder_item(Placeholder()),
         "pipelines": lambda: items_of.pipeline_item(Pipeline(title=named.key)),
         "stages": lambda: items_of.stage_item(Stage()),
         "registries": lambda: items_of.registry_item(Registry()),

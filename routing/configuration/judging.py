@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from accounts.models import Manager, User, WorkSchedule
-from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
+from routing.models import Member, Pipeline, Placeholder, Registry, Source, Stage, Trigger
 
 from . import rows as items_of
 from .places import Errors, Node, quote
@@ -29,6 +29,7 @@ def judge(plan: Plan, given: ParsedFile, stored: Stored, errors: Errors, *, prun
         ("schedules", _judge_schedule),
         ("managers", _judge_manager),
         ("sources", _judge_source),
+        ("placeholders", _judge_placeholder),
         ("pipelines", _judge_pipeline),
         ("stages", _judge_stage),
         ("registries", _judge_registry),
@@ -122,6 +123,11 @@ def _judge_source(item: Item, named: NamedObject, known: Known) -> None:
         named.place_of("channel").note(f"missing; use {' or '.join(Source.Channel.values)}")
     elif known.differs("sources", named.key):
         note_faults(Source(code=named.key, **item), named.node, names={})
+
+
+def _judge_placeholder(item: Item, named: NamedObject, known: Known) -> None:
+    if known.differs("placeholders", named.key):
+        note_faults(Placeholder(**item), named.node, names={})
 
 
 def _judge_pipeline(item: Item, named: NamedObject, known: Known) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Count, Model
 
 from accounts.models import Manager, User, WorkSchedule
-from routing.models import Adjustment, Decision, Lead, Ledger, Pipeline, Registry, Source, Stage, Trigger
+from routing.models import Adjustment, Decision, Lead, Ledger, Pipeline, Placeholder, Registry, Source, Stage, Trigger
 
 from .places import Errors
 from .report import ONE, Change, Report
@@ -32,6 +32,8 @@ def prune_unnamed(given: ParsedFile, stored: Stored, report: Report, errors: Err
         _prune_managers(_rows_not_in_file("managers", given, stored), report)
     if "sources" in given.sections:
         _prune_sources(_rows_not_in_file("sources", given, stored), report)
+    if "placeholders" in given.sections:
+        _delete(Placeholder, "placeholders", _rows_not_in_file("placeholders", given, stored), report)
     if "pipelines" in given.sections:
         _prune_stages(given, stored, report, errors)
     if "schedules" in given.sections:

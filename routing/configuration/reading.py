@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Model
 
 from accounts.models import Account, Manager, User, WorkSchedule
-from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
+from routing.models import Member, Pipeline, Placeholder, Registry, Source, Stage, Trigger
 from routing.policy import shapes
 
 from . import rows as items_of
@@ -85,6 +85,8 @@ def laid_out(plan: Plan, stored: Stored) -> Stored:
             rows[kind][code] = model(pk=numbers.of(old[kind].get(code)), code=code)
             items_of.fill_columns(rows[kind][code], item)
             rows[kind][code].position = position
+    for key, item in items["placeholders"].items():
+        rows["placeholders"][key] = Placeholder(pk=numbers.of(old["placeholders"].get(key)), **item)
     for position, (path, item) in enumerate(items["stages"].items()):
         pipeline, _, code = path.partition("/")
         stage = Stage(pk=numbers.of(old["stages"].get(path)), code=code, pipeline=rows["pipelines"][pipeline])
@@ -136,6 +138,7 @@ def _tables(
         schedules=list(rows["schedules"].values()),
         exceptions=exceptions,
         sources=list(rows["sources"].values()),
+        placeholders=list(rows["placeholders"].values()),
         pipelines=list(rows["pipelines"].values()),
         stages=list(rows["stages"].values()),
         registries=[*rows["registries"].values(), *own],

@@ -15,6 +15,7 @@ ONE = {
     "schedules": "schedule",
     "managers": "manager",
     "sources": "source",
+    "placeholders": "placeholder",
     "pipelines": "pipeline",
     "stages": "stage",
     "registries": "registry",

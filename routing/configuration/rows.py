@@ -10,13 +10,15 @@ from typing import Any, TypeVar
 from django.db.models import Model
 
 from accounts.models import Account, Manager, ScheduleException, User, WorkSchedule
-from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
+from routing.models import Member, Pipeline, Placeholder, Registry, Source, Stage, Trigger
 
-from .shapes import OBJECTS, exception_order
+from .shapes import OBJECTS, exception_order, placeholder_key
 
 Item = dict[str, Any]
 T = TypeVar("T")
-KINDS = ("account", "schedules", "managers", "sources", "pipelines", "stages", "registries", "triggers")
+KINDS = (
+    *("account", "schedules", "managers", "sources", "placeholders", "pipelines", "stages", "registries", "triggers"),
+)
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class Tables:
     schedules: Sequence[WorkSchedule]
     exceptions: Sequence[ScheduleException]
     sources: Sequence[Source]
+    placeholders: Sequence[Placeholder]
     pipelines: Sequence[Pipeline]
     stages: Sequence[Stage]
     registries: Sequence[Registry]
@@ -60,6 +63,7 @@ def read_tables() -> Tables:
         schedules=list(WorkSchedule.objects.all()),
         exceptions=list(ScheduleException.objects.all()),
         sources=list(Source.objects.all()),
+        placeholders=list(Placeholder.objects.order_by()),
         pipelines=list(Pipeline.objects.all()),
         stages=list(Stage.objects.order_by()),
         registries=list(Registry.objects.order_by()),
@@ -81,6 +85,9 @@ def join_tables(tables: Tables) -> Stored:
     schedules = _add_people(stored, tables)
     for source in sorted(tables.sources, key=lambda row: row.code):
         stored.add("sources", source.code, source, source_item(source))
+    for placeholder in sorted(tables.placeholders, key=lambda row: (row.kind, row.value)):
+        key = placeholder_key(placeholder.kind, placeholder.value)
+        stored.add("placeholders", key, placeholder, placeholder_item(placeholder))
     pipelines = {row.pk: row for row in sorted(tables.pipelines, key=lambda row: (row.position, row.pk))}
     for pipeline in pipelines.values():
         stored.add("pipelines", pipeline.code, pipeline, pipeline_item(pipeline))
@@ -235,6 +242,10 @@ def source_item(row: Source) -> Item:
     return columns(row, ("title", "channel", "active", "country"))
 
 
+def placeholder_item(row: Placeholder) -> Item:
+    return columns(row, ("kind", "value", "identifies"))
+
+
 def pipeline_item(row: Pipeline) -> Item:
     return columns(row, ("title",))
 
@@ -352,6 +363,7 @@ def document(stored: Stored) -> dict[str, Any]:
         "schedules": [_entry("code", code, _schedule(item)) for code, item in items["schedules"].items()],
         "managers": [_entry("email", email, item) for email, item in items["managers"].items()],
         "sources": [_entry("code", code, item) for code, item in items["sources"].items()],
+        "placeholders": list(items["placeholders"].values()),
         "pipelines": [
             _entry(
                 "code",

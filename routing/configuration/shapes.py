@@ -19,12 +19,14 @@ from django.core.exceptions import ValidationError
 from accounts.models import Account, ScheduleException
 from accounts.people.names import unseen_sign
 from accounts.time import holidays, schedules
+from routing.intake import placeholders
 from routing.intake.limits import LONGEST_KEY
-from routing.models import Registry, Source, Stage, Trigger
+from routing.models import Placeholder, Registry, Source, Stage, Trigger
+from routing.models.placeholders import UNREADABLE
 
 from .places import BadConfiguration, Errors, Node, NotTaken, Reader, quote
 
-SECTIONS = ("account", "schedules", "managers", "sources", "pipelines", "registries", "triggers")
+SECTIONS = ("account", "schedules", "managers", "sources", "placeholders", "pipelines", "registries", "triggers")
 VERSION = 1
 MAX_TEXT = 20_000
 MAX_JSON_DEPTH = 8
@@ -360,6 +362,7 @@ OBJECTS: dict[str, dict[str, Reader]] = {
         "exceptions": exceptions,
     },
     "sources": {"title": line, "channel": one_of(Source.Channel.values), "active": flag, "country": country},
+    "placeholders": {"kind": one_of(Placeholder.Kind.values), "value": word, "identifies": flag},
     "pipelines": {"title": line, "stages": lambda node: by_key(node, "code", word, STAGE, "a stage of this pipeline")},
     "registries": {"title": line, **REGISTRY_SETTINGS},
     "triggers": {
@@ -420,6 +423,8 @@ def _account(node: Node) -> dict[str, NamedObject]:
 
 
 def _objects(section: str) -> Reader:
+    if section == "placeholders":
+        return read_placeholders
     if section == "managers":
         return lambda node: by_key(node, "email", email, OBJECTS[section], "a manager")
     return lambda node: by_key(node, "code", word, OBJECTS[section], f"one of the {section}")
@@ -445,6 +450,35 @@ def by_key(
 
     node.each(read)
     return found
+
+
+def read_placeholders(node: Node) -> dict[str, NamedObject]:
+    """Read the list of what identifies nobody: each is known by its kind and value, in any spelling."""
+    found: dict[str, NamedObject] = {}
+
+    def read(item: Node) -> None:
+        before = len(item.errors)
+        fields = item.fields(OBJECTS["placeholders"])
+        for key in ("kind", "value"):
+            if key not in item.mapping():
+                item.at(key).note("missing")
+        if len(item.errors) > before:
+            raise NotTaken
+        value = placeholders.read_value(placeholders.Kind(fields["kind"]), fields["value"])
+        if value is None:
+            item.at("value").refuse(str(UNREADABLE[fields["kind"]]))
+        fields["value"] = value
+        name = placeholder_key(fields["kind"], value)
+        if name in found:
+            item.at("value").refuse(f"{quote(value)} is one of the placeholders already, at {found[name].node.place}")
+        found[name] = NamedObject(name, item, fields, True)
+
+    node.each(read)
+    return found
+
+
+def placeholder_key(kind: str, value: str) -> str:
+    return f"{kind} {value}"
 
 
 def note_faults(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from accounts.models import Account, Manager, ScheduleException, WorkSchedule
-from routing.models import Member, Pipeline, Registry, Source, Trigger
+from routing.models import Member, Pipeline, Placeholder, Registry, Source, Trigger
 from routing.policy import shapes
 
 from .rows import Stored, read_stored
@@ -24,6 +24,7 @@ def configuration_of(stored: Stored) -> shapes.Configuration:
         schedules=tuple(_schedule(row, of_schedules.get(row.pk, ())) for row in rows["schedules"].values()),
         managers=tuple(_manager(row, of_managers.get(row.pk, ())) for row in rows["managers"].values()),
         sources=tuple(map(_source, rows["sources"].values())),
+        placeholders=tuple(map(_placeholder, rows["placeholders"].values())),
         pipelines=tuple(_pipeline(row, stored) for row in rows["pipelines"].values()),
         registries=tuple(map(_registry, rows["registries"].values())),
         triggers=tuple(_trigger(row, stored) for row in rows["triggers"].values()),
@@ -88,6 +89,10 @@ def _source(row: Source) -> shapes.Source:
         active=row.active,
         country=row.country,
     )
+
+
+def _placeholder(row: Placeholder) -> shapes.Placeholder:
+    return shapes.Placeholder(kind=str(row.kind), value=row.value, identifies=row.identifies)
 
 
 def _pipeline(row: Pipeline, stored: Stored) -> shapes.Pipeline:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from accounts.models import Account, ConfigurationChange, Manager, ScheduleException, User, WorkSchedule
 from routing.exceptions import NotFound
-from routing.models import Decision, Member, Pipeline, Registry, Source, Stage, Trigger
+from routing.models import Decision, Member, Pipeline, Placeholder, Registry, Source, Stage, Trigger
 from routing.policy import shapes
 
 from .rows import Stored, Tables, join_tables
@@ -26,7 +26,7 @@ MODELS: dict[str, type[Model]] = {
     model._meta.label_lower: model
     for model in (
         *(Account, User, Manager, WorkSchedule, ScheduleException),
-        *(Source, Pipeline, Stage, Registry, Trigger, Member, LIMIT_STAGES),
+        *(Source, Placeholder, Pipeline, Stage, Registry, Trigger, Member, LIMIT_STAGES),
     )
 }
 LEFT_OUT = {"accounts.user": "{password,last_login}"}  # never to leave the database, or no configuration
@@ -137,6 +137,7 @@ def _join(rows: Rows) -> Stored:
             schedules=made["accounts.workschedule"],
             exceptions=made["accounts.scheduleexception"],
             sources=made["routing.source"],
+            placeholders=made["routing.placeholder"],
             pipelines=made["routing.pipeline"],
             stages=made["routing.stage"],
             registries=made["routing.registry"],

@@ -14,7 +14,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from accounts.models import Manager, ScheduleException, User, WorkSchedule
-from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
+from routing.models import Member, Pipeline, Placeholder, Registry, Source, Stage, Trigger
 
 from . import rows as items_of
 from .rows import KINDS, Item, Stored, by_pipeline
@@ -39,6 +39,7 @@ def write_plan(plan: Plan, stored: Stored) -> dict[str, str]:
     _write_schedules(plan, stored)
     invitations = _write_managers(plan, stored)
     _write_columns(Source, "sources", plan, stored)
+    _write_columns(Placeholder, "placeholders", plan, stored, key="")
     _write_columns(Pipeline, "pipelines", plan, stored)
     _write_stages(plan, stored)
     _write_columns(Registry, "registries", plan, stored)
@@ -65,15 +66,15 @@ def _write_account(plan: Plan, stored: Stored) -> None:
         account.save()
 
 
-def _write_columns(model: type[Model], kind: str, plan: Plan, stored: Stored) -> None:
-    """Write sources, pipelines or registries, whose columns have the names of the file."""
-    added, changed = _rows(kind, lambda code: model(code=code), plan, stored)
-    for key in [*plan.added[kind], *plan.changed[kind]]:
-        items_of.fill_columns(stored.rows[kind][key], plan.items[kind][key])
+def _write_columns(model: type[Model], kind: str, plan: Plan, stored: Stored, *, key: str = "code") -> None:
+    """Write rows whose columns have the names of the file. key: the column of what they are known by; "": several."""
+    added, changed = _rows(kind, lambda name: model(**{key: name} if key else {}), plan, stored)
+    for name in [*plan.added[kind], *plan.changed[kind]]:
+        items_of.fill_columns(stored.rows[kind][name], plan.items[kind][name])
     if kind == "pipelines":
         changed = _set_positions(plan.order[kind], stored.rows[kind], changed)
-    keys = next(iter(plan.items[kind].values()), {})
-    _save(model, added, changed, [*keys, "position"] if kind == "pipelines" else keys)
+    columns = next(iter(plan.items[kind].values()), {})
+    _save(model, added, changed, [*columns, "position"] if kind == "pipelines" else columns)
 
 
 def _set_positions(order: Iterable[str], rows: dict[str, Any], changed: Sequence[Any]) -> list[Any]:

@@ -1,6 +1,6 @@
 """Who can take a lead, and why the others cannot."""
 
-from collections.abc import Mapping, Sequence
+from routing.intake.skills import Tokens
 
 from .values import Candidate, Reason
 
@@ -23,12 +23,10 @@ def refusal(candidate: Candidate) -> Reason | None:
     return None
 
 
-def matches(skills: Mapping[str, Sequence[str]], needs: Mapping[str, frozenset[str]]) -> bool:
+def matches(skills: Tokens, needs: Tokens) -> bool:
     """Tell whether somebody with these skills can serve these needs.
 
-    skills: skill -> what the manager can do; for a skill that is not named, any value fits.
-    needs: skill -> the values that fit, in lower case; empty: the lead does not ask.
+    skills: what the manager can do; for a skill that is not named, any value fits.
+    needs: what the lead asks for; a skill that is not named is not asked for.
     """
-    return all(
-        not needs.get(skill) or not needs[skill].isdisjoint(map(str.casefold, has)) for skill, has in skills.items()
-    )
+    return all(skill not in needs or not needs[skill].isdisjoint(has) for skill, has in skills.items())

@@ -1,12 +1,13 @@
 """What triggers and scoring see of a lead: plain values, made once from a row, a request, a replay or a sample."""
 
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 from collections.abc import Mapping
 from typing import Any, Self
 
 from routing.intake.fields import LEAD, STORED
+from routing.intake.skills import Tokens, says_nothing, tokens_asked
+from routing.intake.text import comparable
 
-Needs = Mapping[str, frozenset[str]]
 COLUMNS = [(field.group, field.name, field.kind.empty()) for field in STORED]
 EMPTY = [empty for _group, _name, empty in COLUMNS]
 ASKED_BY = [field.name for field in LEAD if field.skill]
@@ -33,21 +34,25 @@ class LeadFacts(Columns):  # type: ignore[misc, unused-ignore]
         return cls(lead.get("source_id"), lead.get("score") or 0, *values)
 
     @property
-    def needs(self) -> Needs:
-        """Return which skills the lead asks for, by the skill's name, in lower case.
+    def asked(self) -> Mapping[str, list[str]]:
+        """Return what the lead asks for, by skill, as it was sent.
 
-        A lead asks by its own fields of that name, else by its custom fields; a region is served by who has the region or
-        the whole country.
+        A lead asks by its own fields of that name, else by its custom fields; by what says nothing it does not ask.
         """
-        own: dict[str, object] = {key: getattr(self, key) for key in ASKED_BY}
-        own["region"] = [self.region, self.country]
-        return {key: _fold(value) for key, value in {**_as_mapping(self.fields), **own}.items()}
+        asked: dict[str, list[str]] = defaultdict(list)
+        custom = self.fields if isinstance(self.fields, Mapping) else {}
+        for name, value in custom.items():
+            asked[comparable(name)] += _texts(value)
+        asked.update({name: own for name in ASKED_BY if (own := _texts(getattr(self, name)))})
+        return {name: texts for name, texts in asked.items() if texts}
+
+    @property
+    def needs(self) -> Tokens:
+        """Return what the lead asks for as skills are compared; a lead without a region may be anywhere in its country."""
+        return tokens_asked(self.asked)
 
 
-def _as_mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _fold(value: object) -> frozenset[str]:
+def _texts(value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    return frozenset(str(v).casefold() for v in values if v not in (None, "") and not isinstance(v, dict | list))
+    texts = (str(v).strip() for v in values if v is not None and not isinstance(v, dict | list))
+    return [text for text in texts if not says_nothing(comparable(text))]

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from routing.intake.skills import Tokens
+
 from .decision import assign, decide, nobody
 from .eligibility import matches
 from .facts import LeadFacts
@@ -25,8 +27,6 @@ class Manager(Protocol):
 
     @property
     def active(self) -> bool: ...
-    @property
-    def skills(self) -> Mapping[str, Sequence[str]]: ...
     def unavailable(self, at: datetime, *, paused: bool, schedule_id: int | None = None) -> str | None: ...
     def duty_by(self, schedule_id: int | None) -> WorkingTime: ...
 
@@ -81,6 +81,8 @@ class Terms(Protocol):
     def skilled(self) -> bool: ...
     @property
     def managers_by_id(self) -> Mapping[int, Manager]: ...
+    @property
+    def skills_by_id(self) -> Mapping[int, Tokens]: ...  # of managers who have skills
     def unavailable(self, at: datetime) -> list[Reason | None]: ...
 
 
@@ -268,7 +270,7 @@ def _as_seen(candidates: list[Candidate], case: Case) -> list[Candidate]:
     needs = case.facts.needs if case.terms.skilled else {}
     seen = []
     for c in candidates:
-        skills = case.terms.managers_by_id[c.manager].skills
+        skills = case.terms.skills_by_id.get(c.manager)
         fits = not skills or matches(skills, needs)
         tried = c.manager in case.tried
         seen.append(c if fits and not tried else c._replace(matches=fits, tried=tried))

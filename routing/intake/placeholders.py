@@ -12,19 +12,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 from . import identity
 
 LONGEST_COMPANY = 40  # letters and digits of the longest name on the list, and some more
 SHORTEST_NUMBER = 6  # without the country code: shorter ones have no form to judge by
-ONE_DIGIT = 8  # at the end of a number: +34 600 000 000
-IN_A_ROW = 9  # at the end of a number: +55 11 98765-4321
+ZEROS = 8  # at the end of a number: +34 600 000 000
 
-_ASCENDING = "0123456789" * 2
+_ASCENDING, _DESCENDING = "0123456789" * 2, "9876543210" * 2
 _KIND = re.compile(r"\[(\w+)\]")
-_REPEATED = re.compile(r"(\d)\1*$")
 _SIGNS_OF_MAILBOX = re.compile(r"[._-]|\+.*")
 
 
@@ -129,7 +126,7 @@ def read_value(kind: Kind, text: str) -> str | None:
     if kind is Kind.COMPANY:
         return identity.normalise_name(text) or None
     if kind is Kind.MAILBOX:
-        return _mailbox(identity.normalise_name(text.partition("@")[0])) or None
+        return _mailbox(identity.normalise_name(text.partition("@")[0]).replace(" ", "")) or None
     if kind is Kind.EMAIL:
         return identity.normalise_email(text)
     if kind is Kind.PHONE:
@@ -183,29 +180,12 @@ def _mailbox(local: str) -> str:
 
 
 def _is_made_up(number: str) -> bool:
-    """Tell whether the form of the number says that nobody has it: one digit, ascending, descending."""
-    digits = number[1:]
-    end = digits[-SHORTEST_NUMBER + 1 :]
-    if len(set(end)) > 1 and end not in _ASCENDING and end not in _ASCENDING[::-1]:  # as nearly all end
+    """Tell whether the form of the number says that nobody has it: one digit, zeros, ascending, descending."""
+    end = number[-SHORTEST_NUMBER + 1 :]
+    if len(set(end)) > 1 and end not in _ASCENDING and end not in _DESCENDING:  # as nearly all end
         return False
-    length = next((n for n in (1, 2, 3) if identity.is_country_code(digits[:n])), 0)
-    digits = digits[length:]
+    length = next((n for n in (1, 2, 3) if identity.is_country_code(number[1 : n + 1])), 0)
+    digits = number[length + 1 :]
     if len(digits) < SHORTEST_NUMBER:
         return False
-    same = _REPEATED.search(digits)
-    if same and len(same[0]) >= min(ONE_DIGIT, len(digits) - 1):
-        return True
-    return _row(digits) >= min(IN_A_ROW, len(digits))
-
-
-def _row(digits: str) -> int:
-    """Return how many digits at the end ascend or descend one by one; 0 follows 9."""
-    steps = [(int(after) - int(before)) % 10 for before, after in pairwise(digits)]
-    if not steps or steps[-1] not in (1, 9):
-        return 1
-    row = 1
-    for step in reversed(steps):
-        if step != steps[-1]:
-            break
-        row += 1
-    return row
+    return len(set(digits)) == 1 or set(digits[1:][-ZEROS:]) == {"0"} or digits in _ASCENDING or digits in _DESCENDING

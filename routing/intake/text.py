@@ -15,6 +15,7 @@ from .limits import LONGEST_KEY
 MAX_DEPTH = 64  # of nested JSON; the doors allow less
 LONGEST_RUN_OF_MARKS = 256  # combining marks on one letter; the wildest spellings of living languages need below 10
 
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_LAYOUT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -58,6 +59,14 @@ def compose(text: str) -> str:
         return text
     refuse_towers(text)
     return unicodedata.normalize("NFC", text)
+
+
+def comparable(text: str) -> str:
+    """Return the text as values are compared by it: trimmed, inner blanks as one, without case and invisible characters."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    folded = unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).casefold()
+    return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
 def mark_controls(text: str) -> str:

@@ -9,6 +9,7 @@ from .identifiers import new_id
 from .imports import ImportRow, LeadExport, LeadImport
 from .intake import ApiKey, IntakeRequest, RefusedIntake, Source
 from .pipelines import Pipeline, Stage
+from .placeholders import Placeholder
 from .registries import Adjustment, Ledger, Registry
 from .triggers import Member, Trigger
 
@@ -37,6 +38,7 @@ __all__ = [
     "Member",
     "Offer",
     "Pipeline",
+    "Placeholder",
     "PossibleDuplicate",
     "RefusedIntake",
     "Registry",

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from accounts.time import schedules
 from accounts.time.timetables import Duties, Habits, ManagerFacts, Timetable
 from routing.engine import LeadFacts, Reason
+from routing.intake import placeholders
+from routing.intake.skills import Tokens, tokens_served
 
 from .shapes import ACTIVE_KINDS, Account, Configuration, ExceptionDays, Registry, Schedule, Trigger
 
@@ -76,6 +78,7 @@ class TriggerTerms:
     set_fields: dict[str, object]
     members: Sequence[MemberFacts]
     managers_by_id: dict[int, ManagerFacts]
+    skills_by_id: dict[int, Tokens]  # of managers who have skills, as they are compared
     skilled: bool  # some member has skills, so leads may not match
     # The members side by side, as decisions take them.
     managers: list[int] = field(init=False)
@@ -119,8 +122,10 @@ class Roster:
     zone: ZoneInfo
     managers: dict[int, ManagerFacts]
     managers_by_email: dict[str, ManagerFacts]
+    skills: dict[int, Tokens]  # of managers who have skills, as they are compared
     sources: dict[int, SourceFacts]
     source_by_code: dict[str, SourceFacts]
+    placeholders: placeholders.Placeholders  # what identifies nobody
     stages: dict[int, StageFacts]
     stage_by_path: dict[str, StageFacts]
     pipelines: dict[str, list[StageFacts]]  # code -> stages, both in order
@@ -153,8 +158,12 @@ def build(configuration: Configuration, *, version: int) -> Roster:
         zone=schedules.zone(configuration.account.time_zone),
         managers=people,
         managers_by_email={manager.email: manager for manager in people.values()},
+        skills={manager.id: tokens_served(manager.skills) for manager in people.values() if manager.skills},
         sources=sources,
         source_by_code={source.code: source for source in sources.values()},
+        placeholders=placeholders.build(
+            (placeholders.Kind(p.kind), p.value, p.identifies) for p in configuration.placeholders
+        ),
         stages=stages,
         stage_by_path={stage.path: stage for stage in stages.values()},
         pipelines=pipelines,
@@ -257,5 +266,6 @@ def _terms(trigger: Trigger, registry: Registry, roster: Roster, schedule_by_cod
         set_fields=dict(trigger.set_fields),
         members=members,
         managers_by_id=roster.managers,
-        skilled=any(roster.managers[m.manager].skills for m in members),
+        skills_by_id=roster.skills,
+        skilled=any(m.manager in roster.skills for m in members),
     )

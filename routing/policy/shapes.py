@@ -71,6 +71,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placeholder:
+    """A value that identifies nobody, or that does, though the list says otherwise."""
+
+    kind: str  # of routing.intake.placeholders
+    value: str
+    identifies: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     id: int
     code: str
@@ -139,6 +148,7 @@ class Configuration:
     schedules: tuple[Schedule, ...]
     managers: tuple[Manager, ...]
     sources: tuple[Source, ...]
+    placeholders: tuple[Placeholder, ...]
     pipelines: tuple[Pipeline, ...]
     registries: tuple[Registry, ...]
     triggers: tuple[Trigger, ...]

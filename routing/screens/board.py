@@ -237,7 +237,7 @@ def _why(lead: Lead, trigger: TriggerTerms, candidates: Sequence[Candidate], tri
 
 def _as_found(c: Candidate, trigger: TriggerTerms, needs: Mapping[str, frozenset[str]], tried: set[int]) -> Candidate:
     """Return a candidate as one lead finds them: whether they have its skills, whether they had it before."""
-    fits = engine.matches(trigger.managers_by_id[c.manager].skills, needs)
+    fits = engine.matches(trigger.skills_by_id.get(c.manager, {}), needs)
     return c._replace(matches=fits, tried=c.manager in tried)
 
 

@@ -204,7 +204,7 @@ def _card(
         reaches=reaches(points),
         sent=sent_beside(lead, points),
         shares_with=tuple(names[each] for each in lead.shares_with if names.get(each)),
-        matched=matched_words(lead.matched_by),
+        matched=matched_words(lead),
         details=tuple(filter(None, (lead.product, budget(lead)))),
         source=lead.source.title or lead.source.code,
         stage=title_of(stages[lead.stage_id]),

@@ -16,6 +16,7 @@ from accounts.time.availability import Stretch, pauses_at
 from ..candidates import gather_candidates
 from ..engine import LEAD, Candidate, Case, LeadFacts, Reason, Verdict, run
 from ..intake import identity
+from ..intake.placeholders import Placeholders
 from ..models import Company, Contact, ContactPoint, new_id
 from ..roster import Roster, TriggerTerms
 from ..wording import explanations
@@ -68,8 +69,8 @@ def try_on(trigger: TriggerTerms, roster: Roster, sample: Mapping[str, Any], *, 
 
 
 def _case(trigger: TriggerTerms, sample: Mapping[str, Any], roster: Roster, *, at: datetime) -> Case:
-    contact = _find_contact(sample, sample.get("country") or roster.account.country or None)
-    company = _find_company(sample)
+    contact = _find_contact(sample, sample.get("country") or roster.account.country or None, roster.placeholders)
+    company = _find_company(sample, roster.placeholders)
     return Case(
         id=new_id(),
         terms=trigger,
@@ -93,10 +94,14 @@ def facts_of(sample: Mapping[str, Any]) -> LeadFacts:
     )
 
 
-def _find_contact(sample: Mapping[str, Any], country: str | None) -> Contact | None:
+def _find_contact(sample: Mapping[str, Any], country: str | None, nobody: Placeholders) -> Contact | None:
     """Return the contact by e-mail, else by phone, as intake does; a sample has no name to compare."""
     phone = identity.read_phone(sample.get("phone") or "", country)
-    keys = {"email": identity.normalise_email(sample.get("email") or ""), "phone": phone and phone.key}
+    email = identity.normalise_email(sample.get("email") or "")
+    keys = {
+        "email": email if email and not nobody.of_email(email) else None,
+        "phone": phone.key if phone and not nobody.of_phone(phone.key) else None,
+    }
     for kind, key in keys.items():
         point = (
             ContactPoint.objects.filter(kind=kind, key=key, shared=False).select_related("contact").first()
@@ -108,9 +113,9 @@ def _find_contact(sample: Mapping[str, Any], country: str | None) -> Contact | N
     return None
 
 
-def _find_company(sample: Mapping[str, Any]) -> Company | None:
+def _find_company(sample: Mapping[str, Any], nobody: Placeholders) -> Company | None:
     key = identity.normalise_domain(sample.get("domain") or "")
-    return Company.objects.filter(domain_key=key).first() if key else None
+    return Company.objects.filter(domain_key=key).first() if key and not nobody.of_domain(key) else None
 
 
 def _outcome(

@@ -131,11 +131,33 @@ def _is_one(kind: str, point: Point, text: str) -> bool:
     return number is not None and dialled[: len(dialled) - len(extension)][-9:] == number.number[1:][-9:]
 
 
-def matched_words(matched_by: str) -> str:
-    """Say how the lead's contact was found."""
-    return {
+def matched_words(lead: Lead) -> str:
+    """Say how the lead's contact was found, and what of the lead identifies nobody."""
+    found = {
         "email": gettext("Found by the e-mail address"),
         "chat": gettext("Found by the chat handle"),
         "phone": gettext("Found by the phone number"),
         "new": pgettext("contact", "New contact"),
-    }.get(matched_by, "")
+    }.get(lead.matched_by, "")
+    return ". ".join(filter(None, [found, *placeholder_words(lead)]))
+
+
+# Why something that came with a lead was compared with nothing.
+NOBODY = {
+    "mail_provider": gettext_lazy("“%(text)s” belongs to a mail provider and identifies no company"),
+    "social_network": gettext_lazy("“%(text)s” is a site that many use and identifies no company"),
+    "company": gettext_lazy("“%(text)s” is no name of a company"),
+    "mailbox": gettext_lazy("“%(text)s” is the mailbox of a company and identifies no person"),
+    "email": gettext_lazy("“%(text)s” is a test address and identifies nobody"),
+    "phone": gettext_lazy("“%(text)s” is a test number and identifies nobody"),
+    "chat": gettext_lazy("“%(text)s” identifies nobody"),
+}
+
+
+def placeholder_words(lead: Lead) -> list[str]:
+    """Say what of the lead identifies nobody."""
+    sent = cast(Mapping[str, Any], lead.as_sent or {})
+    return [
+        str(NOBODY[kind] % {"text": sent_text(sent, *field.split("."))})
+        for field, kind in sent.get("nobody", {}).items()
+    ]

@@ -13,6 +13,7 @@ from routing.exceptions import Conflict, NotFound
 from routing.intake import identity
 from routing.locks import in_transaction
 from routing.models import Contact, ContactPoint
+from routing.roster import current
 
 
 class Read(NamedTuple):
@@ -21,6 +22,7 @@ class Read(NamedTuple):
     text: str
     extension: str
     key: str | None
+    shared: bool  # by all who have it: it identifies nobody
 
 
 def read_point(kind: str, text: str, *, contact: Any = None, point: int | None = None) -> Read:
@@ -32,26 +34,27 @@ def read_point(kind: str, text: str, *, contact: Any = None, point: int | None =
     others = ContactPoint.objects.filter(kind=kind, key=read.key).exclude(pk=point or 0)
     if others.filter(contact=contact).exists():
         raise Conflict(gettext("The contact already has this."))
-    if others.filter(shared=False).exists():
+    if not read.shared and others.filter(shared=False).exists():
         raise Conflict(gettext("Another contact already has this."))
     return read
 
 
 def _read(kind: str, text: str, country: str | None) -> Read:
+    nobody = current().placeholders
     if kind == ContactPoint.Kind.PHONE:
         number = identity.read_phone(text, country)
         if number is None:
             raise Conflict(gettext("Include the country code: +34 600 000 000."))
-        return Read(number.number, number.extension, number.key)
+        return Read(number.number, number.extension, number.key, bool(nobody.of_phone(number.key)))
     if kind == ContactPoint.Kind.EMAIL:
         address = identity.normalise_email(text)
         if address is None:
             raise Conflict(gettext("Mail cannot reach this address."))
-        return Read(address, "", address)
+        return Read(address, "", address, bool(nobody.of_email(address)))
     handle = identity.normalise_chat(text, country)
     if handle is None:
         raise Conflict(gettext("Nobody can be reached by this handle."))
-    return Read(text, "", handle)
+    return Read(text, "", handle, bool(nobody.of_chat(handle)))
 
 
 @in_transaction
@@ -94,8 +97,8 @@ def choose_main(contact_id: Any, point_id: int) -> None:
 def write_point(point: ContactPoint, read: Read) -> None:
     """Write the point; what somebody else took meanwhile is a Conflict."""
     if point.key != read.key:
-        point.shared = False
-    point.text, point.extension, point.key = read
+        point.shared = read.shared
+    point.text, point.extension, point.key, _shared = read
     try:
         with transaction.atomic():
             point.save()

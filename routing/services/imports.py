@@ -152,13 +152,16 @@ def same_people(batch: LeadImport, source: Source | None) -> list[SamePerson]:
     """Return who is in several rows of the file, by an e-mail, a phone or a chat."""
     usual = (source and source.country) or current().account.country
     countries = dict(_rows_with(batch, "country").values_list("number", "text"))
+    nobody = current().placeholders
+    is_nobody = {"contact.email": nobody.of_email, "contact.phone": nobody.of_phone, "contact.chat": nobody.of_chat}
     found: dict[tuple[int, ...], str] = {}
     for key, (roughly, person_of) in PERSON_BY.items():
         rows = _rows_with(batch, key).annotate(roughly=roughly)
         repeated = rows.order_by().values("roughly").annotate(rows=Count("pk")).filter(rows__gt=1).values("roughly")
         people: dict[str, list[int]] = defaultdict(list)
         for number, text in rows.filter(roughly__in=repeated).order_by("number").values_list("number", "text"):
-            if person := person_of(text, countries.get(number) or usual or None):
+            person = person_of(text, countries.get(number) or usual or None)
+            if person and not is_nobody[key](person):
                 people[person].append(number)
         names = _names(batch, people.values()) if key == "contact.phone" else {}
         for person, numbers in people.items():

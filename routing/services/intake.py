@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from routing.engine import Case, LeadFacts, Verdict
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
 from routing.intake import identity, names
 from routing.intake.fields import COMPANY, LEAD, columns_of
+from routing.intake.placeholders import Placeholders
 from routing.json_text import rows_as_json
 from routing.locks import ConfigurationChanged, in_transaction
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
@@ -199,10 +200,11 @@ def _prepare(form: Form, roster: Roster, source_id: int | None, *, at: datetime)
             "domain_key": (company.get("domain") and identity.normalise_domain(company["domain"])) or None,
         },
     }
+    row["nobody"] = _take_off_placeholders(row, roster.placeholders)
     errors = _unreachable(row)
     if errors:
         return InvalidLead(errors[0]["detail"], errors=errors)
-    row["sent"], row["as_sent"] = _as_sent(form, row["contact"])
+    row["sent"], row["as_sent"] = _as_sent(form, row)
     facts = LeadFacts.of(row, contact=row["contact"], company=row["company"])
     row |= {"facts": facts, "trigger": roster.rule_for(stage.id, "created", facts)}
     return row
@@ -230,10 +232,33 @@ def read_contact(contact: Mapping[str, Any], country: str | None) -> Row:
     }
 
 
-def _as_sent(form: Form, contact: Row) -> tuple[Document, str]:
-    """Return contact and company exactly as they came, and what of the contact cannot be read; and the same as JSON."""
+def _take_off_placeholders(row: Row, placeholders: Placeholders) -> dict[str, str]:
+    """Take off the keys of the company that identify none; return all fields that identify nobody, and what each is.
+
+    The contact keeps its keys, which can be read: leadrouter_meet is told by what nobody is found.
+    """
+    contact, company = row["contact"], row["company"]
+    email, phone, chat = contact["email_key"], contact["phone_key"], contact["chat_key"]
+    name, domain = company["name_key"], company["domain_key"]
+    kinds = {
+        "contact.email": placeholders.of_email(email) if email else None,
+        "contact.phone": placeholders.of_phone(phone) if phone else None,
+        "contact.chat": placeholders.of_chat(chat) if chat else None,
+        "company.name": placeholders.of_company(name) if name else None,
+        "company.domain": placeholders.of_domain(domain) if domain else None,
+    }
+    if kinds["company.name"]:
+        company["name_key"] = ""
+    if kinds["company.domain"]:
+        company["domain_key"] = None
+    return {field: kind.value for field, kind in kinds.items() if kind}
+
+
+def _as_sent(form: Form, row: Row) -> tuple[Document, str]:
+    """Return contact and company exactly as they came, what of it cannot be read or identifies nobody; and the same as JSON."""
+    contact = row["contact"]
     unreadable = [key for key in ("email", "phone") if contact[key] and not contact[f"{key}_key"]]
-    marks = {"unreadable": unreadable} if unreadable else {}
+    marks = {key: told for key, told in (("unreadable", unreadable), ("nobody", row["nobody"])) if told}
     read = {key: form.get(key) for key in ("contact", "company")}
     sent = {**form.get("as_sent", read), **marks}
     try:
@@ -325,7 +350,7 @@ def _invalid(pointer: str, detail: str) -> InvalidLead:
 # --- Entering the stage --------------------------------------------------------------------------------------------------
 
 # Known leads of the same source and number; the person and the company, found or made, in the order sent (migrations 0002,
-# 0026). What is found is left in a setting of the transaction as well, for the statement that gathers the candidates.
+# 0026, 0033). What is found is left in a setting of the transaction as well, for the statement that gathers the candidates.
 IDENTIFY = Statement(
     "identify",
     """
@@ -334,7 +359,7 @@ SELECT set_config('leadrouter.identified', json_agg(json_build_array(
     person.points, person.elsewhere, company.id, company.name, company.domain, company.responsible_id))::text, true)
 FROM json_to_recordset(%(sent)s) AS sent (
     position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, email_key text, chat text,
-    chat_key text, phone text, phone_key text, phone_extension text, chat_phone text, same uuid[], others uuid[],
+    chat_key text, phone text, phone_key text, phone_extension text, chat_phone text, same uuid[], others uuid[], nobody text[],
     company_id uuid, company text, domain text, name_key text, domain_key text)
 LEFT JOIN LATERAL (
     SELECT id FROM routing_lead WHERE source_id = sent.source_id AND external_id = sent.external_id LIMIT 1) AS known ON true
@@ -344,7 +369,8 @@ LEFT JOIN LATERAL (
 ) AS company ON true
 LEFT JOIN LATERAL (
     SELECT * FROM leadrouter_meet(sent.contact_id, sent.name, sent.email, sent.email_key, sent.chat, sent.chat_key, sent.phone,
-        sent.phone_key, sent.phone_extension, sent.chat_phone, company.id, sent.source_id, sent.same, sent.others, %(at)s)
+        sent.phone_key, sent.phone_extension, sent.chat_phone, company.id, sent.source_id, sent.same, sent.others, sent.nobody,
+        %(at)s)
     WHERE known.id IS NULL OFFSET 0
 ) AS person ON true
 """,
@@ -455,6 +481,7 @@ def _parameters(position: int, row: Row) -> Row:
         "source_id": row["source_id"],
         "external_id": row["external_id"],
         **row["contact"],
+        "nobody": [field.removeprefix("contact.") for field in row["nobody"]],
         "contact_id": new_id(),
         "company_id": new_id(),
         "company": row["company"]["name"],
@@ -498,7 +525,8 @@ def _sort_known(
         sent, firm = row["contact"], {"name": each.company_name or "", "domain": each.domain or ""}
         is_new = each.matched_by == Lead.MatchedBy.NEW
         if is_new:
-            points = points_sent(sent, _code(row["source_id"], roster), at=at, shared=bool(each.shares_with))
+            source = _code(row["source_id"], roster)
+            points = points_sent(sent, source, at=at, shared=bool(each.shares_with), nobody=row["nobody"])
         else:
             points = _points(each, roster)
         name = sent["name"] if is_new else each.name or ""
@@ -526,14 +554,21 @@ def _points(found: Found, roster: Roster) -> list[Point]:
     ]
 
 
-def points_sent(sent: Row, source: str | None, *, at: datetime, shared: bool = False) -> list[Point]:
-    """Return those of a contact that a lead makes, as leadrouter_meet writes them. shared: the number is another's."""
-    by_chat = shared and not sent["phone_key"]
+def points_sent(
+    sent: Row, source: str | None, *, at: datetime, shared: bool = False, nobody: Collection[str] = ()
+) -> list[Point]:
+    """Return those of a contact that a lead makes, as leadrouter_meet writes them.
+
+    shared: the number is another's. nobody: fields that identify nobody, which everybody shares.
+    """
+    email, phone, chat = (f"contact.{kind}" in nobody for kind in ("email", "phone", "chat"))
+    by_phone = shared and bool(sent["phone_key"]) and not phone
+    by_chat = shared and not by_phone
     kinds = (
-        ("email", sent["email"], "", sent["email_key"], False),
-        ("phone", sent["phone"], sent["phone_extension"], sent["phone_key"], shared and bool(sent["phone_key"])),
-        ("phone", sent["chat_phone"], "", sent["chat_phone"], by_chat),
-        ("chat", sent["chat"], "", sent["chat_key"], by_chat and bool(sent["chat_phone"])),
+        ("email", sent["email"], "", sent["email_key"], email),
+        ("phone", sent["phone"], sent["phone_extension"], sent["phone_key"], phone or by_phone),
+        ("phone", sent["chat_phone"], "", sent["chat_phone"], chat or by_chat),
+        ("chat", sent["chat"], "", sent["chat_key"], chat or (by_chat and bool(sent["chat_phone"]))),
     )
     return [
         Point(kind, text, extension, bool(key), is_shared, False, source=source, first_seen_at=at)
@@ -554,8 +589,9 @@ def _also_sent(sent: Row, firm_sent: Row, name: str, points: Sequence[Point], fi
     if sent["phone_key"] and sent["phone"] not in shown:
         words.append(sent["phone"].lstrip("+"))  # with the plus it is another word
     words += [text for text, known in ((sent["name"], name), (firm_sent["name"], firm["name"])) if text != known]
-    if firm_sent["domain_key"] and firm_sent["domain_key"] != identity.normalise_domain(firm["domain"]):
-        words.append(firm_sent["domain"])
+    domain, known_domain = firm_sent["domain"], firm["domain"]
+    if domain != known_domain and identity.normalise_domain(domain) != identity.normalise_domain(known_domain):
+        words.append(domain)
     return " ".join(filter(None, words))
 
 
@@ -596,7 +632,7 @@ def _case(row: Row, *, at: datetime) -> Case:
 
 
 # What a row holds beside the columns of its lead.
-BESIDES = {"contact", "company", "owners", "facts", "trigger", "sent", "sharers", "known_elsewhere"}
+BESIDES = {"contact", "company", "owners", "facts", "trigger", "sent", "sharers", "known_elsewhere", "nobody"}
 
 
 def _columns(row: Row) -> Row:

@@ -16,10 +16,10 @@ def lead():
     """A lead of Ann's whose sender gave another name and somebody else's number."""
     ann = make_manager("ann")
     make_trigger(members=[ann])
-    make_contact("", name="Rosa Gómez", phone="+34600000000")
+    make_contact("", name="Rosa Gómez", phone="+34600010100")
     take(contact=EVA | {"phone": "+34 910 000 333 ext. 12"})
     take(contact=EVA | {"chat": "@eva_ros"})
-    lead = take(contact={"name": "Evita", "email": EVA["email"], "phone": "+34 600 000 000"})
+    lead = take(contact={"name": "Evita", "email": EVA["email"], "phone": "+34 600 010 100"})
     lead.ann = ann
     return lead
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from routing.engine import Candidate, Case, Decision, LeadFacts, Ledger, Presence, Reason, Team, run
+from routing.intake.skills import tokens_served
 
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 STAGE = 1
@@ -20,7 +21,6 @@ _numbers = count(1)
 @dataclass(frozen=True)
 class Person:
     active: bool = True
-    skills: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reason: str | None = None
 
     def unavailable(self, at: datetime, *, paused: bool, schedule_id: int | None = None) -> str | None:
@@ -58,9 +58,8 @@ class Terms:
         self.members = [SimpleNamespace(manager=c.manager, schedule=None) for c in self.candidates]
         skills = [{} if c.matches else {"language": ["none"]} for c in self.candidates]
         self.skilled = any(skills)
-        self.managers_by_id = {
-            c.manager: Person(skills=s, reason=c.unavailable) for c, s in zip(self.candidates, skills, strict=True)
-        } | dict(self.strangers)
+        self.managers_by_id = {c.manager: Person(reason=c.unavailable) for c in self.candidates} | dict(self.strangers)
+        self.skills_by_id = {c.manager: tokens_served(s) for c, s in zip(self.candidates, skills, strict=True) if s}
 
     def unavailable(self, at: datetime) -> list[Reason | None]:
         return [c.unavailable for c in self.candidates]

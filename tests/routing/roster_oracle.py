@@ -9,7 +9,9 @@ from typing import Any
 from accounts.models import Account
 from accounts.time.availability import load_people
 from accounts.time.timetables import ManagerFacts
-from routing.models import Member, Pipeline, Registry, Source, Stage, Trigger
+from routing.intake import placeholders
+from routing.intake.skills import tokens_served
+from routing.models import Member, Pipeline, Placeholder, Registry, Source, Stage, Trigger
 from routing.policy import Roster, TriggerTerms
 
 WORKED_OUT = {"known", "lineups"}  # later, by who asks a rule
@@ -33,7 +35,9 @@ def manager_values(person: ManagerFacts) -> dict[str, Any]:
 
 def terms_values(trigger: TriggerTerms) -> dict[str, Any]:
     values = {
-        f.name: getattr(trigger, f.name) for f in fields(trigger) if f.name not in {*WORKED_OUT, "managers_by_id"}
+        f.name: getattr(trigger, f.name)
+        for f in fields(trigger)
+        if f.name not in {*WORKED_OUT, "managers_by_id", "skills_by_id"}
     }
     values["members"] = [tuple(member) for member in trigger.members]
     duties = [duty_values(trigger.managers_by_id[m.manager], m.schedule) for m in trigger.members]
@@ -53,8 +57,10 @@ def values_of(roster: Roster) -> dict[str, Any]:
         "zone": roster.zone.key,
         "managers": {key: manager_values(person) for key, person in roster.managers.items()},
         "managers_by_email": {email: person.id for email, person in roster.managers_by_email.items()},
+        "skills": roster.skills,
         "sources": {key: tuple(source) for key, source in roster.sources.items()},
         "source_by_code": {code: source.id for code, source in roster.source_by_code.items()},
+        "placeholders": (roster.placeholders._values, roster.placeholders._identifying),
         "stages": [tuple(stage) for stage in roster.stages.values()],
         "stage_by_path": {path: stage.id for path, stage in roster.stage_by_path.items()},
         "pipelines": [(code, [stage.id for stage in stages]) for code, stages in roster.pipelines.items()],
@@ -90,8 +96,10 @@ def expected_values(version: int) -> dict[str, Any]:
         "zone": account.time_zone,
         "managers": {key: manager_values(person) for key, person in people.items()},
         "managers_by_email": {person.email: person.id for person in people.values()},
+        "skills": {key: tokens_served(person.skills) for key, person in people.items() if person.skills},
         "sources": sources,
         "source_by_code": {source[1]: source[0] for source in sources.values()},
+        "placeholders": _expected_placeholders(),
         "stages": stages,
         "stage_by_path": {stage[2]: stage[0] for stage in stages},
         "pipelines": [
@@ -102,6 +110,12 @@ def expected_values(version: int) -> dict[str, Any]:
         "triggers_on": triggers_on,
         "active_stages": active,
     }
+
+
+def _expected_placeholders() -> tuple[Any, Any]:
+    rows = Placeholder.objects.values_list("kind", "value", "identifies")
+    nobody = placeholders.build((placeholders.Kind(kind), value, identifies) for kind, value, identifies in rows)
+    return nobody._values, nobody._identifying
 
 
 def _expected_terms(version: int, people: dict[int, ManagerFacts], active: list[int]) -> dict[int, dict[str, Any]]:

@@ -631,7 +631,7 @@ def test_leads_are_found_by_the_person_the_company_and_their_numbers(client, sue
     wanted = take(
         at=clock.now(),
         external_id="form-18-7741",
-        contact={"email": "Ana@client.example", "phone": "+34 600 000 000", "chat": "@Ana_Ruiz"},
+        contact={"email": "Ana@client.example", "phone": "+34 600 010 100", "chat": "@Ana_Ruiz"},
         company={"domain": "ruiz.example"},
     )
     take(at=clock.now(), contact={"email": "other@client.example", "phone": "+34 911 000 000"})

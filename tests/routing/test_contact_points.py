@@ -163,19 +163,19 @@ def test_a_supervisor_reads_what_is_wrong(sue, eva, columns, said):
 
 
 def test_the_leads_page_shows_what_is_known_and_what_was_sent(sue, eva):
-    rosa = make_contact("", name="Rosa", phone="+34600000000")
-    lead = take(contact={"name": "Eva Maria", "email": EVA["email"], "phone": "+34 600 000 000", "chat": "@eva"})
+    rosa = make_contact("", name="Rosa", phone="+34600010100")
+    lead = take(contact={"name": "Eva Maria", "email": EVA["email"], "phone": "+34 600 010 100", "chat": "@eva"})
     page = " ".join(sue.get(f"/admin/routing/lead/{lead.pk}/change/").content.decode().split())
     for told in (
         "Found by the e-mail address",
         "+34600010101",
         "Name as sent: Eva Maria",
-        "Phone as sent: +34 600 000 000",
+        "Phone as sent: +34 600 010 100",
     ):
         assert told in page, told
     assert f'href="/admin/routing/contact/{rosa.pk}/change/">Rosa</a>' in page
     assert "Chat as sent" not in page  # it was new, and is the contact's now
-    tom = take(contact={"name": "Tom", "phone": "+34 600 000 000"})
+    tom = take(contact={"name": "Tom", "phone": "+34 600 010 100"})
     assert "(shared)" in sue.get(f"/admin/routing/lead/{tom.pk}/change/").content.decode()
     assert "Shared with Rosa" in sue.get(f"/admin/routing/contact/{tom.contact_id}/change/").content.decode()
     odd = take(contact={"email": "eva@client.example", "phone": "no number, 12345"})
@@ -186,9 +186,9 @@ def test_the_leads_page_shows_what_is_known_and_what_was_sent(sue, eva):
     "term",
     [
         "Maria",
-        "600000000",
-        "+34 600 000 000",
-        "34600000000",
+        "600010100",
+        "+34 600 010 100",
+        "34600010100",
         "eva@home.example",
         "home.example",
         "600 01 01 01",
@@ -198,11 +198,11 @@ def test_the_leads_page_shows_what_is_known_and_what_was_sent(sue, eva):
 )
 def test_search_finds_what_is_known_and_what_was_sent(sue, eva, term):
     make_account(country="ES")
-    make_contact("", name="Rosa", phone="+34600000000")
+    make_contact("", name="Rosa", phone="+34600010100")
     take(contact=EVA | {"email": "eva@home.example"})
     take(contact={"name": "Eva", "email": "eva@new.example", "phone": EVA["phone"]})
     take(company={"name": "Ruiz SL", "domain": "ruiz.example"})
-    sent = {"name": "Eva Maria", "email": EVA["email"], "phone": "+34 600 000 000"}
+    sent = {"name": "Eva Maria", "email": EVA["email"], "phone": "+34 600 010 100"}
     lead = take(contact=sent, company={"name": "Ruiz Hermanos", "domain": "ruiz.example"})
     other = take(contact={"email": EVA["email"], "phone": "77x5"})
     found = sue.get("/admin/routing/lead/", {"q": term}).context["cl"].result_list
@@ -323,7 +323,7 @@ def test_contacts_from_before_are_filled_in():
         },
         {"name": "Bea", "phone": "+5491123456789", "phone_key": "+5491123456789"},
         {"name": "Cid", "phone": "+541123456789", "phone_key": "+541123456789"},
-        {"name": "Dan", "chat": "wa.me/34600000000", "chat_key": "wa.me/34600000000"},
+        {"name": "Dan", "chat": "wa.me/34600010100", "chat_key": "wa.me/34600010100"},
     ]
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE routing_contact DISABLE TRIGGER move_keys")
@@ -338,7 +338,7 @@ def test_contacts_from_before_are_filled_in():
             ("Ana", "phone", "12", None, False),
             ("Bea", "phone", "+5491123456789", "+541123456789", False),
             ("Cid", "phone", "+541123456789", "+541123456789", True),
-            ("Dan", "chat", "wa.me/34600000000", "+34600000000", False),
+            ("Dan", "chat", "wa.me/34600010100", "+34600010100", False),
         ]
     import_module("routing.migrations.0028_empty_old_keys").empty(None, editor)
     with connection.cursor() as cursor:

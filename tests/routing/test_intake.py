@@ -54,7 +54,7 @@ def test_a_lead_is_kept_as_it_was_sent(sales):
     sent = {
         "external_id": "form-18-7741",
         "name": "Demo request",
-        "contact": {"name": "Ana Ruiz", "email": "Ana@Example.com", "phone": "+34 600 000 000", "chat": None},
+        "contact": {"name": "Ana Ruiz", "email": "Ana@Example.com", "phone": "+34 600 010 100", "chat": None},
         "company": {"name": "Ruiz SL", "domain": "www.ruiz.example"},
         "budget": Decimal("1200.00"),
         "currency": "EUR",
@@ -89,7 +89,7 @@ def test_a_lead_is_kept_as_it_was_sent(sales):
     assert (lead.contact.name, lead.contact.email, lead.contact.phone) == (
         "Ana Ruiz",
         "ana@example.com",
-        "+34600000000",
+        "+34600010100",
     )
     assert (lead.company.name, lead.company.domain_key) == ("Ruiz SL", "ruiz.example")
 
@@ -122,10 +122,10 @@ def test_answers_of_waiting_and_idle_leads_are_as_they_stand(sales, facts):
     "contact",
     [
         {"email": "ana@client.example"},
-        {"phone": "+34 600 000 000"},
+        {"phone": "+34 600 010 100"},
         {"chat": "@ana"},
-        {"phone": "600 000 000, after six"},  # no number we can read, and one that a person can dial
-        {"email": "not an address", "phone": "+34 600 000 000"},  # a bad e-mail never loses a lead with a phone
+        {"phone": "600 010 100, after six"},  # no number we can read, and one that a person can dial
+        {"email": "not an address", "phone": "+34 600 010 100"},  # a bad e-mail never loses a lead with a phone
         {"email": "ana@client.example", "phone": "12"},
     ],
 )
@@ -136,10 +136,10 @@ def test_something_to_reach_the_person_by_is_enough(sales, contact):
 
 
 def test_a_bad_email_is_kept_beside_the_phone(sales):
-    lead = take(contact={"email": "ana(at)client.example", "phone": "+34 600 000 000"})
+    lead = take(contact={"email": "ana(at)client.example", "phone": "+34 600 010 100"})
     assert lead.contact.email == "ana(at)client.example"
     assert lead.contact.points.get(kind="email").key is None
-    assert lead.contact.phone == "+34600000000"
+    assert lead.contact.phone == "+34600010100"
 
 
 def test_a_name_and_a_company_are_enough(sales):

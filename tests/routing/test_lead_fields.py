@@ -28,7 +28,7 @@ SENT: dict[str, Any] = {
     "country": "ES", "region": "Cataluña", "postal_code": "08001", "product": "GTX Pro", "tags": ["demo", "spring"],
     "utm": {"source": "google", "term": "crm"}, "fields": {"employees": 240}, "comment": "Two lines:\nafter 16:00",
     "arrived_at": "2026-03-02T09:00:00Z",
-    "contact": {"name": "Ana Ruiz", "email": "ana@client.example", "phone": "+34600000000", "chat": "@ana"},
+    "contact": {"name": "Ana Ruiz", "email": "ana@client.example", "phone": "+34600010100", "chat": "@ana"},
     "company": {"name": "Ruiz SL", "domain": "ruiz.example"},
 }  # fmt: skip
 

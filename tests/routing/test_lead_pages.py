@@ -159,7 +159,7 @@ def export(client: Client, kind: str = "csv", **asked: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_leads_are_exported_as_text_by_the_filters_of_the_list(sue, kind):
-    contact = make_contact(name="=cmd()", phone="+34600000000")
+    contact = make_contact(name="=cmd()", phone="+34600010100")
     make_lead(name="@SUM(A1)", contact=contact, comment="-1+1")
     make_lead(name="Other", state="idle", source=make_source("phone", channel="phone"))
     header, row = export(sue, kind, source__id__exact=str(make_source().pk))
@@ -168,7 +168,7 @@ def test_leads_are_exported_as_text_by_the_filters_of_the_list(sue, kind):
     assert (cells["Lead"], cells["Contact"], cells["Phone"]) == (
         f"{mark}@SUM(A1)",
         f"{mark}=cmd()",
-        f"{mark}+34600000000",
+        f"{mark}+34600010100",
     )
     assert (cells["Comment"], cells["Created at"]) == (f"{mark}-1+1", "2026-03-02 10:00:00+00:00")
     written = LeadExport.objects.get()

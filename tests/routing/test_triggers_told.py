@@ -206,8 +206,8 @@ def test_an_old_customer_is_known_by_phone_as_well():
     make_account(country="ES")
     ann, bob = make_manager("ann"), make_manager("bob")
     trigger = make_trigger(members=[ann, bob], responsible_check=["contact"])
-    make_contact("", phone="+34600000000", responsible=bob)
-    for phone in ("+34 600 000 000", "600 00 00 00"):
+    make_contact("", phone="+34600010100", responsible=bob)
+    for phone in ("+34 600 010 100", "600 01 01 00"):
         outcome = tried(trigger, phone=phone)
         assert outcome.chosen == "Bob"
         assert outcome.words == "Bob would get it: already responsible for the customer."
