@@ -54,10 +54,10 @@ def test_what_was_made_safe_is_read_back_as_it_was(text):
 
 
 def test_telephone_numbers_stay_whole():
-    [[csv_cell]] = read_csv([["+34600010100"]])
-    [[xlsx_cell]] = read_xlsx([["+34600010100"]])
-    assert plain_text(csv_cell) == "+34600010100"
-    assert (xlsx_cell.value, xlsx_cell.data_type) == ("+34600010100", "s")
+    [[csv_cell]] = read_csv([["+34600000000"]])
+    [[xlsx_cell]] = read_xlsx([["+34600000000"]])
+    assert plain_text(csv_cell) == "+34600000000"
+    assert (xlsx_cell.value, xlsx_cell.data_type) == ("+34600000000", "s")
 
 
 def test_numbers_are_numbers_and_instants_are_written_with_their_zone():
