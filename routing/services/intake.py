@@ -18,9 +18,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from routing.candidates import Gathered, gather_candidates
 from routing.engine import Case, LeadFacts, Verdict
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
-from routing.intake import identity, names
+from routing.intake import identity, names, placeholders
 from routing.intake.fields import COMPANY, LEAD, columns_of
-from routing.intake.placeholders import Placeholders
 from routing.json_text import rows_as_json
 from routing.locks import ConfigurationChanged, in_transaction
 from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
@@ -232,25 +231,29 @@ def read_contact(contact: Mapping[str, Any], country: str | None) -> Row:
     }
 
 
-def _take_off_placeholders(row: Row, placeholders: Placeholders) -> dict[str, str]:
+def _take_off_placeholders(row: Row, nobody: placeholders.Placeholders) -> dict[str, str]:
     """Take off the keys of the company that identify none; return all fields that identify nobody, and what each is.
 
-    The contact keeps its keys, which can be read: leadrouter_meet is told by what nobody is found.
+    The contact keeps its keys, which can be read: leadrouter_meet is told by what nobody is found. The mailbox of a
+    company tells which one it is, if it is known by that domain.
     """
     contact, company = row["contact"], row["company"]
     email, phone, chat = contact["email_key"], contact["phone_key"], contact["chat_key"]
     name, domain = company["name_key"], company["domain_key"]
     kinds = {
-        "contact.email": placeholders.of_email(email) if email else None,
-        "contact.phone": placeholders.of_phone(phone) if phone else None,
-        "contact.chat": placeholders.of_chat(chat) if chat else None,
-        "company.name": placeholders.of_company(name) if name else None,
-        "company.domain": placeholders.of_domain(domain) if domain else None,
+        "contact.email": nobody.of_email(email) if email else None,
+        "contact.phone": nobody.of_phone(phone) if phone else None,
+        "contact.chat": nobody.of_chat(chat) if chat else None,
+        "company.name": nobody.of_company(name) if name else None,
+        "company.domain": nobody.of_domain(domain) if domain else None,
     }
     if kinds["company.name"]:
-        company["name_key"] = ""
+        name = company["name_key"] = ""
     if kinds["company.domain"]:
-        company["domain_key"] = None
+        domain = company["domain_key"] = None
+    if kinds["contact.email"] is placeholders.Kind.MAILBOX and not name and not domain:
+        at_domain = email.rpartition("@")[2]
+        company["mailbox_domain"] = None if nobody.of_domain(at_domain) else at_domain
     return {field: kind.value for field, kind in kinds.items() if kind}
 
 
@@ -360,12 +363,13 @@ SELECT set_config('leadrouter.identified', json_agg(json_build_array(
 FROM json_to_recordset(%(sent)s) AS sent (
     position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, email_key text, chat text,
     chat_key text, phone text, phone_key text, phone_extension text, chat_phone text, same uuid[], others uuid[], nobody text[],
-    company_id uuid, company text, domain text, name_key text, domain_key text)
+    company_id uuid, company text, domain text, name_key text, domain_key text, mailbox_domain text)
 LEFT JOIN LATERAL (
     SELECT id FROM routing_lead WHERE source_id = sent.source_id AND external_id = sent.external_id LIMIT 1) AS known ON true
 LEFT JOIN LATERAL (
-    SELECT * FROM leadrouter_company(sent.company_id, sent.company, sent.domain, sent.name_key, sent.domain_key, %(at)s)
-    WHERE known.id IS NULL OFFSET 0  -- asked before the function runs: a known lead changes nobody
+    (SELECT * FROM leadrouter_company(sent.company_id, sent.company, sent.domain, sent.name_key, sent.domain_key, %(at)s)
+    WHERE known.id IS NULL AND sent.mailbox_domain IS NULL OFFSET 0)  -- asked before the function runs: a known lead changes nobody
+    UNION ALL SELECT c.* FROM routing_company c WHERE known.id IS NULL AND c.domain_key = sent.mailbox_domain
 ) AS company ON true
 LEFT JOIN LATERAL (
     SELECT * FROM leadrouter_meet(sent.contact_id, sent.name, sent.email, sent.email_key, sent.chat, sent.chat_key, sent.phone,
@@ -488,6 +492,7 @@ def _parameters(position: int, row: Row) -> Row:
         "domain": row["company"]["domain"],
         "name_key": row["company"]["name_key"],
         "domain_key": row["company"]["domain_key"],
+        "mailbox_domain": row["company"].get("mailbox_domain"),
     }
 
 

@@ -146,6 +146,21 @@ def test_a_known_domain_beside_a_name_that_says_nothing_is_the_company():
     assert sent(company={"name": "-----", "domain": "ruiz.example"})["company"]["id"] == str(known.pk)
 
 
+def test_a_mailbox_tells_the_company_that_is_known_by_its_domain():
+    ann, bob = make_manager("ann"), make_manager("bob")
+    known = make_company(domain="ruiz.example", domain_key="ruiz.example", responsible=bob)
+    make_trigger(members=[ann], responsible_check=["contact", "company"])
+    leads = [sent(contact={"name": name, "email": "info@ruiz.example"}) for name in ("Eva", "Tom")]
+    assert {lead["company"]["id"] for lead in leads} == {str(known.pk)}
+    assert {lead["responsible"]["email"] for lead in leads} == {"bob@example.com"}
+    assert len({lead["contact"]["id"] for lead in leads}) == 2
+    assert sent(contact={"email": "info@gomez.example"})["company"] is None  # and makes none
+    named = sent(contact={"email": "info@ruiz.example"}, company={"name": "Client SL"})
+    assert named["company"]["name"] == "Client SL"
+    Company.objects.filter(pk=known.pk).update(domain_key="gmail.com")  # from before
+    assert sent(contact={"email": "info@gmail.com"})["company"] is None
+
+
 def test_what_identifies_nobody_is_found_by_a_search_for_its_words():
     from routing.models import Lead
 
