@@ -353,7 +353,7 @@ def _invalid(pointer: str, detail: str) -> InvalidLead:
 # --- Entering the stage --------------------------------------------------------------------------------------------------
 
 # Known leads of the same source and number; the person and the company, found or made, in the order sent (migrations 0002,
-# 0026, 0035). What is found is left in a setting of the transaction as well, for the statement that gathers the candidates.
+# 0026, 0036). What is found is left in a setting of the transaction as well, for the statement that gathers the candidates.
 IDENTIFY = Statement(
     "identify",
     """

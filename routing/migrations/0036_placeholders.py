@@ -158,7 +158,7 @@ def make_groups(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("routing", "0034_fewer_index_entries")]
+    dependencies = [("routing", "0035_possible_duplicates")]
 
     operations = [
         migrations.CreateModel(
