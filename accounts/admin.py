@@ -128,7 +128,7 @@ class UserAdmin(PresentAdmin, ConflictAwareAdmin, DjangoUserAdmin):
     way_out_words = _("Untick “may sign in” instead: their sessions and keys end at once, and their history stays.")
 
     def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
-        """Show everybody just what they may set: what is not on the form is not read from a request."""
+        """Show only what this person may set: what is not on the form is not read from the request."""
         if obj is None:
             return self.add_fieldsets
         person = ["email", "name", "language", "is_active"]
@@ -205,7 +205,7 @@ class UserAdmin(PresentAdmin, ConflictAwareAdmin, DjangoUserAdmin):
             second_factor.turn_off(user, at=at, by=cast(User, request.user))
 
     def _mine(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
-        """Return those of the users whom the actor may change, and say how many they are."""
+        """Return those of the users whom the actor may change, and a message about how many they are."""
         mine = [user for user in queryset if self.has_change_permission(request, user)]
         messages.success(request, ngettext("%(count)d user.", "%(count)d users.", len(mine)) % {"count": len(mine)})
         return mine
@@ -245,7 +245,7 @@ class AccountAdmin(ConflictAwareAdmin):
         return False
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        """Ask who lets staff in without a second factor whether it is them."""
+        """Ask for proof of presence before staff may sign in without a second factor."""
         turns_off = request.method == "POST" and "second_factor" not in request.POST and Account.get().second_factor
         return (turns_off and ask_for_proof(request)) or super().changeform_view(request, object_id, *args, **kwargs)
 
@@ -302,7 +302,7 @@ class ConfigurationChangeAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Name the things of the page at once: columns ask nobody."""
+        """Name all objects of the page at once, so that columns need no queries."""
         changes = super().get_changelist_instance(request)
         things = things_of(changes.result_list)
         for change in changes.result_list:
@@ -437,7 +437,7 @@ class ManagerAdmin(SixWeeks, ConflictAwareAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        """Ask who adds a manager: the page after it shows a link that opens an account."""
+        """Ask for proof of presence: the next page shows a link that opens an account."""
         adds = object_id is None and self.has_add_permission(request)
         return (adds and ask_for_proof(request)) or super().changeform_view(request, object_id, *args, **kwargs)
 

@@ -109,7 +109,7 @@ else:
             return len(list(self.object_list[:10_000]))
 
     def display(function: Any = None, *, label: Any = None, header: Any = None, **options: Any) -> Any:
-        """Return Django's decorator; a label is a badge, which plain admin has not."""
+        """Return Django's decorator; plain admin has no badges, so labels are ignored."""
         return admin.display(function, **options)
 
 
@@ -141,13 +141,13 @@ __all__ = [
 
 @cache
 def _box_to_choose(language: str) -> str:
-    """Return the box that chooses a row as a format that takes the row's key."""
+    """Return the checkbox of a row as a format string for the row's key."""
     rendered = ThemeModelAdmin.action_checkbox(None, SimpleNamespace(pk="row's key"))
     return str(rendered).replace("{", "{{").replace("}", "}}").replace(escape("row's key"), "{}")
 
 
 def _instant(field: models.DateTimeField[Any, Any]) -> Callable[[models.Model], str]:
-    """Return what shows an instant in the reader's zone, with the account's beside it where that is another."""
+    """Make a column that shows an instant in the reader's zone, and in the account's if that differs."""
 
     def column(obj: models.Model) -> str:
         return here(field.value_from_object(obj), "DATETIME_FORMAT") or "-"
@@ -157,7 +157,7 @@ def _instant(field: models.DateTimeField[Any, Any]) -> Callable[[models.Model], 
 
 
 def back_to_first_steps(request: HttpRequest) -> HttpResponseRedirect | None:
-    """Return whoever came from the first steps to them, where the next one is."""
+    """Send people who came from the first steps back to them, for the next one."""
     return redirect("admin:index") if "first-steps" in request.GET else None
 
 
@@ -171,7 +171,7 @@ class ModelAdmin(ThemeModelAdmin):
     warn_unsaved_form = True  # of Unfold
 
     def action_checkbox(self, obj: models.Model) -> SafeString:
-        """Return the box that chooses a row; the theme would spend on it what the rest of a row costs."""
+        """Draw the checkbox of a row without a widget: the theme's costs as much as the rest of the row."""
         return format_html(_box_to_choose(translation.get_language()), obj.pk)
 
     action_checkbox.short_description = ThemeModelAdmin.action_checkbox.short_description  # type: ignore[attr-defined]
@@ -195,7 +195,7 @@ class ModelAdmin(ThemeModelAdmin):
         return {field.name: _instant(field) for field in fields}
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        """Join what the names of the rows are made of: for lists, choosers and pages alike."""
+        """Join the tables that the names of the rows need, for lists, choosers and pages."""
         joins = self.list_select_related
         rows = super().get_queryset(request)
         return rows.select_related(*joins) if isinstance(joins, tuple) and joins else rows
@@ -207,7 +207,7 @@ class ModelAdmin(ThemeModelAdmin):
         return back_to_first_steps(request) or super().response_post_save_change(request, obj)
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm, change: bool) -> None:
-        """Save what was changed and nothing else: a stale page must not undo what a service has written since."""
+        """Save only what was changed: a stale page must not undo what a service has written since."""
         if not change:
             obj.save()
             return
@@ -218,17 +218,16 @@ class ModelAdmin(ThemeModelAdmin):
 
     # Deleting
 
-    way_out: Any = None  # what one does instead with a thing in use, as a button; None: it is to be seen on its page
+    way_out: Any = None  # label of the button that says what to do instead; None: the page itself says it
     way_out_words: Any = ""
     delete_confirmation_template: Any = "admin/delete_one.html"
     delete_selected_confirmation_template: Any = "admin/delete_some.html"
 
     def way_out_of(self, obj: Any) -> str:
-        """Return the address at which somebody does that."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Let who may delete a thing delete what hangs on it, facts included; what is in use stays."""
+        """Let people who may delete an object delete what depends on it, facts included; objects in use stay."""
         things = list(objs)
         found = deletion.hanging_on(self.model, [thing.pk for thing in things], sure=request.POST.get("post") == "yes")
         counts = {self.opts.verbose_name_plural: len(things)}
@@ -271,7 +270,7 @@ class ModelAdmin(ThemeModelAdmin):
         return page
 
     def _ways_out(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what the page of a thing in use says of the way out; found when the page is made."""
+        """Tell how to get rid of an object in use; looked up only when the page is rendered."""
 
         def links() -> list[tuple[str, str]]:
             things = getattr(request, "in_use", [])[:MOST_LINKS]
@@ -281,7 +280,7 @@ class ModelAdmin(ThemeModelAdmin):
 
 
 class TabularInline(ThemeTabularInline):
-    """Rows of a table: each control is named, since the heading of its column is no label to who does not see it."""
+    """Rows of a table. Each control has a label: a screen reader does not read it the heading of its column."""
 
     show_title = True  # above each row; so the theme calls it since 0.100
 
@@ -301,7 +300,7 @@ class TabularInline(ThemeTabularInline):
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Facts: they are looked at and never edited."""
+    """Facts: people look at them and never edit them."""
 
     actions = None
     warn_unsaved_form = False

@@ -1,4 +1,4 @@
-"""What hangs on a thing that somebody wants to delete, counted no further than a person would read.
+"""What depends on an object that somebody wants to delete, counted no further than a person would read.
 
 Django's admin loads all of it, with everything behind it, before it says that it may not be deleted.
 """
@@ -15,7 +15,7 @@ from django.db.models.deletion import CASCADE, DO_NOTHING, PROTECT, RESTRICT, ge
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-MOST = 1_000  # rows that go along, or lose what they refer to; beyond it a thing is in use
+MOST = 1_000  # rows deleted with it, or left without their reference; with more, an object counts as in use
 # How long a table is searched that has no index of the reference. A page that asks whether to delete does not wait for it;
 # whoever has said yes does, since what refers to a thing keeps it in any case. A trigger has four such tables, the most.
 ASKED_MILLISECONDS, SURE_MILLISECONDS = 40, 8_000
@@ -27,7 +27,7 @@ class Hanging:
 
     kind: type[models.Model]
     number: int
-    in_use: bool  # the things stay for their sake
+    in_use: bool  # they forbid to delete the objects
     goes: bool  # they are deleted as well
 
     @property
@@ -37,7 +37,7 @@ class Hanging:
 
 
 def hanging_on(model: type[models.Model], keys: Sequence[Any], *, sure: bool) -> list[Hanging]:
-    """Return what refers to the rows, those that keep them from being deleted first; of these one kind is enough.
+    """Return what refers to the rows, first what forbids to delete them; of that, one kind is enough.
 
     sure: search tables without an index to their ends.
     """
@@ -47,7 +47,7 @@ def hanging_on(model: type[models.Model], keys: Sequence[Any], *, sure: bool) ->
         hanging, behind = _of_relation(relation, keys, left=MOST - sum(each.number for each in found), sure=sure)
         found += hanging
         if any(each.in_use for each in hanging):
-            break  # the reason is known; another may be dear to find
+            break  # one reason is enough; another may be slow to find
         if behind:
             found += hanging_on(relation.field.model, behind, sure=sure)
             if any(each.in_use for each in found):
@@ -56,7 +56,7 @@ def hanging_on(model: type[models.Model], keys: Sequence[Any], *, sure: bool) ->
 
 
 def _cost(relation: Any) -> tuple[bool, bool]:
-    """Ask first what an index answers, and of that first what forbids."""
+    """Put first what an index answers, and among that what forbids."""
     return not _is_indexed(relation.field), relation.on_delete not in (PROTECT, RESTRICT)
 
 
@@ -101,7 +101,7 @@ def _search_in_time(rows: models.QuerySet[Any], *, sure: bool) -> list[Any]:
 
 
 def lines(things: Sequence[models.Model], found: Sequence[Hanging]) -> Iterator[Any]:
-    """Yield the things, and what goes along with them, as a list that a page can show."""
+    """Yield the objects, and what would be deleted with them, as a list that a page can show."""
     yield from (f"{capfirst(str(thing._meta.verbose_name))}: {thing}" for thing in things)
     going = [each.words for each in found if each.goes]
     if going:

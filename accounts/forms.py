@@ -283,6 +283,7 @@ class ManagerForm(forms.ModelForm):
     """What a supervisor may change of a manager."""
 
     skills = SkillsField(
+        label=_("Skills"),
         required=False,
         help_text=_(
             "One line per kind, for example “language: es, en”. A lead that needs a "

@@ -104,12 +104,11 @@ class Account(models.Model):
 
     @classmethod
     def get(cls) -> Account:
-        """Return the account; it comes into being with its defaults when first asked for."""
+        """Return the account; create it with its defaults when it is first asked for."""
         return cls.objects.get_or_create(pk=1)[0]
 
     @property
     def channels(self) -> dict[str, bool]:
-        """Tell which channels are active."""
         return {channel: getattr(self, f"channel_{channel}") for channel in self.CHANNELS}
 
 
@@ -172,7 +171,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name_plural = pgettext_lazy("plural", "users")
         constraints = [
             Versioned(columns=("email", "name")),
-            # Of users just what is configuration; never a password.
+            # Only what is configuration; never a password.
             Recorded(
                 columns=("email", "name", "is_active", "is_staff", "is_superuser"),
                 omitted=("password", "last_login", "language", "date_joined", "sessions_ended"),
@@ -417,7 +416,7 @@ class Pause(models.Model):
 
 class OnlineTimeQuerySet(models.QuerySet["OnlineTime"]):
     def at(self, at: datetime, *, minutes: int) -> OnlineTimeQuerySet:
-        """Return those that cover the instant. minutes: of the account, for which somebody seen stays online."""
+        """Return those that cover the instant. minutes: how long somebody who was seen counts as online."""
         return self.filter(began_at__lte=at, seen_at__gte=at - timedelta(minutes=minutes))
 
 
@@ -448,7 +447,7 @@ class OnlineTime(models.Model):
 
 class ConfigurationChangeQuerySet(models.QuerySet["ConfigurationChange"]):
     def of(self, model: str, row_id: int) -> ConfigurationChangeQuerySet:
-        """Return what was changed of a thing, and of what belongs to it."""
+        """Return the changes of an object, and of what belongs to it."""
         return self.filter(Q(model=model, row_id=row_id) | Q(owner_model=model, owner_id=row_id))
 
 
@@ -501,7 +500,7 @@ class ConfigurationChange(models.Model):
 
 
 def kind_of(label: str) -> str:
-    """Return what people call a model: "Member" for routing.member; for what joins two, the field: "Limit stages"."""
+    """Return what people call a model: "Member" for routing.member. A table that joins two is called by its field."""
     try:
         options = apps.get_model(label)._meta
     except (LookupError, ValueError):  # of a version of the program that is gone
@@ -546,7 +545,7 @@ class AuditEntry(models.Model):
 
 
 class Letter(models.Model):
-    """A letter that is on its way to a person: written along with what it tells, gone when it is sent."""
+    """A letter to be sent: written in the transaction of what it tells, deleted when it is sent."""
 
     to = models.EmailField()
     subject = models.CharField(max_length=200)

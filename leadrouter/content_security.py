@@ -65,5 +65,4 @@ class ContentSecurity(CSPMiddleware):
 
 
 def policy_of(path: str) -> dict[str, Any]:
-    """Return the directives for the page at the path."""
     return next((policy for prefix, policy in BY_PREFIX.items() if path.startswith(prefix)), OUR_PAGES)

@@ -223,7 +223,6 @@ def _broker() -> Finding:
 
 
 def verdict(findings: list[Finding]) -> dict[str, Any]:
-    """Return the findings as one document, with the worst state."""
     states = {finding.state for finding in findings}
     worst = next(state for state in ("error", "warning", "ok") if state in states)
     return {"state": worst, "findings": [finding.document() for finding in findings]}

@@ -1,4 +1,4 @@
-"""Requests of programs: who brings an API key passes by what only pages need."""
+"""Requests of programs: with an API key, they bypass the middlewares that only pages need."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Innermost(BaseHandler):
 
 
 class Doorkeeper(Innermost):
-    """Finds the view, and asks it no more than who calls and whether they may; for a request without its body."""
+    """Finds the view and asks it only who calls and what they may do, before the body is there (docs/decisions/0016)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Doorkeeper(Innermost):
 def judge_head(
     request: HttpRequest, view: Any, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> HttpResponseBase | None:
-    """Return the refusal of a view that needs no body for it; else an empty answer, and MAY_GO_ON."""
+    """Refuse the request if the view can do so without its body; otherwise answer nothing, and set MAY_GO_ON."""
     if hasattr(view, "cls"):
         asked = view.cls(**view.initkwargs)
         asked.setup(request, *arguments, **named)
@@ -56,7 +56,7 @@ def judge_head(
             if limits and int(request.META.get("CONTENT_LENGTH") or 0) > max(limits):
                 raise TooLarge(f"The body is larger than {max(limits):,} bytes.")
         except Exception as refusal:
-            # Not by the view, which would keep in its journal a body that is not here.
+            # Not through the view: it would keep in its journal a body that is not here yet.
             refused = exception_handler(refusal, {})
             if refused is None:
                 raise
@@ -66,10 +66,10 @@ def judge_head(
 
 
 class KeyRequests:
-    """Answers requests with a key without session, CSRF token, messages and the like: nothing behind here is run.
+    """Answers requests with a key itself; the middlewares behind it (session, CSRF token, messages) do not run.
 
-    The key alone says who calls (routing/api/authentication.py), so a cookie beside it means nothing. What of the
-    middlewares behind does concern programs is done here: the host is checked, the language chosen, the length told.
+    Only the key says who calls (routing/api/authentication.py); a cookie beside it means nothing. What programs need of
+    those middlewares is done here: check the host, choose the language, tell the length.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -84,10 +84,10 @@ class KeyRequests:
         if not (brings_key(request) or alone):
             return self.get_response(request)
         if alone and not brings_key(request) and settings.SESSION_COOKIE_NAME in request.COOKIES:
-            request.META[MAY_GO_ON] = True  # whose session it is, and with what token, is told with the body
+            request.META[MAY_GO_ON] = True  # the session and its token are checked when the body is there
             return HttpResponse(status=204)
         request.get_host()  # raises DisallowedHost
-        # The thread may still speak the language of the page before.
+        # The thread may still have the language of the page before.
         wants = "HTTP_ACCEPT_LANGUAGE" in request.META
         translation.activate(translation.get_language_from_request(request) if wants else settings.LANGUAGE_CODE)
         response: HttpResponse = (self.doorkeeper if alone else self.innermost)(request)
@@ -98,6 +98,6 @@ class KeyRequests:
 
 
 def brings_key(request: HttpRequest) -> bool:
-    """Tell whether the request names a key, be it a wrong one, and so nobody's session."""
+    """Tell whether the request has a key, right or wrong; its session does not count then."""
     named = request.META.get("HTTP_AUTHORIZATION", "")[:7].lower() == "bearer " or "HTTP_X_API_KEY" in request.META
     return named and request.path_info.startswith(API)

@@ -13,7 +13,7 @@ OURS = ("accounts", "routing")
 
 
 def fields_named_by_code() -> Iterator[Field]:
-    """Return the fields that nobody gave another name: `accept_by` is "accept by"."""
+    """Return the fields without a name of their own: `accept_by` is "accept by"."""
     for app in OURS:
         for model in apps.get_app_config(app).get_models():
             for field in model._meta.get_fields():
@@ -28,5 +28,4 @@ def translate() -> None:
 
 
 def texts() -> list[str]:
-    """Return the English names, for the catalogues."""
     return sorted({field.name.replace("_", " ") for field in fields_named_by_code()})

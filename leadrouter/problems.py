@@ -133,7 +133,6 @@ def problem(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
-    """Return the answer that says what is wrong."""
     document: dict[str, Any] = {
         "type": "about:blank" if code in _PLAIN_CODES else f"/problems/{code}",
         "title": title,
@@ -148,7 +147,7 @@ def problem(
 
 
 def plain_problem(status: int, *, headers: Mapping[str, str] | None = None) -> ProblemResponse:
-    """Return the answer for which the status says it all."""
+    """Return the answer for a status that needs no details."""
     code, title, detail = PLAIN.get(status) or PLAIN[500 if status >= 500 else 400]
     if status not in PLAIN:
         with suppress(ValueError):

@@ -66,7 +66,6 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
 
 
 def address_of(concern: Concern) -> str:
-    """Return where it is mended."""
     name = f"admin:{concern.model.replace('.', '_')}"
     try:
         address = (

@@ -106,7 +106,6 @@ class SourcesView(ApiView):
 
 
 def document(report: queries.Sources, *, time_zone: str) -> dict[str, Any]:
-    """Return the ring as programs read it."""
     return {
         "period": report.period,
         "date": report.first_day.isoformat(),

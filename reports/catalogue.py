@@ -22,7 +22,6 @@ class Report:
 
     @property
     def address(self) -> str:
-        """Return the name of its URL."""
         return f"report-{self.code}"
 
 

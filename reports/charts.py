@@ -71,7 +71,7 @@ def bars(lines: Sequence[Bar], *, title: str, keys: Sequence[Key] = (), largest:
     reach = largest or max((_reach(bar) for bar in lines), default=0) or 1
 
     def draw(sheet: Sheet) -> Drawing:
-        right = sheet.width - 14 - 7 * max((len(bar.said) for bar in lines), default=0)
+        right = sheet.width - 14 - 8 * max((len(bar.said) for bar in lines), default=0)
         shapes, top = _legend(keys, sheet, x=sheet.labels)
         for n, bar in enumerate(lines):
             shapes += _bar(bar, sheet, top + n * sheet.row, right, reach)

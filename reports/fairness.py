@@ -57,7 +57,7 @@ class FairnessFigures:
 
     @property
     def worst(self) -> float:
-        """Return the largest distance at the end of any bucket, with its sign."""
+        """Return the largest difference at the end of any bucket, with its sign."""
         return max(self.distances, key=abs, default=0.0)
 
 
@@ -99,7 +99,7 @@ Parts = dict[Place, list[float]]
 def _count_leads(
     received: Iterable[Received], lineups: Mapping[int, Mapping[int, int]], buckets: int
 ) -> tuple[Counts, Counts, Parts, set[int]]:
-    """Return leads received; those that the receiver's balance paid for; what totals made due; registries with an aim."""
+    """Return leads received; those paid for by a balance; leads due by totals; and the registries that aim at a share."""
     got: Counts = defaultdict(lambda: [0] * buckets)
     fair: Counts = defaultdict(lambda: [0] * buckets)
     due: Parts = defaultdict(lambda: [0.0] * buckets)
@@ -118,7 +118,7 @@ def _count_leads(
 
 
 def _growth(seen: Sequence[Balance], added: Sequence[Addition], buckets: int) -> list[float]:
-    """Return by how much the balance grew in each bucket, but for what was deliberately added."""
+    """Return the growth of the balance in each bucket, without what was deliberately added."""
     if not seen:
         return [0.0] * buckets
     grown = []

@@ -35,7 +35,6 @@ class Ring:
 
     @property
     def neighbours(self) -> tuple[date, date]:
-        """Return a date in the period before and one in the period after."""
         return self.report.first_day - timedelta(days=1), self.report.last_day + timedelta(days=1)
 
     @property

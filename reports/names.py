@@ -26,7 +26,7 @@ def registries() -> dict[int, str]:
 
 
 def _distinct(rows: Iterable[tuple[int, str, str]]) -> dict[int, str]:
-    """Return what each is called; those who share a name have what is theirs alone beside it."""
+    """Return the name of each; those who share a name get what tells them apart beside it."""
     named = {id_: (name or alone, alone) for id_, name, alone in rows}
     times = Counter(name for name, _ in named.values())
     return {id_: name if times[name] == 1 else f"{name} ({alone})" for id_, (name, alone) in named.items()}

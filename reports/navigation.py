@@ -144,7 +144,6 @@ def place_of(address: str) -> tuple[Any, Any] | None:
 
 
 def may(request: HttpRequest, entry: Entry) -> bool:
-    """Tell whether the user may open the page."""
     allowed = not entry.permission or request.user.has_perm(entry.permission)
     allowed = allowed and (not entry.technical or may_edit_roles(request.user))
     zones = getattr(request, "zones", None)  # read along with them: whether there is an Unqualified section

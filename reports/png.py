@@ -52,7 +52,7 @@ def _scale(points: Iterable[tuple[float, float]], scale: int) -> list[tuple[floa
 
 
 def _color(shape: Shape) -> tuple[int, ...]:
-    """Return the colour that the shape has on the white ground, its opacity worked in."""
+    """Return the colour of the shape on white, with its opacity applied."""
     paint = ImageColor.getrgb(INK if shape.paint == "currentColor" else shape.paint)
     return tuple(round(p * shape.opacity + g * (1 - shape.opacity)) for p, g in zip(paint, GROUND, strict=True))
 

@@ -25,7 +25,7 @@ MOST_REASONS = 20
 
 def rows(text: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
     with transaction.atomic(), connection.cursor() as cursor:
-        # What a range holds is sorted in memory; compiling such a statement takes longer than running it.
+        # The rows of a range are sorted in memory; compiling (JIT) such a statement takes longer than running it.
         cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off")
         cursor.execute(text, parameters)
         return list(cursor.fetchall())
@@ -98,7 +98,7 @@ SELECT pair.registry_id, got.method, pair.lineup_id, got.chosen_id, got.bucket, 
     GROUP BY 1, 2, 3) got
 WHERE {WANTED}
 """  # nosec B608  # of the constants above
-# What the first decision at or after each bound saw of its candidates is how they stood at the bound.
+# The balances that the first decision at or after a bound saw are those at the bound.
 BALANCES = f"""
 {LINEUPS}
 SELECT DISTINCT ON (pair.registry_id, candidate.manager, bound.n) pair.registry_id, candidate.manager, bound.n, seen.at,
@@ -135,7 +135,6 @@ def balances(bounds: Sequence[datetime], *, registry: int | None, at: datetime) 
 
 
 def adjustments(since: datetime, *, registry: int | None) -> list[Addition]:
-    """Return what was deliberately added to balances since the instant."""
     changes = Adjustment.objects.filter(at__gte=since)
     if registry is not None:
         changes = changes.filter(registry=registry)
@@ -143,7 +142,6 @@ def adjustments(since: datetime, *, registry: int | None) -> list[Addition]:
 
 
 def lineups(ids: set[int]) -> dict[int, dict[int, int]]:
-    """Return the coefficients of the managers of each line-up."""
     found = Lineup.objects.filter(pk__in=ids).values_list("pk", "managers", "coefficients")
     return {id_: dict(zip(managers, coefficients, strict=True)) for id_, managers, coefficients in found}
 
@@ -246,7 +244,6 @@ def assignments(*, start: datetime, end: datetime) -> dict[int, dict[int, int]]:
 
 
 def loads() -> dict[int, dict[int, int]]:
-    """Return the leads that managers hold now, by stage."""
     held: dict[int, dict[int, int]] = defaultdict(dict)
     for manager, stage, leads in Load.objects.filter(leads__gt=0).values_list("manager", "stage", "leads"):
         held[manager][stage] = leads

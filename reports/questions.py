@@ -97,7 +97,6 @@ class QuestionForm(forms.Form):
         return cleaned
 
     def question(self, *, at: datetime.datetime, zone: ZoneInfo) -> Question:
-        """Return the question of a valid form."""
         facts = {
             name: getattr(value, "pk", value)
             for name, value in self.cleaned_data.items()

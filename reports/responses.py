@@ -136,7 +136,7 @@ def _hours(arrived: Numbers, offsets: Sequence[tuple[datetime, int]]) -> Numbers
 def _working_time(
     manager: Numbers, instants: Mapping[str, Numbers], duties: Mapping[int, Stretches]
 ) -> dict[str, Numbers]:
-    """Return how long each lead's manager had been on duty until each of its instants; NEVER: of whom nothing is known."""
+    """Return how long each lead's manager had been on duty until each of its instants; NEVER: the manager is unknown."""
     worked = {name: np.full_like(instant, NEVER) for name, instant in instants.items()}
     order = np.argsort(manager, kind="stable")
     found, first = np.unique(manager[order], return_index=True)
@@ -149,14 +149,14 @@ def _working_time(
 
 
 def _edges(stretches: Stretches) -> tuple[Numbers, Numbers]:
-    """Return when the stretches begin and end; ahead of them an empty one, in which falls what comes before all."""
+    """Return starts and ends of the stretches, after an empty one that takes what lies before all of them."""
     edges = [(-NEVER, -NEVER), *((micros(start), micros(end)) for start, end in stretches)]
     starts, ends = np.array(edges).T
     return starts, ends
 
 
 def _on_duty(instants: Numbers, starts: Numbers, ends: Numbers) -> Numbers:
-    """Return what was worked until each instant: before the stretch that holds it or came last, and of that one."""
+    """Return the time worked until each instant: in earlier stretches, and in the one that holds it or came last."""
     before = np.cumsum(ends - starts) - (ends - starts)
     place = np.searchsorted(starts, instants, side="right") - 1
     worked: Numbers = before[place] + np.minimum(instants, ends[place]) - starts[place]

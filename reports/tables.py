@@ -21,7 +21,6 @@ def number(value: float, digits: int = 0) -> str:
 
 
 def percent(value: float) -> str:
-    """Return a share, from 0 to 1, in per cent."""
     return f"{number(100 * value, 1)} %"
 
 

@@ -104,8 +104,8 @@ def gather_candidates(
 ) -> Gathered:
     """Return the triggers' members, with their registries' ledgers locked until the transaction ends, in one round trip.
 
-    ahead: what is to be run before the lock, with its parameters.
-    Raises ConfigurationChanged when the configuration is no longer that of the roster.
+    ahead: a statement to run before the lock, with its parameters.
+    Raises ConfigurationChanged if the roster is no longer current.
     """
     common = {"at": at, "seen_since": at - timedelta(minutes=roster.account.online_minutes), **(parameters or {})}
     # The statement that reads begins when the lock is granted, so it sees all that the lock's last holder committed.

@@ -272,7 +272,7 @@ class ApiKeyForm(forms.ModelForm):
 class LeadForm(forms.ModelForm):
     """What people know better than the form the lead came by. Stage, state and responsible change by actions."""
 
-    tags = LinesField(required=False, help_text=_("One per line"))
+    tags = LinesField(required=False, label=_("Tags"), help_text=_("One per line"))
     fields = JsonObjectField(required=False, label=_("Fields"))  # type: ignore[assignment]
 
     class Meta:
@@ -468,7 +468,6 @@ class HandOverForm(forms.Form):
         self.fields["stages"].queryset = stages.order_by("pipeline__position", "pipeline_id", "position", "id")  # type: ignore[attr-defined]
 
     def service_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of the hand-over service."""
         cleaned = self.cleaned_data
         return {
             "to": cleaned["to"].pk if cleaned["to"] else None,

@@ -14,18 +14,17 @@ SIGNER = Signer(salt="routing.links.accept")
 
 
 def accept_path(offer: Offer) -> str:
-    """Return the path of the page on which the manager accepts the offer without signing in."""
     return reverse("accept-link", args=[SIGNER.sign_object([offer.pk, offer.manager_id])])
 
 
 def accept_paths(leads: Iterable[UUID]) -> dict[UUID, tuple[int, str]]:
-    """Return of each of the leads that is on offer to whom it is, and the path of the link."""
+    """Return for each lead on offer its manager and the path of the link."""
     offers = Offer.objects.open().filter(lead__in=list(leads))
     return {offer.lead_id: (offer.manager_id, accept_path(offer)) for offer in offers}
 
 
 def offer_of_link(token: str) -> Offer | None:
-    """Return the offer of a link; None: nobody of ours made it, or whom it was for may no longer sign in."""
+    """Return the offer of a link; None: the link is forged, or its manager may no longer sign in."""
     try:
         offer_id, manager_id = SIGNER.unsign_object(token)
     except BadSignature:

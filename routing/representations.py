@@ -163,7 +163,6 @@ def lead_documents(leads: QuerySet[Lead]) -> list[Document]:
 
 
 def names_of(contacts: Iterable[Any]) -> dict[Any, str]:
-    """Return the names of those contacts that there are."""
     wanted = set(contacts)
     return dict(Contact.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
 
@@ -219,7 +218,6 @@ def read_decision(row: Decision) -> tuple[list[Candidate], list[Reason | None], 
 
 
 def candidates_of(row: Decision) -> list[Candidate]:
-    """Return what a decision saw of each candidate."""
     line = row.lineup
     received = row.received or [0] * len(line.managers)
     columns = (line.managers, line.coefficients, line.limits, row.held, row.balances, received, row.last_turns)

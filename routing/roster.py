@@ -1,7 +1,7 @@
-"""The configuration as decisions need it: plain values, kept in each process under the version the database hands out.
+"""The roster of the current configuration, cached by each process under the version that the database hands out.
 
-A version is never used twice, and it becomes visible with the change itself (accounts, migration 0002); whoever holds
-the lock of a registry compares it, so a stale roster never decides.
+A version is never used twice and becomes visible with its change (accounts, migration 0002). It is compared under the
+lock of the registry, so a stale roster never decides.
 """
 
 from __future__ import annotations

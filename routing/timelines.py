@@ -238,7 +238,7 @@ def name_of(manager_id: int, roster: Roster) -> str:
 def _back(
     row: Decision, manager_id: int, refusal: Reason | None, roster: Roster, pauses: Pauses
 ) -> tuple[datetime | None, bool]:
-    """Return when they would be back, as it was known then, and whether their pause had no end.
+    """Return when they were expected back at the time, and whether their pause had no end.
 
     roster: of then. Of a decision that does not know its version it is that of today; where that says otherwise of the
     instant than the decision, nothing is told.
@@ -257,7 +257,7 @@ def _back(
 
 
 def _lacks(lead: dict[str, Any], manager_id: int, roster: Roster) -> str:
-    """Return what the lead asks for that the manager does not do. roster: of then."""
+    """Return the skills that the lead needs and the manager lacks. roster: of then."""
     facts = LeadFacts.of(lead)
     needs, asked = facts.needs, facts.asked
     skills = roster.skills.get(manager_id, {})

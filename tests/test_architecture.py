@@ -56,6 +56,7 @@ PURE = {
     "accounts/time/periods.py": set(),
     "accounts/time/holidays.py": {"holidays"},
     "accounts/time/instants.py": set(),
+    "accounts/time/date_words.py": {"django"},
     "reports/rings.py": set(),
     "reports/drawing.py": set(),
     "reports/pictures.py": set(),

@@ -27,7 +27,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 @contextmanager
 def sign_changes(*, by: User | None = None, way: str = "") -> Iterator[None]:
-    """Let every change within say who made it, and by what way: "file team.yaml".
+    """Record who makes the changes within, and in which way: "file team.yaml".
 
     The name travels in the statement that writes, and holds for its transaction: so it needs no transaction around it,
     no statement of its own, and leaves nothing behind in a connection that others use next.
@@ -90,7 +90,7 @@ def describe_changes(changes: Sequence[ConfigurationChange]) -> list[ChangeInWor
 
 
 def things_of(changes: Sequence[ConfigurationChange]) -> dict[int, str]:
-    """Return what people call the thing of each change, by the change's key: "Eva in new-leads" for a member."""
+    """Return the name of the object of each change, by the change's key: "Eva in new-leads" for a member."""
     names = _names(row for change in changes for row in _naming_rows(change))
     return {change.pk: _thing(change, names) for change in changes}
 
@@ -134,7 +134,7 @@ def _names(rows: Iterable[tuple[type[Model], Any]]) -> Names:
 
 
 def _naming_rows(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any]]:
-    """Yield the rows whose names name the thing; a row that is gone is known by what it referred to."""
+    """Yield the rows whose names identify the object; a deleted row is known by what it referred to."""
     model, owner = _model(change.model), _model(change.owner_model)
     if owner is not None:
         yield owner, change.owner_id
@@ -146,7 +146,7 @@ def _naming_rows(change: ConfigurationChange) -> Iterator[tuple[type[Model], Any
 
 
 def _beside(change: ConfigurationChange) -> list[tuple[type[Model], Any]]:
-    """Return the first that the row refers to beside whose page it is on: of a member, the manager."""
+    """Return the first related object other than the owner: for a member, the manager."""
     return [row for row in _references(change) if row[0] is not _model(change.owner_model)][:1]
 
 
@@ -173,7 +173,7 @@ def _thing(change: ConfigurationChange, names: Names) -> str:
 
 
 def columns_of(change: ConfigurationChange) -> list[str]:
-    """Return what was changed of the thing, as people call it."""
+    """Return the names of the changed columns, as people call them."""
     model = _model(change.model)
     fields = {column: _field(model, column) for column in change.after or change.before if column != "id"}
     return [str(field.verbose_name) if field else column for column, field in fields.items()]
@@ -203,7 +203,7 @@ def _values(change: ConfigurationChange, names: Names) -> Iterator[tuple[str, st
         what = capfirst(str(field.verbose_name)) if field else column
         before, after = (_describe_value(values.get(column), field, names) for values in (change.before, change.after))
         if change.action != "changed" and not (before or after):
-            continue  # of what is new or gone, what it did not have says nothing
+            continue  # for added and removed rows, empty values say nothing
         yield what, before, after
 
 

@@ -56,7 +56,7 @@ class TableTrigger(BaseConstraint):
         return f"UPDATE OF {columns}" if columns else "UPDATE"
 
     def validate(self, *_: Any, **__: Any) -> None:
-        """There is nothing in a row to refuse."""
+        """Nothing to check: it refuses no row."""
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         path, arguments, named = super().deconstruct()
@@ -119,11 +119,11 @@ class Recorded(TableTrigger):
 def configuration_table(
     *, owners: Sequence[str] = (), omitted: Sequence[str] = (), columns: Sequence[str] = (), of: str = ""
 ) -> tuple[Versioned, Recorded]:
-    """Return the constraints of a table whose every change, or every change of these columns, is one of configuration."""
+    """Return the constraints that make each change of a table, or of these columns, a change of the configuration."""
     return Versioned(columns=columns, of=of), Recorded(owners=owners, omitted=omitted, columns=columns, of=of)
 
 
 def models_with_history() -> list[str]:
-    """Return the labels of the models whose changes are written down, tables of many-to-many fields included."""
+    """Return the labels of the models whose changes are recorded, with tables of many-to-many fields."""
     lines = ((model, line) for model in apps.get_models() for line in model._meta.constraints)
     return [line.model_of(model)._meta.label_lower for model, line in lines if isinstance(line, Recorded)]

@@ -29,12 +29,12 @@ from .merging import Version, initial_values, merge
 SEEN = "seen"  # the form's field
 SALT = "accounts.history.conflict_aware_admin"
 MOST_SHOWN = 200  # changes on the page of a thing's history
-NOT_COMPARED = ("password", "last_login")  # the first is nobody's to read, the second no change
+NOT_COMPARED = ("password", "last_login")  # nobody may read the first; the second is no change
 State = dict[str, list[str]]  # what -> its value, and the value as people read it
 
 
 class ConflictAwareAdmin(ModelAdmin):
-    """The page of a thing that several people configure."""
+    """The page of an object that several people may edit at once."""
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
         if request.method != "POST" or object_id is None or SEEN not in request.POST:
@@ -43,12 +43,12 @@ class ConflictAwareAdmin(ModelAdmin):
             with transaction.atomic():
                 self._look(request, object_id)
                 return super().changeform_view(request, object_id, *args, **kwargs)
-        except OperationalError:  # the lock is not to be had
+        except OperationalError:  # the lock was not available
             messages.error(request, _("Somebody else is saving this right now. Try again."))
             return HttpResponseRedirect(request.get_full_path())
 
     def _look(self, request: HttpRequest, object_id: str) -> None:
-        """Hold the row, and note what is no longer as the form has it."""
+        """Lock the row, and note what has changed since the form was loaded."""
         rows = self.model._base_manager.filter(pk=unquote(object_id)).select_for_update(of=("self",), no_key=True)
         row = rows.first()
         if row is None:
@@ -88,7 +88,7 @@ class ConflictAwareAdmin(ModelAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def state_of(self, request: HttpRequest, row: Any) -> State:
-        """Return what can be edited on the page of the row, as it is stored."""
+        """Return the editable values of the row, as they are stored."""
         state = dict(_values(row))
         for inline in self.get_inline_instances(request, row):
             for below in inline.get_queryset(request).filter(**{_key_to(self.model, inline): row}):
@@ -96,7 +96,7 @@ class ConflictAwareAdmin(ModelAdmin):
         return state
 
     def form_of(self, request: HttpRequest, row: Any) -> Version:
-        """Return what the page of the row would send if nobody touched it."""
+        """Return what the form of the row would send if nothing were edited."""
         version: Version = {"": {"": initial_values(self.get_form(request, row, change=True)(instance=row))}}
         for kind, inline in self.get_formsets_with_inlines(request, row):
             rows = kind(instance=row, queryset=inline.get_queryset(request))
@@ -108,7 +108,7 @@ class ConflictAwareAdmin(ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show every change of the thing and of what belongs to it: who, when, what."""
+        """Show every change of the object and of what belongs to it: who, when, what."""
         row = self.get_object(request, unquote(object_id))
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
@@ -125,7 +125,7 @@ class ConflictAwareAdmin(ModelAdmin):
 
 
 class Overtaken:
-    """A form that says what somebody else changed meanwhile."""
+    """A form that says what somebody else has changed in the meantime."""
 
     overtaken: list[str]
 
@@ -161,7 +161,7 @@ def _words(value: Any) -> str:
 
 
 def differences(seen: State, now: State) -> list[str]:
-    """Return in words what is other now than when it was seen; rows of an inline are named."""
+    """Return in words what differs from what the editor saw; rows of an inline are named."""
     found: list[str] = []
     for what in [*now, *(what for what in seen if what not in now)]:
         before, after = seen.get(what), now.get(what)

@@ -1,4 +1,4 @@
-"""Two people at one form: what the second changed stands, everything else becomes what is stored. Names and texts alone."""
+"""Two people edit one form: what the second changed stays, everything else becomes what is stored. Only names and texts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _of_widget(widget: Any, name: str, value: Any) -> Sent:
 
 
 def merge(post: QueryDict, *, seen: Version, now: Version) -> QueryDict:
-    """Return the form as it was sent, with what its sender did not change since they saw it as it is now."""
+    """Return the form as it was sent, but with what is stored now wherever its sender changed nothing."""
     data = post.copy()
     for prefix, rows in now.items():
         before = seen.get(prefix, {})
@@ -60,7 +60,6 @@ def _same(sent: list[str], before: list[str] | None) -> bool:
 
 
 def _rows(post: QueryDict, prefix: str) -> list[Sent]:
-    """Return the rows of a formset as they were sent, in their order."""
     rows: dict[int, Sent] = {}
     for name in post:
         if found := re.fullmatch(rf"{re.escape(prefix)}-(\d{{1,6}})-(.+)", name):
@@ -69,7 +68,7 @@ def _rows(post: QueryDict, prefix: str) -> list[Sent]:
 
 
 def _rows_merged(sent: list[Sent], before: dict[str, Sent], now: dict[str, Sent]) -> Iterator[Sent]:
-    """Yield the rows that are stored, with what was changed in them, then the new ones; who is gone is gone."""
+    """Yield the stored rows with what was changed in them, then the new ones; deleted rows stay deleted."""
     by_key = {row[KEY][-1]: row for row in sent if row.get(KEY, [""])[-1]}
     for key, row in now.items():
         nothing: Sent = {name: [] for name in row}  # a box without its tick is not sent

@@ -45,7 +45,7 @@ zones_read_in: ContextVar[Zones | None] = ContextVar("zones_read_in", default=No
 
 
 def zone_beside() -> ZoneInfo | None:
-    """Return the account's zone where the reader's is another one."""
+    """Return the account's zone if the reader's is another."""
     zones = zones_read_in.get()
     return zones.account if zones and zones.differ else None
 

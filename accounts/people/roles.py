@@ -34,7 +34,6 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
 
 def may_edit_roles(actor: Any) -> bool:
-    """Tell whether the actor may say who is supervisor and who administrator."""
     return bool(actor.has_perm("auth.change_group"))
 
 

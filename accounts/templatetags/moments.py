@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.people.preferences import zone_beside, zones_read_in
+from accounts.time.date_words import date_words
 from accounts.time.instants import zone_name
 
 register = template.Library()
@@ -34,12 +35,15 @@ def in_words(at: datetime, form: str = "SHORT_DATETIME_FORMAT") -> str:
     return f"{own} ({account})" if account else own
 
 
+register.filter("date_words", date_words)
+
+
 @register.filter
 def here(at: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str:
     """Show the instant in plain words, without the name of the zone of a page that names it; "" for none."""
     if at is None:
         return ""
-    own, account = formats.date_format(timezone.localtime(at), form, use_l10n=True), _by_account(at, form)
+    own, account = date_words(timezone.localtime(at), form), _by_account(at, form)
     return f"{own} ({account})" if account else own
 
 
@@ -56,7 +60,7 @@ def _by_account(at: datetime, form: str) -> str:
 
 def in_zone(at: datetime, zone: ZoneInfo, form: str) -> str:
     there = at.astimezone(zone)
-    return f"{formats.date_format(there, form, use_l10n=True)} {zone_name(there)}"
+    return f"{date_words(there, form)} {zone_name(there)}"
 
 
 @register.filter

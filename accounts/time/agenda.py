@@ -63,7 +63,7 @@ def days_of(manager: Manager, duty: Duty, zone: ZoneInfo, *, at: datetime, weeks
 
 
 def hours(shift: Shift) -> str:
-    """Return a shift as people write it."""
+    """Return a shift as people write it: 09:00–18:00."""
     return gettext("all day") if (shift.start, shift.end) == (0, 1440) else str(shift).replace("-", "–")
 
 

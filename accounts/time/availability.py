@@ -37,7 +37,6 @@ def pauses_at(at: datetime, *, past: bool = False) -> dict[int, Stretch]:
 
 
 def timetable_of(schedule: WorkSchedule, exceptions: tuple[schedules.DayException, ...] = ()) -> Timetable:
-    """Return the schedule as a value."""
     is_cycle = schedule.kind == WorkSchedule.Kind.CYCLE
     return Timetable(
         weekly=None if is_cycle else schedule.weekly,
@@ -83,5 +82,4 @@ def load_people(account: Account) -> dict[int, ManagerFacts]:
 
 
 def is_online(last_seen_at: datetime | None, *, at: datetime, minutes: int) -> bool:
-    """Tell whether somebody seen then is online at the instant."""
     return last_seen_at is not None and at - last_seen_at <= timedelta(minutes=minutes)

@@ -62,7 +62,6 @@ def presets(today: date) -> dict[str, Any]:
 
 
 def today() -> date:
-    """Return the date in the account's zone."""
     return clock.now().astimezone(schedules.zone(Account.get().time_zone)).date()
 
 
@@ -193,7 +192,6 @@ def plans_of_schedule(
 
 
 def plans_of_manager(manager: Manager, exceptions: Sequence[schedules.DayException]) -> list[tuple[str, str, Plan]]:
-    """Return the one manager with their plan."""
     zone, schedule = Account.get().time_zone, manager.schedule
     plan = Plan(
         zone=manager.time_zone or zone,

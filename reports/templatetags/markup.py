@@ -16,7 +16,6 @@ register = template.Library()
 
 @register.filter
 def shapes(drawing: Drawing) -> SafeString:
-    """Return the shapes of the drawing as elements of an SVG."""
     return format_html_join("\n", "{}", ((element(shape),) for shape in drawing.shapes))
 
 

@@ -103,7 +103,7 @@ class StandingsMixin:
 
 
 def standings(registry: Registry) -> dict[str, Any]:
-    """Return who stands where in a registry, best first, and the last decisions that counted in it."""
+    """Return the standings in a registry, best first, and the last decisions that counted in it."""
     ledger = Ledger.objects.filter(pk=registry.pk).first()
     rows = ledger.standings if ledger else {}
     managers = Manager.objects.filter(pk__in=rows).select_related("user").in_bulk()
@@ -270,7 +270,7 @@ class TriggerAdmin(ConflictAwareAdmin):
         )
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Tell of each trigger on the page what it does and what of it cannot work: columns ask nobody."""
+        """Work out for all triggers of the page what they do and what cannot work, so that columns need no queries."""
         changes = super().get_changelist_instance(request)
         current, stages, at = roster.current(), _stages(), clock.now()
         for trigger in changes.result_list:
@@ -320,7 +320,7 @@ class TriggerAdmin(ConflictAwareAdmin):
     def does(self, trigger: Any) -> str:
         return trigger.told
 
-    @display(description=_("faults"), label="danger")
+    @display(description=_("faults"))
     def wrong(self, trigger: Any) -> str:
         return " ".join(fault.words.removeprefix(f"{trigger.code}: ") for fault in trigger.faults)
 
@@ -342,7 +342,7 @@ def _words(trigger: roster.TriggerTerms, current: roster.Roster, stages: dict[in
 
 
 def describe(trigger: Trigger) -> dict[str, Any]:
-    """Return the trigger in sentences, and what of it cannot work."""
+    """Return the trigger in sentences, and what in it cannot work."""
     current = roster.current()
     terms = current.triggers.get(trigger.pk)
     if terms is None:

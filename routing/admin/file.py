@@ -174,7 +174,6 @@ def _take(
 
 
 def kind_of(kind: str) -> str:
-    """Return what people call a kind of thing in a file."""
     if kind == "pipeline order":
         return _("pipeline order")
     return str(apps.get_model(MODELS[kind].replace("{}_", ""))._meta.verbose_name)

@@ -1,4 +1,4 @@
-"""Hand-overs: asked for on a manager's page, previewed, done, looked at, undone."""
+"""Hand-overs: form, preview, progress, result, undo."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class HandOverAdmin(BigReadOnlyAdmin):
         return redirect("admin:routing_handover_change", batch_id)
 
     def progress(self, request: HttpRequest, batch_id: UUID) -> HttpResponse:
-        """Answer how far it is, for the page to put in place of the one before; at the end the page is loaded anew."""
+        """Answer with the part of the page that shows the progress; when it is finished, reload the page."""
         batch = get_object_or_404(HandOver, pk=batch_id)
         if not self.has_view_permission(request, batch):
             raise PermissionDenied
@@ -128,7 +128,7 @@ class HandedLeadAdmin(BigReadOnlyAdmin):
 
 
 def _who_may(request: HttpRequest) -> User:
-    """Return who asks. Raises PermissionDenied for who may not change leads."""
+    """Return the user. Raises PermissionDenied unless they may change leads."""
     if not isinstance(request.user, User) or not request.user.has_perm("routing.change_lead"):
         raise PermissionDenied
     return request.user
@@ -150,7 +150,7 @@ def _result_context(batch: HandOver | None, request: HttpRequest) -> dict[str, A
 
 
 def _progress(batch: HandOver) -> dict[str, Any]:
-    """Return how many leads were given or left so far, or returned or not, and of how many."""
+    """Return how many leads are done so far, and of how many; while undoing, how many are returned or left."""
     if batch.undo_began_at is None:
         done = batch.lines.count()
         return {"done": done, "total": max(done, batch.leads or 0)}
@@ -159,7 +159,6 @@ def _progress(batch: HandOver) -> dict[str, Any]:
 
 
 def _why(text: str) -> str:
-    """Return the reason of a line in a few words."""
     if text == NO_TRIGGER:
         return _("no trigger ever distributed it")
     return _("its distribution failed") if text == FAILED else in_brief(Reason(text))

@@ -1,4 +1,4 @@
-"""Leads: found, looked into, moved and reassigned. Every change of who has a lead goes through a service."""
+"""Leads: search, page, actions. A service makes every change of who has a lead."""
 
 from __future__ import annotations
 
@@ -343,7 +343,7 @@ class LeadAdmin(ModelAdmin):
     # Exports
 
     def export(self, request: HttpRequest, kind: str) -> HttpResponseBase:
-        """Answer with the leads of the list, by its filters and search, as a file; it is written down who took them."""
+        """Answer with a file of the leads that the list shows, and record who took it."""
         if not self.has_view_permission(request) or not request.user.has_perm("routing.export_lead"):
             raise PermissionDenied
         try:
@@ -359,7 +359,7 @@ class LeadAdmin(ModelAdmin):
             links.append((reverse("admin:routing_leadimport_add"), _("Import…")))
         if request.user.has_perm("routing.export_lead"):
             asked = f"?{request.GET.urlencode()}" if request.GET else ""
-            buttons = [  # it is written down who took leads out: no mere look
+            buttons = [  # a POST: it is recorded who takes leads out
                 (reverse("admin:routing_lead_export", args=[kind]) + asked, label)
                 for kind, label in (("csv", _("Export as CSV")), ("xlsx", _("Export as XLSX")))
             ]
@@ -367,7 +367,6 @@ class LeadAdmin(ModelAdmin):
 
 
 def list_of(name: str) -> str:
-    """Return the list on which an action of many leads is."""
     unqualified = ACTIONS[name].unqualified
     return "admin:routing_unqualifiedlead_changelist" if unqualified else "admin:routing_lead_changelist"
 
@@ -417,7 +416,7 @@ class UnqualifiedLeadAdmin(LeadAdmin):
 
 
 def history(lead: Lead) -> dict[str, Any]:
-    """Return the decisions on a lead, oldest first; the latest where there are many."""
+    """Return the decisions on a lead, oldest first; if there are many, the latest."""
     decisions = Decision.objects.filter(lead=lead).select_related(*EXPLAINED).order_by("-id")[:MOST_SHOWN]
     return {
         "decisions": explain_here(list(decisions)[::-1]),
@@ -425,7 +424,7 @@ def history(lead: Lead) -> dict[str, Any]:
 
 
 def who_it_is(lead: Lead) -> dict[str, Any]:
-    """Return what is known of the lead's contact, and what was sent where it differs."""
+    """Return what is known about the lead's contact, and what was sent if it differs."""
     points = points_of([lead.contact_id])[lead.contact_id] if lead.contact_id else []
     return {
         "reaches": reaches(points),

@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.dateparse import parse_date
-from django.utils.formats import date_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext, pgettext_lazy
@@ -26,6 +26,7 @@ from accounts.models import Manager, ScheduleException
 from accounts.people.roles import may_edit_user
 from accounts.templatetags.moments import duration, in_words
 from accounts.time import agenda, calendars, clock, feeds, periods
+from accounts.time.date_words import date_words
 
 from ..api.duty import manager_documents
 from ..engine import LEAD
@@ -74,7 +75,7 @@ def absences(managers: Sequence[Manager], *, on: date) -> dict[int, str]:
     off = ScheduleException.objects.filter(manager__in=managers, kind=ScheduleException.Kind.OFF, last_day__gte=on)
     return {
         exception.manager_id: " – ".join(
-            date_format(day, "j M") for day in sorted({exception.first_day, exception.last_day})
+            date_words(day, "j M") for day in sorted({exception.first_day, exception.last_day})
         )
         for exception in off.order_by("-first_day")  # the first stands last, and so remains
         if exception.manager_id
@@ -168,10 +169,11 @@ class ManagerAdmin(AccountsManagerAdmin):
     @display(description=_("balances"))
     def balances(self, manager: Any) -> str:
         found = manager.glance.balances if manager.glance else []
-        more = (
-            _now(", and %(number)d more") % {"number": len(found) - MOST_BALANCES} if len(found) > MOST_BALANCES else ""
-        )
-        return ", ".join(f"{label} {balance:+.2f}" for label, balance in found[:MOST_BALANCES]) + more
+        shown = [
+            f"{label} {'+' * (balance > 0)}{number_format(balance, 2)}" for label, balance in found[:MOST_BALANCES]
+        ]
+        more = len(found) - MOST_BALANCES
+        return ", ".join(shown) + (_now(", and %(number)d more") % {"number": more} if more > 0 else "")
 
     def get_urls(self) -> Any:
         wrap = self.admin_site.admin_view

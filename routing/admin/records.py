@@ -59,7 +59,7 @@ class DecisionAdmin(BigReadOnlyAdmin):
         "registry",
         "how",
         "attempt",
-        "result",
+        "outcome",
         "chosen",
         "why",
         "turn",

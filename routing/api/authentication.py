@@ -64,12 +64,12 @@ UPDATE routing_apikey SET last_used_at = %(at)s WHERE id = (
     WHERE id = %(key)s AND (last_used_at IS NULL OR last_used_at < %(at)s - interval '1 minute')
     FOR NO KEY UPDATE SKIP LOCKED)
 """
-NO_DIGEST = "0" * 64  # compared with when there is no such key, so that it takes as long
+NO_DIGEST = "0" * 64  # compared if there is no such key, so that the answer takes as long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who sends a request, what they may, and its instant."""
+    """Who sends a request, what they may do, and when it came."""
 
     at: datetime  # the database's clock
     version: int  # of the configuration
@@ -83,19 +83,19 @@ class Caller:
 
     @property
     def owner(self) -> str:
-        """Return whose idempotency keys these are; as ApiKey.owner."""
+        """Return the owner of idempotency keys, as ApiKey.owner does."""
         if self.source_id:
             return f"source:{self.source_id}"
         return f"user:{self.user_id}" if self.user_id else "account"
 
     @property
     def user(self) -> User | None:
-        """Return the row of the user, for what is written down as done by them."""
+        """Return the row of the user, to record who did something."""
         return User.objects.get(pk=self.user_id) if self.user_id else None
 
 
 class KeyUser:
-    """`request.user` of a key that belongs to no user: nobody's row, with the account's rights or a source's."""
+    """`request.user` for a key that belongs to no user: without a row, with the rights of the account or of a source."""
 
     is_authenticated = True
     is_active = True
@@ -158,7 +158,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         return "Bearer"
 
     def _row(self, presented: str) -> tuple[Any, ...] | None:
-        # A key of another shape is looked up as well, and takes as long as a wrong one.
+        # A key of another shape is looked up too, so that it takes as long as a wrong one.
         fits = (
             len(presented) <= LONGEST_KEY
             and presented.isascii()
@@ -197,7 +197,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
 
 def key_of(request: Request) -> str | None:
-    """Return the key of the request; None when it presents none. "" is a key as well, and a wrong one."""
+    """Return the key that the request presents; None: it presents none. An empty key is a key, and a wrong one."""
     scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     if scheme.lower() == "bearer":
         return str(key.strip())
@@ -206,7 +206,7 @@ def key_of(request: Request) -> str | None:
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who sends the request; the permission of every door has seen to it that somebody does."""
+    """Return who sends the request. HasScope has made sure that there is somebody."""
     caller: Any = request.auth
     assert isinstance(caller, Caller)
     return caller

@@ -40,7 +40,6 @@ def manager_documents(emails: Sequence[str], roster: Roster, *, at: datetime | N
 
 
 def _activity(last_seen_at: datetime | None, minutes: int, *, now: datetime) -> Document:
-    """Return whether the manager is online now, and how long ago they were seen."""
     return {
         "online": is_online(last_seen_at, at=now, minutes=minutes),
         "last_seen_at": instant(last_seen_at),

@@ -39,7 +39,7 @@ def document_of(caller: Caller, lead: uuid.UUID) -> Document:
 
 
 def result_of(caller: Caller, lead: uuid.UUID) -> Document:
-    """Return the lead as the caller's own deed left it, another manager's perhaps."""
+    """Return the lead as the caller's action left it; it may be another manager's now."""
     return mask(caller, lead_documents(Lead.objects.filter(pk=lead)))[0]
 
 
@@ -122,7 +122,7 @@ def bulk_lines(
 def documents_for(
     results: Sequence[IntakeResult | Exception], forms: Sequence[Form | Exception], caller: Caller, roster: Roster
 ) -> list[Document | Exception]:
-    """Return for each lead what its sender is shown, or why it is not taken or not shown.
+    """Return what the sender of each lead may see of it, or why it was refused or is not shown.
 
     Who does not see everything is told of a person or company what they sent themselves and no more: whether
     somebody is known already is no sender's business. Of leads known before they see those they might read anyway.
@@ -135,7 +135,7 @@ def documents_for(
 
 
 def _visible(before: Sequence[IntakeResult], caller: Caller) -> set[uuid.UUID]:
-    """Return the ids of those that the caller may read, and hide in them what others told."""
+    """Return the ids of those that the caller may read, after hiding what other sources told."""
     known = visible_leads(caller).filter(pk__in=[taken.lead_id for taken in before])
     visible = set(known.values_list("pk", flat=True))
     mask(caller, [taken.document for taken in before if taken.lead_id in visible])
@@ -179,14 +179,13 @@ def told(result: IntakeResult, form: Form, caller: Caller, roster: Roster) -> Do
 
 
 def problem_of(error: Exception) -> Document:
-    """Return the problem as it is answered when it stands alone."""
+    """Return the problem document that a request with this error alone would get."""
     handle: Any = api_settings.EXCEPTION_HANDLER
     document: Document = handle(error, {}).data
     return document
 
 
 def json_response(status: int, text: str, *, replayed: bool = False) -> HttpResponse:
-    """Return a JSON answer whose text is there already."""
     response = HttpResponse(text, status=status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     if replayed:
@@ -195,6 +194,6 @@ def json_response(status: int, text: str, *, replayed: bool = False) -> HttpResp
 
 
 def fingerprint(body: object) -> str:
-    """Return the SHA-256 of the body as canonical JSON: blanks and the order of keys do not make another body."""
+    """Return the SHA-256 of the body as canonical JSON, so that spaces and the order of keys do not matter."""
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=lambda bad: f"\x00{bad}")
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -114,7 +114,6 @@ class IntakeView(ApiView):
             journal.keep(refusals, at=caller.at, key_id=caller.key_id, source_id=caller.source_id, content_type=kind)
 
     def once(self, request: Request) -> IdempotencyKey | None:
-        """Return the request's idempotency key; None: it has none."""
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if key is None:
             return None

@@ -138,7 +138,6 @@ class Node:
         return message
 
     def mapping(self) -> Mapping[str, Any]:
-        """Return the value when it is a mapping."""
         if not isinstance(self.value, Mapping):
             self.refuse(f"a mapping is needed, like {{key: value}}, not {quote(self.value)}")
         if not all(isinstance(key, str) for key in self.value):

@@ -402,7 +402,6 @@ def _trigger(item: Item) -> Item:
 
 
 def by_pipeline(stages: Mapping[str, T]) -> dict[str, dict[str, T]]:
-    """Return the stages of each pipeline by its code, in the order in which they stand."""
     found: dict[str, dict[str, T]] = defaultdict(dict)
     for path, stage in stages.items():
         found[path.partition("/")[0]][path] = stage

@@ -163,7 +163,6 @@ def _refuse(event: Any, message: str) -> NoReturn:
 
 
 def _value_of(text: str) -> Any:
-    """Return the value of unquoted text."""
     if text in _WORDS:
         return _WORDS[text]
     if _WHOLE.fullmatch(text):

@@ -64,7 +64,7 @@ class Registry(models.Model):
 
     @property
     def label(self) -> str:
-        """Return the code, or the code of the trigger whose own book it is."""
+        """Return the code; of a trigger's own registry, the trigger's code."""
         return self.code or (self.trigger.code if self.trigger else "")
 
 
@@ -106,7 +106,6 @@ class Ledger(models.Model):
 
     @property
     def standings(self) -> dict[int, Standing]:
-        """Return where each manager stands, by id."""
         columns = zip(self.balances, self.received, self.last_turns, strict=True)
         return dict(zip(self.managers, map(Standing._make, columns), strict=True))
 

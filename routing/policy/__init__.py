@@ -1,4 +1,4 @@
-"""The configuration as values, and the roster that is built of it. Pure: no database, no Django."""
+"""The configuration as values, and the roster that is built from it. Pure: no database, no Django."""
 
 from .roster import MemberFacts, Roster, SourceFacts, StageFacts, TriggerTerms, build
 from .shapes import Account, Configuration

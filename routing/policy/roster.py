@@ -1,6 +1,7 @@
-"""The configuration as decisions need it: by number, with working time compiled. Built of its values alone.
+"""The configuration as decisions need it: by number, with working time compiled.
 
-Of rows, of a file, of a draft or of last month's version: `build` does not know, and asks no database.
+`build` needs only the values of the configuration, whether they come from rows, a file, a draft or an old version. It
+asks no database.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class MemberFacts(NamedTuple):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class TriggerTerms:
-    """A trigger, whole: its members, its limit, its registry."""
+    """A trigger with its members, limit and registry."""
 
     version: int  # of the configuration
     id: int
@@ -96,7 +97,7 @@ class TriggerTerms:
     def unavailable(self, at: datetime) -> list[Reason | None]:
         """Return, in the order of the members, why each is inactive or off duty; kept until the first of them changes.
 
-        Pauses and who is online are not of the configuration; they are read with the decision.
+        Pauses and who is online are not configuration; they are read with the decision.
         """
         known = self.known
         if known is None or not known[0] <= at < known[1]:
@@ -142,7 +143,7 @@ class Roster:
 
 
 def build(configuration: Configuration, *, version: int) -> Roster:
-    """Return the roster of a configuration. version: of which the roster will say that it is."""
+    """Build the roster of a configuration. version: the version that the roster is to carry."""
     people = _managers(configuration)
     stages = {
         stage.id: StageFacts(stage.id, stage.code, path, pipeline.code, stage.kind)

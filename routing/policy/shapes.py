@@ -1,7 +1,7 @@
-"""The configuration, typed: what rows, a file, a draft or an old version come to. Things refer to each other by key.
+"""The configuration, typed: what rows, a file, a draft or an old version are read into.
 
-A key is what people know a thing by: a code, an e-mail, `pipeline/stage`. The number is what rows of leads and decisions
-know it by; what has no row yet has a number that no row has.
+Objects refer to each other by key: a code, an e-mail, `pipeline/stage`. Rows of leads and decisions refer to them by
+number; an object without a row gets a number that no row has.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class Board:
 
     @property
     def by_received(self) -> list[ManagerNow]:
-        """Return who got leads today, or could have: most leads first."""
+        """Return who got leads today, or could have, most leads first."""
         some = [c for c in self.managers if c.received or c.state != "inactive"]
         return sorted(some, key=lambda c: -c.received)
 
@@ -178,7 +178,7 @@ def _today(roster: Roster, *, at: datetime) -> dict[str, dict[int, int]]:
 
 
 def _full(roster: Roster, looked: Looked) -> dict[int, tuple[Full, ...]]:
-    """Return in which triggers managers hold as many leads as they may."""
+    """Return the triggers in which each manager is at the limit."""
     full: dict[int, tuple[Full, ...]] = {}
     for rule_id, (_, candidates) in looked.items():
         for c in candidates:
@@ -202,7 +202,7 @@ def _counts(managers: Sequence[ManagerNow]) -> Counts:
 
 
 def _waiting(roster: Roster, looked: Looked, stages: Mapping[int, Stage], *, at: datetime, most: int) -> list[Waiting]:
-    """Return the leads that wait, those that are taken first before the others, and why nobody takes them now."""
+    """Return the waiting leads in the order in which they will be assigned, and why nobody takes them now."""
     waiting = Lead.objects.waiting().select_related("contact", "company").annotate(since=waiting_since())
     leads = list(waiting.best_first()[:most])
     tried: dict[UUID, set[int]] = defaultdict(set)

@@ -319,7 +319,6 @@ def candidate_facts(
 
 
 def trigger_facts(trigger: TriggerTerms, roster: Roster, stages: Mapping[int, Stage]) -> sentences.TriggerFacts:
-    """Return the trigger as sentences need it."""
     everybody = [m.coefficient for m in trigger.members]
     return sentences.TriggerFacts(
         stage=title_of(stages[trigger.stage]),
@@ -378,5 +377,4 @@ def _concern(row: Decision, decision: DecisionInWords, manager: int) -> Concern:
 
 
 def age(span: timedelta) -> int:
-    """Return a span in whole minutes."""
     return int(span.total_seconds() // 60)

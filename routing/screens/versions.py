@@ -168,6 +168,6 @@ def _on_duty(roster: Roster, *, at: datetime) -> str:
 
 
 def _digest(*facts: object) -> str:
-    """Return the facts as one short text, with those of who reads the page. facts: the roster stands for its version."""
+    """Return a digest of the facts and of what the reader's page depends on. facts: the roster stands for its version."""
     told = [fact.version if isinstance(fact, Roster) else fact for fact in facts]
     return hashlib.sha256(repr((get_language(), str(zone_beside()), told)).encode()).hexdigest()[:16]

@@ -191,7 +191,6 @@ def follow(gains: Iterable[Gain], *, at: datetime, by: User | None = None) -> No
 
 
 def _update_of(ledgers: Sequence[engine.Ledger]) -> Statement | None:
-    """Return the statement that writes the ledgers."""
     if len(ledgers) > 1:
         return UPDATE_LEDGERS
     return (UPDATE_LEDGER if ledgers[0].place is None else UPDATE_PLACE) if ledgers else None

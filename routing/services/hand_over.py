@@ -190,7 +190,7 @@ def _leads_of(manager_id: int, stages: Collection[int]) -> QuerySet[Lead]:
 
 
 def _by_trigger(leads: Iterable[Lead], roster: Roster) -> dict[int | None, list[Lead]]:
-    """Part the leads by the trigger that decides on them, the registries in the order of their locks."""
+    """Group the leads by the trigger that decides on them, in the order in which registries are locked."""
     parts: dict[int | None, list[Lead]] = defaultdict(list)
     for lead in leads:
         facts = lead.facts

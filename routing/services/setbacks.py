@@ -1,4 +1,7 @@
-"""Setbacks: a lead that makes the sweep fail is tried alone, later and less often, and set aside; the others go on."""
+"""Setbacks: a lead that makes the sweep fail is tried alone, later and less often, and in the end set aside.
+
+It does not hold up the others.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 Work = Callable[[Sequence[UUID]], int]  # on leads that may have changed since; returns how many it concerned
 
-BATCH = 100  # leads in one transaction: so long new leads of the same registry wait
+BATCH = 100  # leads in one transaction, for which new leads of the same registry wait
 PAUSES = tuple(map(timedelta, (0, 0, 0, 0), (5, 30, 120, 600)))  # days, seconds after each try that failed
 MOST_TRIES = len(PAUSES) + 1
 # Classes of SQLSTATE: the connection, resources, an operator's intervention (but not a statement's time limit), a crash,
 # a serialisation failure, a lock. A connection that broke has no code.
-NOBODYS = ("08", "53", "57P", "58", "40", "55P")
+NO_LEADS_FAULT = ("08", "53", "57P", "58", "40", "55P")
 LONGEST_BATCH = timedelta(minutes=2)  # a batch older than this has no sweep any more
 
 
@@ -47,7 +50,7 @@ def isolate_failures(leads: Iterable[UUID], work: Work, *, at: datetime) -> Iter
 
     for batch in _batches(fresh()):
         yield _together(batch, work, at=at)
-    for lead in due:  # who failed least comes first: the worst may take this process along
+    for lead in due:  # fewest failures first: the worst may kill this process
         if lead in again:
             yield _alone(lead, work, at=at)
 
@@ -87,10 +90,10 @@ def _alone(lead: UUID, work: Work, *, at: datetime) -> int:
 
 
 def _count(lead: UUID, *, at: datetime) -> Setback:
-    """Write the try down before it is made: a lead that takes its worker along is counted, too."""
+    """Count the try before it is made, so that a lead that kills its worker is counted too."""
     setback, _ = Setback.objects.get_or_create(lead_id=lead, defaults={"next_try_at": at})
     if not setback.attempts:
-        setback.error = "The sweep ended with it."
+        setback.error = "The worker died while it tried this lead."
     setback.attempts += 1
     if setback.attempts >= MOST_TRIES:
         setback.set_aside_at = at
@@ -104,15 +107,17 @@ def is_fault_of_a_lead(error: Exception) -> bool:
     """Tell whether one lead may be to blame: not if a lock or the database was unavailable."""
     if isinstance(error, DatabaseError | InterfaceError):
         code = sqlstate(error)
-        return code is not None and not code.startswith(NOBODYS)
+        return code is not None and not code.startswith(NO_LEADS_FAULT)
     return not isinstance(error, Busy | ConfigurationChanged)
 
 
 def suspect(*, at: datetime) -> None:
-    """Suspect the leads of batches whose sweep never ended, and delete setbacks that are overcome."""
+    """Give setbacks to the leads of batches whose sweep never ended, and delete setbacks that were overcome."""
     for batch in SweepBatch.objects.filter(begun_at__lt=at - LONGEST_BATCH):
         there = Lead.objects.filter(pk__in=batch.leads).values_list("pk", flat=True)
-        suspects = [Setback(lead_id=lead, next_try_at=at, error="The sweep ended with it.") for lead in there]
+        suspects = [
+            Setback(lead_id=lead, next_try_at=at, error="The worker died while it tried this lead.") for lead in there
+        ]
         Setback.objects.bulk_create(suspects, ignore_conflicts=True)
         batch.delete()
     Setback.objects.overcome().delete()

@@ -24,7 +24,7 @@ def move_lead(
     """Move the lead into the stage; the manager who has it on offer thereby accepts it.
 
     A trigger on the stage distributes the lead anew. Without one a waiting lead no longer waits.
-    theirs: who moves it may do so only while the lead is theirs.
+    theirs: the user may move it only while the lead is theirs.
     Raises NotFound; OfferClosed when the time to accept is over, or the lead went to somebody else meanwhile.
     """
     roster = current()
@@ -74,7 +74,7 @@ def _lock(lead_id: UUID, stage_id: int, roster: Roster) -> Lead:
 
 
 def _enter(lead: Lead, stage_id: int, roster: Roster, *, at: datetime, by: User | None, reason: str = "") -> datetime:
-    """Put the lead into the stage, and write it down; nobody is chosen. Return when it entered."""
+    """Move the lead into the stage and record it; nobody is chosen. Return when it entered."""
     at = _accept_by_moving(lead, at=at, by=by)
     data = {"from": roster.stages[lead.stage_id].path, "to": roster.stages[stage_id].path, "reason": reason}
     lead.stage_id = stage_id

@@ -188,7 +188,6 @@ def _date_of_words(text: str) -> WrittenDate | None:
 
 
 def _hours(time: dict[str, str | None]) -> tuple[int, int, int]:
-    """Return hour, minute and second. Raises ValueError."""
     hour = int(time["hour"] or 0)
     if time["half"]:
         if not 1 <= hour <= 12:

@@ -187,7 +187,6 @@ def faults_of_columns(columns: Sequence[str], header: Sequence[str], joined: Ite
 
 
 def quote_titles(header: Sequence[str], places: Iterable[int]) -> str:
-    """Return the titles of columns in one text, for people."""
     return ", ".join(f"“{header[place]}”" for place in places)
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext, npgettext, pgettext
 
+from accounts.time.date_words import date_words
 from accounts.time.instants import zone_name
 
 from ..engine import LEAD, METHODS, Reason
@@ -78,7 +79,7 @@ def _instant_in_words(instant: datetime, at: datetime, zone: ZoneInfo) -> str:
     if there.date() == here.date():
         return date_format(there, "H:i")
     year = " Y" if abs((there - here).days) > 300 else ""
-    return date_format(there, f"D j M{year}, H:i")
+    return date_words(there, f"D j M{year}, H:i")
 
 
 # One candidate

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import make_manager, make_supervisor
+from tests.factories import make_manager, make_supervisor, make_trigger
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -38,3 +38,15 @@ def test_what_is_written_into_a_page_does_not_run(visit):
     assert page.evaluate("window.ran") is None
     assert any("Content Security Policy" in complaint for complaint in visitor.complaints)
     visitor.complaints.clear()
+
+
+@pytest.mark.parametrize("language", ["ru", "es", "pt-br"])
+def test_long_words_of_other_languages_fit_a_phone(visit, language):
+    make_trigger(members=[make_manager(active=False)])  # what cannot work is told in the list
+    supervisor = make_supervisor()
+    supervisor.language = language
+    supervisor.save()
+    visitor = visit(user=supervisor, phone=True)
+    for path in ("apikey/add", "trigger", "decision"):
+        visitor.open(f"/admin/routing/{path}/")
+        visitor.assert_well_made(f"{path.replace('/', '-')}-{language}")

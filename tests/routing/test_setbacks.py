@@ -138,7 +138,7 @@ def test_a_lead_that_kills_its_worker_is_counted_found_and_set_aside(team, monke
         assert killed < 10
     assert killed == 1 + 5  # among others, and five times alone
     assert {fresh(lead).state for lead in [*before, *after]} == {"assigned"}
-    assert Setback.objects.get().error == "The sweep ended with it."
+    assert Setback.objects.get().error == "The worker died while it tried this lead."
     sweep.sweep(at=at)
     assert not SweepBatch.objects.exists()
 

@@ -47,7 +47,6 @@ class Command(BaseCommand):
 
 
 def state(person: ManagerFacts, at: datetime, pauses: Mapping[int, Stretch]) -> dict[str, Any]:
-    """Return what there is to know of the person at the instant."""
     reason = person.unavailable(at, paused=person.id in pauses)
     duty = person.duty.state(at)
     return {

@@ -29,6 +29,9 @@
       const text = heading.querySelector("span span")?.textContent.replace(/\s*\*\s*$/, "").trim();
       for (const cell of cells) if (text && !cell.dataset.label) cell.dataset.label = text;
     }
+    for (const { dataset } of document.querySelectorAll("td[data-label]")) {
+      dataset.label = dataset.label.charAt(0).toUpperCase() + dataset.label.slice(1);
+    }
   }
 
   // The newer theme takes "c" for "create", "f" for "filter" and "[" for the sidebar wherever no text is being typed: it forgets
