@@ -55,13 +55,13 @@ PAUSING = 0x5041555345  # names this lock among others of the database
 def note_new_password(user: User, *, at: datetime, by: User | None = None) -> None:
     """Tell the user that they have a new password; what wrong codes have slowed down is quick again."""
     second_factor.forget_wrong_codes(user)
-    letters.tell(user, letters.Kind.PASSWORD, at=at, by=by)
+    letters.tell(user, letters.LetterKind.PASSWORD, at=at, by=by)
 
 
 def note_new_email(user: User, before: str, *, at: datetime, by: User | None = None) -> None:
     """Tell the user at both addresses: who had the old one may be somebody else than who has the new one."""
     for address in (before, user.email):
-        letters.tell(user, letters.Kind.EMAIL, at=at, by=by, to=address, detail=f"{before} → {user.email}")
+        letters.tell(user, letters.LetterKind.EMAIL, at=at, by=by, to=address, detail=f"{before} → {user.email}")
 
 
 def _end_pause(manager: Manager, *, at: datetime) -> None:

@@ -30,7 +30,7 @@ LONGEST_WAIT = timedelta(hours=6)
 MOST_TRIES = 20  # some three days
 
 
-class Kind(models.TextChoices):
+class LetterKind(models.TextChoices):
     """What a letter tells; the label is its subject."""
 
     APP = "app", gettext_lazy("A new authenticator app was set up")
@@ -45,7 +45,7 @@ class Kind(models.TextChoices):
     WRONG_CODES = "wrong_codes", gettext_lazy("Wrong codes were entered in your name")
 
 
-def tell(user: User, kind: Kind, *, at: datetime, by: Any = None, to: str = "", detail: str = "") -> None:
+def tell(user: User, kind: LetterKind, *, at: datetime, by: Any = None, to: str = "", detail: str = "") -> None:
     """Write the user a letter. by: who did it; to: another address than the user's; detail: a line of what it was."""
     with translation.override(_language(user)):
         paragraphs = [
@@ -75,8 +75,8 @@ def _author(user: User, by: Any) -> str:
     return ", " + (_("from one of your sessions") if by.pk == user.pk else _("by %(who)s") % {"who": by.email})
 
 
-def _advice(kind: Kind) -> str:
-    if kind is Kind.WRONG_CODES:
+def _advice(kind: LetterKind) -> str:
+    if kind is LetterKind.WRONG_CODES:
         return _(
             "If this was not you, somebody knows your password or uses one of your sessions. "
             "Tell an administrator at once. Until you have a new password, each wrong code "

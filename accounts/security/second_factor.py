@@ -74,7 +74,7 @@ def confirm(user: User, code: str, *, at: datetime) -> list[str] | None:
     codes = _new_codes(user)
     _end_sessions(user)
     audit_trail.note(AuditEntry.Action.SECOND_FACTOR, at=at, by=user, about=f"accounts_user:{user.pk}", on=True)
-    letters.tell(user, letters.Kind.APP, at=at, by=user)
+    letters.tell(user, letters.LetterKind.APP, at=at, by=user)
     return codes
 
 
@@ -90,7 +90,7 @@ def renew_codes(user: User, *, at: datetime) -> list[str]:
         on=True,
         new_codes=len(codes),
     )
-    letters.tell(user, letters.Kind.CODES, at=at, by=user)
+    letters.tell(user, letters.LetterKind.CODES, at=at, by=user)
     return codes
 
 
@@ -107,7 +107,7 @@ def add_passkey(request: HttpRequest, user: User, *, name: str, answer: str, at:
     if first:
         _end_sessions(user)
     _note_passkeys(user, at=at)
-    letters.tell(user, letters.Kind.PASSKEY_ADDED, at=at, by=user, detail=name)
+    letters.tell(user, letters.LetterKind.PASSKEY_ADDED, at=at, by=user, detail=name)
     return codes
 
 
@@ -121,7 +121,7 @@ def is_last(passkey: passkeys.Passkey) -> bool:
 def remove_passkey(user: User, passkey: passkeys.Passkey, *, at: datetime) -> None:
     """Forget one of the user's passkeys, and end their sessions. With the last the second factor is off."""
     passkey.delete()
-    letters.tell(user, letters.Kind.PASSKEY_REMOVED, at=at, by=user, detail=passkey.name)
+    letters.tell(user, letters.LetterKind.PASSKEY_REMOVED, at=at, by=user, detail=passkey.name)
     if not is_on(user):
         turn_off(user, at=at, by=user)
         return
@@ -136,7 +136,7 @@ def turn_off(user: User, *, at: datetime, by: User) -> None:
         device.delete()
     _end_sessions(user)
     audit_trail.note(AuditEntry.Action.SECOND_FACTOR, at=at, by=by, about=f"accounts_user:{user.pk}", on=False)
-    letters.tell(user, letters.Kind.FACTOR_OFF, at=at, by=by)
+    letters.tell(user, letters.LetterKind.FACTOR_OFF, at=at, by=by)
 
 
 def matching_device(user: User, code: str, *, at: datetime) -> Any:
@@ -155,7 +155,7 @@ def matching_device(user: User, code: str, *, at: datetime) -> Any:
         if device.verify_token(code if kind is TOTPDevice else _digest(user, code)):
             return device
         if before < device.throttling_failure_count == WRONG_CODES_TOLD:
-            letters.tell(user, letters.Kind.WRONG_CODES, at=at)
+            letters.tell(user, letters.LetterKind.WRONG_CODES, at=at)
         return None
 
 
@@ -174,7 +174,7 @@ def end_sessions(user: User, *, at: datetime, by: User) -> None:
     """Sign the user out everywhere. Their API keys are apart, and revoked apart."""
     _end_sessions(user)
     audit_trail.note(AuditEntry.Action.SESSIONS_ENDED, at=at, by=by, about=f"accounts_user:{user.pk}")
-    letters.tell(user, letters.Kind.SESSIONS, at=at, by=by)
+    letters.tell(user, letters.LetterKind.SESSIONS, at=at, by=by)
 
 
 def _note_passkeys(user: User, *, at: datetime) -> None:

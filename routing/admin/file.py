@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from accounts import admin_theme
 from accounts.history.changes import sign_changes
 
-from ..configuration import MAX_BYTES, BadConfiguration, Report, export_configuration, import_configuration
+from ..configuration import MAX_BYTES, BadConfiguration, ImportReport, export_configuration, import_configuration
 from ..exceptions import Busy
 from ..roster import read_version
 
@@ -179,7 +179,7 @@ def kind_of(kind: str) -> str:
     return str(apps.get_model(MODELS[kind].replace("{}_", ""))._meta.verbose_name)
 
 
-def forbidden(user: Any, report: Report) -> list[str]:
+def forbidden(user: Any, report: ImportReport) -> list[str]:
     """Return what of it the user may not do, each as a line of the report."""
     return [
         f"{ACTIONS.get(change.action, change.action)} {kind_of(change.kind)} {change.key}".strip()

@@ -97,7 +97,7 @@ class ApiKeyAdmin(ConflictAwareAdmin):
         self._save(request, obj, form, change)
         if ApiKey.Scope.MANAGE in obj.scopes and (not change or "scopes" in form.changed_data):
             for user in dict.fromkeys(filter(None, (obj.user, request.user))):
-                letters.tell(user, letters.Kind.KEY, at=clock.now(), by=request.user, detail=str(obj))
+                letters.tell(user, letters.LetterKind.KEY, at=clock.now(), by=request.user, detail=str(obj))
 
     def _save(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:

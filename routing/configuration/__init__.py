@@ -4,7 +4,7 @@ from .exporting import configuration_document, export_configuration
 from .importing import import_configuration
 from .places import BadConfiguration
 from .reading import configuration_of_file
-from .report import Change, Report
+from .report import Change, ImportReport
 from .text import MAX_BYTES
 from .versions import VersionUnknown, configurations_of
 
@@ -12,7 +12,7 @@ __all__ = [
     "MAX_BYTES",
     "BadConfiguration",
     "Change",
-    "Report",
+    "ImportReport",
     "VersionUnknown",
     "configuration_document",
     "configuration_of_file",

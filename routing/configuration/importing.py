@@ -24,7 +24,7 @@ from . import text
 from .judging import judge
 from .places import MOST_TOLD, BadConfiguration, Errors
 from .pruning import prune_unnamed
-from .report import ONE, Change, Report, differences, same
+from .report import ONE, Change, ImportReport, differences, same
 from .rows import KINDS, Item, Stored, by_pipeline, read_stored
 from .shapes import SECTIONS, NamedObject, ParsedFile, read_document
 from .writing import Plan, write_plan
@@ -38,7 +38,7 @@ LAID_OVER = ("channels", "cycle", "limit", "responsible_check", "acceptance", "r
 
 def import_configuration(
     source: str | bytes | Mapping[str, Any], *, dry_run: bool = False, prune: bool = False
-) -> Report:
+) -> ImportReport:
     """Make the stored configuration what the file says, and tell what that adds, changes and leaves.
 
     source: the YAML text, or the document that was read from it.
@@ -51,7 +51,7 @@ def import_configuration(
 
 
 @transaction.atomic
-def _import(document: object, *, dry_run: bool, prune: bool) -> Report:
+def _import(document: object, *, dry_run: bool, prune: bool) -> ImportReport:
     lock_configuration()
     errors = Errors()
     given = read_document(document, errors)
@@ -231,8 +231,8 @@ def arrange(stored: list[str], named: Collection[str]) -> list[str]:
 # The report
 
 
-def _report(plan: Plan, given: ParsedFile, stored: Stored, *, dry_run: bool) -> Report:
-    report = Report(dry_run=dry_run)
+def _report(plan: Plan, given: ParsedFile, stored: Stored, *, dry_run: bool) -> ImportReport:
+    report = ImportReport(dry_run=dry_run)
     orders = by_pipeline(dict.fromkeys(stored.items["stages"])), by_pipeline(dict.fromkeys(plan.order["stages"]))
     for kind in KINDS:
         for key, item in plan.items[kind].items():

@@ -16,12 +16,12 @@ from accounts.models import Manager, User, WorkSchedule
 from routing.models import Adjustment, Decision, Lead, Ledger, Pipeline, Placeholder, Registry, Source, Stage, Trigger
 
 from .places import Errors
-from .report import ONE, Change, Report
+from .report import ONE, Change, ImportReport
 from .rows import Stored
 from .shapes import ParsedFile
 
 
-def prune_unnamed(given: ParsedFile, stored: Stored, report: Report, errors: Errors) -> None:
+def prune_unnamed(given: ParsedFile, stored: Stored, report: ImportReport, errors: Errors) -> None:
     """Remove what the file does not name, after all that it names is written; add what cannot be to the errors."""
     # From what refers to what is referred to.
     if "triggers" in given.sections:
@@ -71,12 +71,12 @@ def _references_to(model: type[Model], rows: Iterable[Any]) -> dict[Any, str]:
     return {pk: ", ".join(words) for pk, words in found.items()}
 
 
-def _delete(model: type[Model], kind: str, rows: dict[str, Any], report: Report) -> None:
+def _delete(model: type[Model], kind: str, rows: dict[str, Any], report: ImportReport) -> None:
     model._default_manager.filter(pk__in=[row.pk for row in rows.values()]).delete()
     report.changes += [Change("remove", ONE[kind], key) for key in rows]
 
 
-def _prune_or_keep(model: type[Model], kind: str, rows: dict[str, Any], report: Report) -> None:
+def _prune_or_keep(model: type[Model], kind: str, rows: dict[str, Any], report: ImportReport) -> None:
     wanted = _references_to(model, rows.values())
     if model is Registry:
         for pk in (
@@ -87,7 +87,7 @@ def _prune_or_keep(model: type[Model], kind: str, rows: dict[str, Any], report: 
     _delete(model, kind, {key: row for key, row in rows.items() if row.pk not in wanted}, report)
 
 
-def _prune_triggers(rows: dict[str, Trigger], report: Report) -> None:
+def _prune_triggers(rows: dict[str, Trigger], report: ImportReport) -> None:
     wanted = _references_to(Trigger, rows.values())
     for pk in Adjustment.objects.filter(registry__trigger__in=rows.values()).values_list(
         "registry__trigger_id", flat=True
@@ -101,7 +101,7 @@ def _prune_triggers(rows: dict[str, Trigger], report: Report) -> None:
     _delete(Trigger, "triggers", {code: row for code, row in rows.items() if row.pk not in wanted}, report)
 
 
-def _prune_managers(rows: dict[str, Manager], report: Report) -> None:
+def _prune_managers(rows: dict[str, Manager], report: ImportReport) -> None:
     wanted = _in_history(rows) | _references_to(Manager, rows.values())
     _deactivate(Manager, "managers", {email: row for email, row in rows.items() if row.pk in wanted}, report)
     unused = {email: row for email, row in rows.items() if row.pk not in wanted}
@@ -124,20 +124,20 @@ def _in_history(rows: dict[str, Manager]) -> dict[Any, str]:
     }
 
 
-def _prune_sources(rows: dict[str, Source], report: Report) -> None:
+def _prune_sources(rows: dict[str, Source], report: ImportReport) -> None:
     wanted = _references_to(Source, rows.values())
     _deactivate(Source, "sources", {code: row for code, row in rows.items() if row.pk in wanted}, report)
     _delete(Source, "sources", {code: row for code, row in rows.items() if row.pk not in wanted}, report)
 
 
-def _deactivate(model: type[Any], kind: str, rows: dict[str, Any], report: Report) -> None:
+def _deactivate(model: type[Any], kind: str, rows: dict[str, Any], report: ImportReport) -> None:
     active = {key: row for key, row in rows.items() if row.active}
     if active:
         model.objects.filter(pk__in=[row.pk for row in active.values()]).update(active=False)
     report.changes += [Change("deactivate", ONE[kind], key, {"active": (True, False)}) for key in active]
 
 
-def _prune_stages(given: ParsedFile, stored: Stored, report: Report, errors: Errors) -> None:
+def _prune_stages(given: ParsedFile, stored: Stored, report: ImportReport, errors: Errors) -> None:
     """Remove stages of pipelines that the file names with their stages, and whole pipelines that it does not name."""
     whole = {code for code, pipeline in given.named["pipelines"].items() if not pipeline.gives("stages")}
     rows = {

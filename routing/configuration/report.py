@@ -42,7 +42,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class Report:
+class ImportReport:
     """The outcome of an import; of a dry run what it would be."""
 
     dry_run: bool

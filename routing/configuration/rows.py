@@ -141,7 +141,7 @@ def _add_triggers(stored: Stored, tables: Tables, schedules: dict[int | None, Wo
     for registry in tables.registries:
         if registry.trigger_id is not None:
             registry.trigger = triggers[registry.trigger_id]  # and so it is the trigger's `own_registry`
-    # Of several on a stage the lowest priority fires, then the older one: the file keeps that order.
+    # If several triggers match, the lowest priority runs, then the older one; the file keeps that order.
     for trigger in sorted(
         triggers.values(), key=lambda row: (*_place_of_stage(stages[row.stage_id]), row.priority, row.pk)
     ):

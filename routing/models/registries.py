@@ -22,7 +22,7 @@ class RegistryQuerySet(models.QuerySet["Registry"]):
 
 
 class Registry(models.Model):
-    """A named book of statistics; or, without a name, the own book of one trigger."""
+    """A named record in which fairness is counted; without a name, the own registry of one trigger."""
 
     class Accounting(models.TextChoices):
         FAIR_SHARE = "fair_share", _("fair share: absence earns nothing and costs nothing")

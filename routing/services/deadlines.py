@@ -22,7 +22,7 @@ SETTLED_AFTER = timedelta(minutes=1)
 _followed: tuple[int, datetime] | None = None  # the version of the configuration, and since when; of this process
 
 
-class Moved(NamedTuple):
+class MovedDeadline(NamedTuple):
     """An open offer whose time to accept ends at another instant now."""
 
     offer: int
@@ -44,14 +44,14 @@ def follow_working_time(*, at: datetime) -> int:
         _followed = (roster.version, at)
     elif at >= _followed[1] + SETTLED_AFTER:
         return 0
-    moved = list(_moved(roster, at=at))
+    moved = list(_deadlines_to_move(roster, at=at))
     done = sum(_move(moved[start : start + AT_ONCE], at=at) for start in range(0, len(moved), AT_ONCE))
     if done < len(moved):  # somebody is about to answer the others: they are looked at again
         _followed = (roster.version, at)
     return done
 
 
-def _moved(roster: Roster, *, at: datetime) -> Iterator[Moved]:
+def _deadlines_to_move(roster: Roster, *, at: datetime) -> Iterator[MovedDeadline]:
     triggers = [terms.id for terms in roster.triggers.values() if terms.clock == "working"]
     decision = Decision.objects.filter(lead=OuterRef("lead"), at=OuterRef("offered_at"), chosen=OuterRef("manager"))
     offers = (
@@ -70,7 +70,7 @@ def _moved(roster: Roster, *, at: datetime) -> Iterator[Moved]:
         if after <= at < before:
             after = min(before, engine.deadline(terms, manager, at=at) or before)
         if after != before:
-            yield Moved(offer, lead, manager, before, after)
+            yield MovedDeadline(offer, lead, manager, before, after)
 
 
 def _terms(trigger: TriggerTerms, then: Roster | None) -> TriggerTerms:
@@ -80,7 +80,7 @@ def _terms(trigger: TriggerTerms, then: Roster | None) -> TriggerTerms:
 
 
 @in_transaction
-def _move(moved: Sequence[Moved], *, at: datetime) -> int:
+def _move(moved: Sequence[MovedDeadline], *, at: datetime) -> int:
     """Move the deadlines of those whose leads nobody holds just now, and tell it in the leads' stories."""
     held = {lead.pk for lead in lock_leads((each.lead for each in moved), skip_locked=True)}
     wanted = {each.offer: each for each in moved if each.lead in held}

@@ -26,7 +26,7 @@ import orjson
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from .workbook import Limits
+from .workbook import WorkbookLimits
 from .writing import plain_text
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -42,7 +42,7 @@ DELIMITERS = {
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1251", "cp1252")
 
 # Of the process that reads a workbook.
-LIMITS = Limits(columns=MOST_COLUMNS)
+LIMITS = WorkbookLimits(columns=MOST_COLUMNS)
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH")  # no settings, no secrets
 FAULTS = {
@@ -237,7 +237,7 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
             os.killpg(child.pid, signal.SIGKILL)
 
 
-def _reason(status: int, guard: Timer, limits: Limits) -> tuple[str, dict[str, Any]]:
+def _reason(status: int, guard: Timer, limits: WorkbookLimits) -> tuple[str, dict[str, Any]]:
     """Return why a process ended before it said what came of the workbook."""
     if status == -signal.SIGXCPU:
         return "seconds", {"count": limits.seconds}

@@ -27,7 +27,7 @@ ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class WorkbookLimits:
     """How much a workbook may take. Sizes in MiB."""
 
     seconds: int = 5  # of the processor
@@ -41,7 +41,7 @@ class Limits:
     columns: int = 100
 
 
-class Fault(Exception):
+class WorkbookFault(Exception):
     """What is wrong with the workbook, as a code and its values."""
 
     def __init__(self, code: str, **values: Any) -> None:
@@ -53,8 +53,8 @@ class _Enough(Exception):
     """Nothing of what follows in the part is of interest."""
 
 
-def blocks_of_rows(file: IO[bytes], limits: Limits) -> Iterator[list[tuple[int, list[str]]]]:
-    """Yield the rows of the sheet that the workbook opens with: number, texts. Raises Fault."""
+def blocks_of_rows(file: IO[bytes], limits: WorkbookLimits) -> Iterator[list[tuple[int, list[str]]]]:
+    """Yield the rows of the sheet that the workbook opens with: number, texts. Raises WorkbookFault."""
     try:
         with zipfile.ZipFile(file) as archive:
             yield from _Book(archive, limits).blocks()
@@ -62,32 +62,32 @@ def blocks_of_rows(file: IO[bytes], limits: Limits) -> Iterator[list[tuple[int, 
             EOFError, OverflowError, struct.error) as error:  # fmt: skip
         if isinstance(error, ExpatError) and error.code == OUT_OF_MEMORY:
             raise MemoryError from error
-        raise Fault("unreadable") from error
+        raise WorkbookFault("unreadable") from error
 
 
-def check_directory(data: bytes, limits: Limits) -> None:
-    """Raise Fault when the archive says that it has too many parts: each costs memory when the directory is read."""
+def check_directory(data: bytes, limits: WorkbookLimits) -> None:
+    """Raise WorkbookFault when the archive says that it has too many parts: each costs memory when the directory is read."""
     end = data.rfind(b"PK\x05\x06")
     if end >= 0 and int.from_bytes(data[end + 10 : end + 12], "little") > limits.parts:
-        raise Fault("parts", count=limits.parts)
+        raise WorkbookFault("parts", count=limits.parts)
 
 
-def check_parts(parts: list[zipfile.ZipInfo], limits: Limits) -> None:
-    """Raise Fault when what the archive says of its parts is no workbook of a sensible size."""
+def check_parts(parts: list[zipfile.ZipInfo], limits: WorkbookLimits) -> None:
+    """Raise WorkbookFault when what the archive says of its parts is no workbook of a sensible size."""
     if len(parts) > limits.parts:
-        raise Fault("parts", count=limits.parts)
+        raise WorkbookFault("parts", count=limits.parts)
     if any(part.flag_bits & 1 for part in parts):
-        raise Fault("protected")
+        raise WorkbookFault("protected")
     for part in parts:
         if part.file_size > FREE_OF_RATIO and part.file_size > limits.ratio * max(1, part.compress_size):
-            raise Fault("ratio", part=part.filename[:100], count=limits.ratio)
+            raise WorkbookFault("ratio", part=part.filename[:100], count=limits.ratio)
     if sum(part.file_size for part in parts) > limits.unpacked * MIB:
         largest = max(parts, key=lambda part: part.file_size)
-        raise Fault("unpacked", part=largest.filename[:100], size=limits.unpacked)
+        raise WorkbookFault("unpacked", part=largest.filename[:100], size=limits.unpacked)
 
 
 class _Book:
-    def __init__(self, archive: zipfile.ZipFile, limits: Limits) -> None:
+    def __init__(self, archive: zipfile.ZipFile, limits: WorkbookLimits) -> None:
         check_parts(archive.infolist(), limits)
         self.archive, self.limits = archive, limits
         self.names = {name.lower(): name for name in archive.namelist()}
@@ -105,9 +105,9 @@ class _Book:
     def _open(self, name: str, most: int = 0) -> IO[bytes]:
         part = self.archive.getinfo(self.names[name.lower()])
         if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise Fault("unreadable")
+            raise WorkbookFault("unreadable")
         if most and part.file_size > most * MIB:
-            raise Fault("part", part=part.filename[:100], size=most)
+            raise WorkbookFault("part", part=part.filename[:100], size=most)
         return self.archive.open(part)
 
     def _relations(self, name: str) -> dict[str, tuple[str, str]]:
@@ -201,7 +201,7 @@ class _Book:
 
 
 def _rows(
-    stream: IO[bytes], texts: list[str], forms: dict[str, Form | None], limits: Limits
+    stream: IO[bytes], texts: list[str], forms: dict[str, Form | None], limits: WorkbookLimits
 ) -> Iterator[list[tuple[int, list[str]]]]:
     """Yield the rows that hold any text, those of a piece of the sheet at a time."""
     sheet = _Sheet(texts, forms, limits)
@@ -217,7 +217,7 @@ class _Sheet:
     __slots__ = ("attributes", "cells", "column", "columns", "digits", "forms", "has_formula", "heard", "length", "limits",
                  "number", "phonetic", "rows", "texts", "value")  # fmt: skip
 
-    def __init__(self, texts: list[str], forms: dict[str, Form | None], limits: Limits) -> None:
+    def __init__(self, texts: list[str], forms: dict[str, Form | None], limits: WorkbookLimits) -> None:
         self.texts, self.forms, self.limits = texts, forms, limits
         self.columns = {letters_of(column): column for column in range(limits.columns)}
         self.rows: list[tuple[int, list[str]]] = []  # whole, and not yet yielded
@@ -258,7 +258,7 @@ class _Sheet:
     def _start_row(self, attributes: dict[str, str]) -> None:
         before, self.number = self.number, int(attributes.get("r", self.number + 1))
         if self.number <= before:
-            raise Fault("unreadable")
+            raise WorkbookFault("unreadable")
         self.digits, self.column, self.cells = len(str(self.number)), -1, []
 
     def _end_row(self) -> None:
@@ -266,7 +266,7 @@ class _Sheet:
             self.rows.append((self.number, self.cells))
             self.length += sum(map(len, self.cells))
             if self.length > self.limits.text * MIB:
-                raise Fault("text", size=self.limits.text)
+                raise WorkbookFault("text", size=self.limits.text)
 
     def _end_cell(self) -> None:
         attributes, value, cells = self.attributes, self.value, self.cells
@@ -276,7 +276,7 @@ class _Sheet:
         kind = attributes.get("t", "n")
         if not value:
             if self.has_formula and kind == "n":
-                raise Fault("formula", cell=reference or f"{letters_of(column)}{self.number}")
+                raise WorkbookFault("formula", cell=reference or f"{letters_of(column)}{self.number}")
             return
         if kind == "s":
             text = self.texts[int(value)]
@@ -288,7 +288,7 @@ class _Sheet:
         if not text:
             return
         if column >= most:
-            raise Fault("columns", number=self.number, count=most)
+            raise WorkbookFault("columns", number=self.number, count=most)
         missing = column - len(cells)
         if missing < 0:
             cells[column] = text
@@ -307,7 +307,7 @@ def _cell_text(kind: str, value: str) -> str:
         return str(datetime.fromisoformat(value).replace(microsecond=0)).removesuffix(" 00:00:00")
     if kind == "e":  # such as #N/A: whoever reads the row tells what is to be done
         return value
-    raise Fault("unreadable")
+    raise WorkbookFault("unreadable")
 
 
 def _text(written: str) -> str:
@@ -341,13 +341,13 @@ def _parsing(
 ) -> Iterator[None]:
     """Parse the part, and yield after each piece of it. Tags are told without the prefix that the root has.
 
-    Raises Fault for a document type: entities need one, and workbooks have none.
+    Raises WorkbookFault for a document type: entities need one, and workbooks have none.
     """
     parser = ParserCreate()
     parser.buffer_text = True
 
     def refuse(*_: object) -> None:
-        raise Fault("xml")
+        raise WorkbookFault("xml")
 
     def root(name: str, attributes: dict[str, str]) -> None:
         prefix, colon, tag = name.rpartition(":")

@@ -12,11 +12,11 @@ import resource
 import signal
 import sys
 
-from .workbook import MIB, Fault, Limits, blocks_of_rows, check_directory
+from .workbook import MIB, WorkbookFault, WorkbookLimits, blocks_of_rows, check_directory
 
 
 def main() -> None:
-    limits = Limits(**json.loads(sys.argv[1]))
+    limits = WorkbookLimits(**json.loads(sys.argv[1]))
     confine(limits)
     end: dict[str, object] = {}
     try:
@@ -24,7 +24,7 @@ def main() -> None:
         check_directory(data, limits)
         for block in blocks_of_rows(io.BytesIO(data), limits):
             tell(block)
-    except Fault as fault:
+    except WorkbookFault as fault:
         end = {"fault": fault.code, "values": fault.told}
     except MemoryError:
         end = {"fault": "memory", "values": {"size": limits.memory}}
@@ -36,7 +36,7 @@ def tell(value: object) -> None:
     sys.stdout.buffer.flush()
 
 
-def confine(limits: Limits) -> None:
+def confine(limits: WorkbookLimits) -> None:
     """Take from this process what it does not need: it is ended by the system when it goes beyond."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGXCPU, signal.SIGALRM):

@@ -410,7 +410,7 @@ def test_a_letter_is_in_the_language_of_the_person_and_the_time_of_the_account(r
     make_account(time_zone="Europe/Madrid")
     User.objects.filter(pk=root.pk).update(language=language)
     root.refresh_from_db()
-    letters.tell(root, letters.Kind.PASSWORD, at=clock.now(), by=root)
+    letters.tell(root, letters.LetterKind.PASSWORD, at=clock.now(), by=root)
     letter = Letter.objects.get()
     assert words in letter.subject
     assert "(Europe/Madrid)" in letter.body
@@ -418,10 +418,10 @@ def test_a_letter_is_in_the_language_of_the_person_and_the_time_of_the_account(r
 
 def test_letters_are_sent_once_and_are_gone(root):
     at = clock.now()
-    for kind in letters.Kind:
+    for kind in letters.LetterKind:
         letters.tell(root, kind, at=at)
-    assert letters.send_due(at=at) == len(letters.Kind)
-    assert len(mail.outbox) == len(letters.Kind)
+    assert letters.send_due(at=at) == len(letters.LetterKind)
+    assert len(mail.outbox) == len(letters.LetterKind)
     assert mail.outbox[0].to == [root.email]
     assert letters.send_due(at=at) == 0
     assert not Letter.objects.exists()
@@ -429,8 +429,8 @@ def test_letters_are_sent_once_and_are_gone(root):
 
 def test_a_letter_that_cannot_be_sent_is_tried_again_and_holds_up_no_other(root, monkeypatch, caplog):
     sam, at = make_user("sam"), clock.now()
-    letters.tell(root, letters.Kind.PASSWORD, at=at)
-    letters.tell(sam, letters.Kind.PASSWORD, at=at)
+    letters.tell(root, letters.LetterKind.PASSWORD, at=at)
+    letters.tell(sam, letters.LetterKind.PASSWORD, at=at)
     real = letters.send_mail
 
     def refuse_root(subject: str, body: str, sender: Any, to: list[str]) -> int:
@@ -455,7 +455,7 @@ def test_two_workers_send_a_letter_once():
     root = make_user("root")
     at = clock.now()
     for _ in range(20):
-        letters.tell(root, letters.Kind.PASSWORD, at=at)
+        letters.tell(root, letters.LetterKind.PASSWORD, at=at)
 
     def work(_: int) -> int:
         try:

@@ -126,7 +126,7 @@ def rows_to_prune() -> tuple[Any, ...]:
 
 def letters_to_send() -> tuple[Any, ...]:
     for name in ("ann", "bob"):
-        letters.tell(make_user(name), letters.Kind.PASSWORD, at=clock.now())
+        letters.tell(make_user(name), letters.LetterKind.PASSWORD, at=clock.now())
     return ()
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from accounts.models import Account, ConfigurationVersion, Manager, Pause, ScheduleException, User, WorkSchedule
 from routing.configuration import (
     BadConfiguration,
-    Report,
+    ImportReport,
     configuration_document,
     export_configuration,
     import_configuration,
@@ -88,7 +88,7 @@ def one_roster_of_rows_and_file() -> Iterator[None]:
 
 
 @pytest.fixture
-def example() -> Report:
+def example() -> ImportReport:
     return import_configuration(EXAMPLE)
 
 
@@ -117,7 +117,7 @@ def member_emails(code: str = "new-leads") -> list[str]:
 # What is written
 
 
-def test_the_example_becomes_rows(example: Report) -> None:
+def test_the_example_becomes_rows(example: ImportReport) -> None:
     account, ann = Account.get(), Manager.objects.get(user__email="ann@example.com")
     assert (account.name, account.time_zone, account.channel_chat, account.channel_phone) == (
         "Acme", "Europe/Madrid", False, True,
@@ -143,13 +143,13 @@ def test_the_example_becomes_rows(example: Report) -> None:
     assert (member.manager, member.coefficient, member.limit) == (ann, 40, 10)
 
 
-def test_the_example_routes_a_lead(example: Report) -> None:
+def test_the_example_routes_a_lead(example: ImportReport) -> None:
     lead = take(at=WORKING, source=Source.objects.get(code="landing"), name="Demo")
     assert lead.trigger.code == "new-leads"
     assert lead.responsible is not None
 
 
-def test_importing_it_again_changes_nothing_and_writes_nothing(example: Report) -> None:
+def test_importing_it_again_changes_nothing_and_writes_nothing(example: ImportReport) -> None:
     version = ConfigurationVersion.objects.get().version
     report = import_configuration(EXAMPLE)
     assert (report.changes, report.unnamed) == ([], [])
@@ -157,7 +157,7 @@ def test_importing_it_again_changes_nothing_and_writes_nothing(example: Report) 
     assert ConfigurationVersion.objects.get().version == version
 
 
-def test_the_export_imports_without_a_change_and_reads_like_the_example(example: Report) -> None:
+def test_the_export_imports_without_a_change_and_reads_like_the_example(example: ImportReport) -> None:
     exported = export_configuration()
     assert import_configuration(exported, prune=True).changes == []
     assert "\n    on: [created, moved]\n" in exported
@@ -166,7 +166,7 @@ def test_the_export_imports_without_a_change_and_reads_like_the_example(example:
     assert exported == export_configuration()
 
 
-def test_the_export_makes_the_same_configuration_elsewhere(example: Report) -> None:
+def test_the_export_makes_the_same_configuration_elsewhere(example: ImportReport) -> None:
     exported = export_configuration()
     for model in (Trigger, Registry, Manager, Source, Stage, Pipeline, WorkSchedule, User, Account):
         model.objects.all().delete()
@@ -174,7 +174,7 @@ def test_the_export_makes_the_same_configuration_elsewhere(example: Report) -> N
     assert export_configuration() == exported
 
 
-def test_a_new_manager_is_a_user_who_is_invited(example: Report) -> None:
+def test_a_new_manager_is_a_user_who_is_invited(example: ImportReport) -> None:
     user = User.objects.get(email="boss@example.com")  # in lower case
     assert not user.has_usable_password()
     assert list(user.groups.values_list("name", flat=True)) == ["Managers"]
@@ -193,7 +193,7 @@ def test_a_user_who_becomes_a_manager_keeps_name_and_password() -> None:
     assert Group.objects.get(name="Managers") in sue.groups.all()
 
 
-def test_an_omitted_key_leaves_the_value_and_null_sets_it(example: Report) -> None:
+def test_an_omitted_key_leaves_the_value_and_null_sets_it(example: ImportReport) -> None:
     assert changes_of(only(managers=[{"email": "ann@example.com", "name": "Anna"}])) == [
         ("change", "manager", "ann@example.com", {"name": ("Ann", "Anna")})
     ]
@@ -213,7 +213,7 @@ def test_an_omitted_key_leaves_the_value_and_null_sets_it(example: Report) -> No
     assert not trigger.limit_stages.exists()
 
 
-def test_members_of_the_file_are_the_whole_list_in_its_order_and_balances_stay(example: Report) -> None:
+def test_members_of_the_file_are_the_whole_list_in_its_order_and_balances_stay(example: ImportReport) -> None:
     take(at=WORKING)
     before = Ledger.objects.get(registry__code="all-sales").standings
     assert before
@@ -233,7 +233,7 @@ def test_members_of_the_file_are_the_whole_list_in_its_order_and_balances_stay(e
     assert Ledger.objects.get(registry__code="all-sales").standings == before
 
 
-def test_the_order_of_members_is_a_change(example: Report) -> None:
+def test_the_order_of_members_is_a_change(example: ImportReport) -> None:
     names = ["ann@example.com", "boss@example.com"]
     import_configuration(only(triggers=[{"code": "new-leads", "members": [{"manager": name} for name in names]}]))
     turned = only(triggers=[{"code": "new-leads", "members": [{"manager": name} for name in reversed(names)]}])
@@ -252,7 +252,7 @@ def test_a_dry_run_reports_the_same_and_writes_nothing() -> None:
     assert not any("/invitation/" in path for path in dry.invitations.values())  # such a link would lead nowhere
 
 
-def test_what_the_file_does_not_name_stays(example: Report) -> None:
+def test_what_the_file_does_not_name_stays(example: ImportReport) -> None:
     report = import_configuration(only(sources=[{"code": "other", "channel": "mail"}]))
     assert [str(change) for change in report.changes] == ["add        source other"]
     assert ("source", "landing") in report.unnamed
@@ -260,7 +260,7 @@ def test_what_the_file_does_not_name_stays(example: Report) -> None:
     assert Trigger.objects.count() == 1
 
 
-def test_stages_stand_in_the_order_of_the_file_and_those_not_named_keep_their_places(example: Report) -> None:
+def test_stages_stand_in_the_order_of_the_file_and_those_not_named_keep_their_places(example: ImportReport) -> None:
     def order() -> str:
         return " ".join(Stage.objects.order_by("position").values_list("code", flat=True))
 
@@ -273,7 +273,7 @@ def test_stages_stand_in_the_order_of_the_file_and_those_not_named_keep_their_pl
     assert "order of stages" in report.changes[0].fields
 
 
-def test_a_new_pipeline_does_not_become_the_first(example: Report) -> None:
+def test_a_new_pipeline_does_not_become_the_first(example: ImportReport) -> None:
     import_configuration(only(pipelines=[{"code": "after-sales", "stages": [{"code": "new"}]}]))
     assert list(Pipeline.objects.values_list("code", flat=True)) == ["sales", "after-sales"]
     swapped = only(pipelines=[{"code": "after-sales"}, {"code": "sales"}])
@@ -281,13 +281,13 @@ def test_a_new_pipeline_does_not_become_the_first(example: Report) -> None:
     assert list(Pipeline.objects.values_list("code", flat=True)) == ["after-sales", "sales"]
 
 
-def test_the_unqualified_stage_can_change_places(example: Report) -> None:
+def test_the_unqualified_stage_can_change_places(example: ImportReport) -> None:
     stages = [{"code": "inbox", "kind": "open"}, {"code": "new", "kind": "unqualified"}]
     import_configuration(only(pipelines=[{"code": "sales", "stages": stages}]))
     assert Stage.objects.get(kind="unqualified").code == "new"
 
 
-def test_a_week_becomes_a_cycle(example: Report) -> None:
+def test_a_week_becomes_a_cycle(example: ImportReport) -> None:
     import_configuration(
         only(schedules=[{"code": "office", "cycle": {"start": "2026-02-01", "days": [["20:00-08:00"], []]}}])
     )
@@ -296,7 +296,7 @@ def test_a_week_becomes_a_cycle(example: Report) -> None:
     schedule.full_clean()
 
 
-def test_a_triggers_own_registry_travels_with_it(example: Report) -> None:
+def test_a_triggers_own_registry_travels_with_it(example: ImportReport) -> None:
     import_configuration(only(triggers=[{"code": "new-leads", "registry": {"accounting": "totals", "reset": "month"}}]))
     own = Registry.objects.get(trigger__code="new-leads")
     assert (own.accounting, own.reset, Trigger.objects.get().registry) == ("totals", "month", None)
@@ -389,7 +389,9 @@ def test_a_part_of_a_country_is_taken_by_its_name_and_exported_by_its_code():
          '"all-sales"; give one of the two another code, or let the trigger count in a registry with a code'),
     ],
 )  # fmt: skip
-def test_a_fault_is_named_with_its_place(example: Report, section: str, wrong: dict[str, Any], error: str) -> None:
+def test_a_fault_is_named_with_its_place(
+    example: ImportReport, section: str, wrong: dict[str, Any], error: str
+) -> None:
     if section == "triggers":
         wrong = {"code": "new-leads", **wrong}
     assert errors_of(only(**{section: [wrong]})) == [error]
@@ -414,7 +416,7 @@ def test_a_fault_of_the_whole_is_named(document: Any, error: str) -> None:
     assert errors_of(document) == [error]
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_file(example: Report) -> None:
+def test_all_faults_are_told_at_once_in_the_order_of_the_file(example: ImportReport) -> None:
     found = errors_of(
         only(
             triggers=[{"code": "a", "stage": "x/y", "members": [{"manager": "bob@example.com"}]}, {"code": "b"}],
@@ -435,7 +437,7 @@ def test_one_fault_refuses_all_of_it() -> None:
     assert not Manager.objects.exists()
 
 
-def test_a_registry_cannot_take_the_code_that_a_trigger_lends_its_own(example: Report) -> None:
+def test_a_registry_cannot_take_the_code_that_a_trigger_lends_its_own(example: ImportReport) -> None:
     import_configuration(only(triggers=[{"code": "mine", "stage": "sales/new", "registry": None}]))
     [error] = errors_of(only(registries=[{"code": "mine"}]))
     assert error.startswith('registries[0].code: trigger "mine" counts in its own registry')
@@ -445,7 +447,7 @@ def test_a_registry_cannot_take_the_code_that_a_trigger_lends_its_own(example: R
 # Pruning
 
 
-def test_pruning_removes_what_the_file_does_not_name_in_the_sections_it_has(example: Report) -> None:
+def test_pruning_removes_what_the_file_does_not_name_in_the_sections_it_has(example: ImportReport) -> None:
     make_manager("max")
     make_source("old")
     report = import_configuration(
@@ -457,7 +459,7 @@ def test_pruning_removes_what_the_file_does_not_name_in_the_sections_it_has(exam
     assert changes_of(EXAMPLE, prune=True) == [("remove", "source", "old", {})]
 
 
-def test_pruning_makes_inactive_who_has_leads_and_turns_off_what_has_decided(example: Report) -> None:
+def test_pruning_makes_inactive_who_has_leads_and_turns_off_what_has_decided(example: ImportReport) -> None:
     lead = take(at=WORKING)
     ann = lead.responsible.user.email
     report = import_configuration(only(managers=[], triggers=[], registries=[], sources=[], schedules=[]), prune=True)
@@ -477,7 +479,7 @@ def test_pruning_makes_inactive_who_has_leads_and_turns_off_what_has_decided(exa
     assert import_configuration(export_configuration(), prune=True).changes == []
 
 
-def test_a_stage_with_leads_cannot_be_pruned(example: Report) -> None:
+def test_a_stage_with_leads_cannot_be_pruned(example: ImportReport) -> None:
     make_lead(in_stage="sales/lost")
     stages = [{"code": code} for code in ("inbox", "new", "accepted", "won")]
     assert errors_of(only(pipelines=[{"code": "sales", "stages": stages}]), prune=True) == [
@@ -486,7 +488,7 @@ def test_a_stage_with_leads_cannot_be_pruned(example: Report) -> None:
     ]  # fmt: skip
 
 
-def test_a_stage_that_a_limit_counts_cannot_be_pruned(example: Report) -> None:
+def test_a_stage_that_a_limit_counts_cannot_be_pruned(example: ImportReport) -> None:
     stages = [{"code": code} for code in ("inbox", "new", "won", "lost")]
     assert errors_of(only(pipelines=[{"code": "sales", "stages": stages}]), prune=True) == [
         'pipelines[0].stages: stage "sales/accepted" cannot be removed: trigger new-leads needs it; name it in the file'
@@ -497,7 +499,7 @@ def test_a_stage_that_a_limit_counts_cannot_be_pruned(example: Report) -> None:
     ]
 
 
-def test_a_reference_to_what_is_pruned_is_refused(example: Report) -> None:
+def test_a_reference_to_what_is_pruned_is_refused(example: ImportReport) -> None:
     [error] = errors_of(only(managers=[{"email": "boss@example.com"}], triggers=[{"code": "new-leads"}]), prune=True)
     assert error == (
         'triggers[0].members: no manager "ann@example.com" afterwards: the file does not name it, so it is pruned'
@@ -619,7 +621,7 @@ def test_what_is_written_is_read_again_the_same(value: dict[str, Any]) -> None:
     assert repr(again) == repr(document)  # true is not 1, and 1 not 1.0
 
 
-def test_other_readers_of_yaml_see_the_same_values(example: Report) -> None:
+def test_other_readers_of_yaml_see_the_same_values(example: ImportReport) -> None:
     document = yaml.safe_load(export_configuration())
     assert document["schedules"][0]["weekly"]["mon"] == ["09:00-13:00", "14:00-18:00"]
     assert document["managers"][0]["skills"]["language"] == ["es", "no"]
@@ -806,7 +808,7 @@ def test_an_import_and_a_change_in_the_admin_at_the_same_time_follow_one_another
     assert (trigger.limit, trigger.priority) == (7, 3)
 
 
-def test_pauses_are_not_touched(example: Report) -> None:
+def test_pauses_are_not_touched(example: ImportReport) -> None:
     pause = Pause.objects.create(manager=Manager.objects.first(), started_at=MONDAY)
     import_configuration(EXAMPLE, prune=True)
     assert Pause.objects.get() == pause

@@ -50,7 +50,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             key.save()
             if key.user and ApiKey.Scope.MANAGE in key.scopes:
-                letters.tell(key.user, letters.Kind.KEY, at=clock.now(), detail=str(key))
+                letters.tell(key.user, letters.LetterKind.KEY, at=clock.now(), detail=str(key))
         whose = f"source {key.source.code}" if key.source else f"user {key.user.email}" if key.user else "the account"
         until = f", until {to_iso(key.expires_at)}" if key.expires_at else ""
         # Standard output carries the key alone, so that KEY=$(manage.py apikey ...) works.
