@@ -281,13 +281,13 @@ class ReassignView(ApiView):
         lead = read_id(caller, lead_id)
         refuse_managers(caller)
         form = ReassignIn.form.read(request.data)
-        person = self.roster(request).managers_by_email.get((form["manager"] or "").strip().lower())
-        if person is None:
+        manager = self.roster(request).managers_by_email.get((form["manager"] or "").strip().lower())
+        if manager is None:
             raise refusal("manager", "unknown-manager", "No manager has this e-mail.")
         give = with_answer(reassign, lambda _: answer_as_json(result_of(caller, lead)))
         answer = give(
             lead,
-            person.id,
+            manager.id,
             at=caller.at,
             by=caller.user,
             count=bool(form.get("count")),

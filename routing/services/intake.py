@@ -648,7 +648,7 @@ def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime
     source, stage = roster.sources[row["source_id"]], roster.stages[row["stage_id"]]
     trigger = row["trigger"]
     state = state_of(verdict, at=at) if verdict else {**IDLE, **({"state": "waiting"} if trigger else {})}
-    person = roster.managers[verdict.manager] if verdict and verdict.manager else None
+    manager = roster.managers[verdict.manager] if verdict and verdict.manager else None
     values = {
         **row,
         "as_sent": row["sent"],
@@ -657,8 +657,8 @@ def _document(row: Row, verdict: Verdict | None, roster: Roster, *, at: datetime
         "stage__pipeline__code": stage.pipeline,
         "stage__code": stage.code,
         "state": state["state"],
-        "responsible__user__email": person and person.email,
-        "responsible__user__name": person and person.name,
+        "responsible__user__email": manager and manager.email,
+        "responsible__user__name": manager and manager.name,
         "contact__name": row["contact"]["name"],
         **{f"company__{key}": value for key, value in row["company"].items()},
     }

@@ -64,7 +64,7 @@ def test_the_list_says_of_each_what_matters(sue):
     page = words(sue.get(MANAGERS).content.decode())
     assert re.search(r"paused until .* UTC", page)
     assert "3 / 5" in page
-    assert re.search(r"new-leads [+-]\d\.\d\d", page)
+    assert re.search(r"new-leads [+-]?\d\.\d\d", page)
     assert "inactive" in page
     assert "off duty" in page
     page = words(sue.get(f"{MANAGERS}{ann.pk}/change/").content.decode())
