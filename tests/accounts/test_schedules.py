@@ -28,7 +28,7 @@ from tests.accounts import oracle
 from tests.accounts.test_schedule_cases import duty_of
 from tests.effort import by_night
 
-EXAMPLES = int(os.environ.get("LEADROUTER_EXAMPLES", by_night(250, by_day=60)))  # more of them for a long look
+EXAMPLES = int(os.environ.get("LEADROUTER_EXAMPLES", by_night(250, by_day=25)))  # more of them for a long look
 OFFICE = parse_weekly({day: ["09:00-18:00"] for day in ("mon", "tue", "wed", "thu", "fri")})
 SECOND = timedelta(seconds=1)
 

@@ -18,9 +18,10 @@ from benchmarks.replay.datasets import DATASETS, STAGES, configuration
 from benchmarks.replay.duty import Duty
 from benchmarks.replay.plan import Arrival, Replay
 from benchmarks.replay.simulation import Simulation
-from routing.models import Decision, Lead, Ledger
+from routing.models import Lead, Ledger
 from tests.data import REPOSITORY, data_path
 from tests.effort import by_night
+from tests.permissions import taken_back
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 COUNTS = {"olist": 4764, "x_education": 5549, "bank": 5294, "bpi2012": 7738}
@@ -134,35 +135,31 @@ def test_a_small_replay_keeps_every_promise():
     assert judgement.worst < 2
 
 
+FAULTS = {
+    "UPDATE routing_decision SET chosen_id = (SELECT max(id) FROM accounts_manager) WHERE turn = 1": "was not eligible",
+    "UPDATE routing_decision SET at = at - interval '10 hours' WHERE turn = 3": "the duty of",
+    "UPDATE routing_lead SET external_id = 'other' WHERE external_id = '7'": "1 leads are lost, 1 came from nowhere",
+    "UPDATE routing_load SET leads = leads + 1": "a load that is not the number of leads held",
+}
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    ("statement", "found"),
-    [
-        (
-            "UPDATE routing_decision SET chosen_id = (SELECT max(id) FROM accounts_manager) WHERE turn = 1",
-            "was not eligible",
-        ),
-        ("UPDATE routing_decision SET at = at - interval '10 hours' WHERE turn = 3", "the duty of"),
-        (
-            "UPDATE routing_lead SET external_id = 'other' WHERE external_id = '7'",
-            "1 leads are lost, 1 came from nowhere",
-        ),
-        ("UPDATE routing_load SET leads = leads + 1", "a load that is not the number of leads held"),
-    ],
-)
-def test_a_broken_promise_is_found(statement, found):
+def test_a_broken_promise_is_found():
     replay = small_replay(20)
     _, judgement = lived(replay)
     assert judgement.violations == []
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    assert any(found in violation for violation in judged(replay).violations)
+    for statement, found in FAULTS.items():
+        with taken_back():
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+            assert any(found in violation for violation in judged(replay).violations), statement
+    with taken_back():
+        forget_a_decision()
+        assert any("by the decisions it is" in violation for violation in judged(replay).violations)
+    assert judged(replay).violations == []
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_ledger_that_forgot_a_decision_is_found():
-    replay = small_replay(20)
-    lived(replay)
+def forget_a_decision() -> None:
     ledger = Ledger.objects.get(turn__gt=0)
     (one, fewer), (other, more) = list(ledger.standings.items())[:2]
     ledger.standings = {
@@ -171,8 +168,6 @@ def test_a_ledger_that_forgot_a_decision_is_found():
         other: more._replace(balance=more.balance + 5),
     }
     ledger.save()
-    assert any("by the decisions it is" in violation for violation in judged(replay).violations)
-    assert Decision.objects.exists()
 
 
 def test_stages_begin_with_the_inbox():

@@ -274,7 +274,7 @@ def test_without_the_index_the_same_request_is_many_leads(team):
 
 def test_the_same_number_from_one_source_is_one_lead(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
-    leads = at_once(lambda n: send(n % 20, team), times=400, clients=32)
+    leads = at_once(lambda n: send(n % 20, team), times=200, clients=32)
     assert len(set(leads)) == Lead.objects.count() == 20
 
 
@@ -285,13 +285,13 @@ def test_one_person_who_comes_many_times_at_once_is_one_contact(team):
         form = {"contact": {"email": f"p{n % 5}@example.com"}, "company": {"name": f"Firm {n % 5}"}}
         take_lead(form, source_id=team["source"].pk, at=clock.now())
 
-    at_once(work, times=300, clients=32)
+    at_once(work, times=150, clients=32)
     contacts = {
         (lead.contact.email, lead.company.name, lead.contact_id, lead.company_id)
         for lead in Lead.objects.select_related("contact", "company")
     }
     assert len(contacts) == 5
-    assert Lead.objects.count() == 300
+    assert Lead.objects.count() == 150
 
 
 def come(team, **contact) -> Lead:

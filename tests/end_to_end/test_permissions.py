@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client, RequestFactory
 
 from routing.models import Lead, Source
+from tests.effort import by_night
 from tests.permissions import (
     ACTORS,
     ROLES,
@@ -100,10 +101,10 @@ def test_looking_at_every_address_changes_nothing(crawl: Crawl, actor: str) -> N
     assert crawl.changed[actor] == []
 
 
-STAFF = [pytest.param(name, marks=pytest.mark.slow) for name in ("sue", "root")]  # they see what is on the pages
+LOOKERS = ["ann", *(pytest.param(name, marks=pytest.mark.slow) for name in ("anonymous", "sue", "root"))]
 
 
-@pytest.mark.parametrize("actor", ["anonymous", "ann", *STAFF])
+@pytest.mark.parametrize("actor", LOOKERS)
 def test_looking_at_every_page_of_the_admin_changes_nothing(crawl: Crawl, actor: str) -> None:
     assert crawl.look(actor, admin_pages()) == []
 
@@ -169,7 +170,8 @@ def test_a_static_file_may_be_kept(client: Client) -> None:
     assert "no-store" not in answer.headers["Cache-Control"]
 
 
-@pytest.mark.parametrize("actor", ["anonymous", "account", "ann", "root"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("actor", by_night(["anonymous", "account", "ann", "root"], by_day=["account", "root"]))
 def test_options_is_answered_everywhere_and_never_by_a_crash(cast: Cast, actor: str) -> None:
     for row in {replace(row, method="OPTIONS", sends="") for row in ROWS}:
         status = cast.send(actor, row).status_code

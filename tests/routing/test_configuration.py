@@ -765,6 +765,7 @@ def test_whatever_is_imported_exports_and_imports_without_a_change(
 # Size, and others at the same time
 
 
+@pytest.mark.slow
 def test_a_thousand_managers_are_imported_in_a_fixed_number_of_statements(django_assert_max_num_queries: Any) -> None:
     shift = {"code": "office", "weekly": {"mon": ["09:00-18:00"]}}
     managers = [

@@ -17,6 +17,7 @@ from routing.configuration.values import read_configuration
 from routing.models import Decision, Lead, Member, Trigger
 from routing.policy import build
 from routing.timelines import EXPLAINED, explain
+from tests.effort import by_night
 from tests.factories import MONDAY, make_manager, make_schedule, make_trigger, take
 from tests.routing.roster_oracle import values_of
 from tests.routing.test_policy import EVERYTHING, documents
@@ -79,7 +80,10 @@ def test_versions_take_one_query_however_many(django_assert_num_queries):
         assert configurations_of(kept.configurations) == kept.configurations
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=by_night(15, by_day=5),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(first=documents(), second=documents(), third=documents())
 def test_any_configuration_comes_back_from_under_any_other(first, second, third):
     with transaction.atomic():

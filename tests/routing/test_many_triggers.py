@@ -15,6 +15,7 @@ from routing import audit
 from routing.models import Decision, Lead, Ledger
 from routing.representations import read_decision
 from routing.services.intake import take_lead, take_leads
+from tests.effort import by_night
 from tests.factories import (
     HOUR,
     MINUTE,
@@ -131,7 +132,7 @@ def make_world(prefix, seed):
 
 
 class TestAsOneByOne(TestCase):
-    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=by_night(25, by_day=8), suppress_health_check=list(HealthCheck))
     @given(
         seed=st.integers(0, 10**6), order=st.lists(st.integers(0, 3), min_size=1, max_size=16), cut=st.integers(0, 16)
     )

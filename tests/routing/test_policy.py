@@ -23,6 +23,7 @@ from routing.configuration.rows import read_stored
 from routing.configuration.values import read_configuration
 from routing.demo import CONFIGURATION
 from routing.policy import Configuration, build
+from tests.effort import by_night
 from tests.factories import MONDAY, make_manager, make_trigger
 from tests.routing.roster_oracle import expected_values, values_of
 
@@ -265,7 +266,10 @@ def documents(draw: Any) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=by_night(25, by_day=8),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(document=documents())
 def test_any_configuration_is_one_roster_of_rows_and_of_its_file(document):
     with transaction.atomic():
@@ -276,7 +280,7 @@ def test_any_configuration_is_one_roster_of_rows_and_of_its_file(document):
 
 
 @given(document=documents())
-@settings(max_examples=50)
+@settings(max_examples=by_night(50, by_day=15))
 def test_the_numbers_of_what_has_no_row_are_each_of_one_thing(document):
     configuration = configuration_of_file(document)
     for things in (configuration.managers, configuration.schedules, configuration.triggers, configuration.pipelines):
