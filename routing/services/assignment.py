@@ -376,12 +376,16 @@ def reassign(
     lead.give(manager_id, at=at)
     lead.save(update_fields=Lead.GIVEN)
     LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.REASSIGNED, by=by, data=data)
-    follow([gain_by_hand(lead, manager_id, also)], at=at, by=by)
+    follow([gain_by_hand(lead, manager_id, also=also)], at=at, by=by)
     return lead
 
 
-def gain_by_hand(lead: Lead, manager_id: int, also: Collection[str] = ()) -> Gain:
-    claims = lead.trigger.responsible_check if lead.trigger else ()
+def gain_by_hand(
+    lead: Lead, manager_id: int, *, also: Collection[str] = (), trigger: TriggerTerms | None = None
+) -> Gain:
+    """trigger: the one that would run on the lead; None: the one that distributed it."""
+    looking = trigger or lead.trigger
+    claims = looking.responsible_check if looking else ()
     return Gain(lead.pk, manager_id, lead.contact_id, lead.company_id, also, claims)
 
 

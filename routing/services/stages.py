@@ -61,7 +61,7 @@ def qualify_lead(
         lead.save(update_fields=Lead.GIVEN)
         data = {"from": before, "to": manager_id, "counted": False, "reason": ""}
         LeadEvent.objects.create(lead=lead, at=at, kind=LeadEvent.Kind.REASSIGNED, by=by, data=data)
-        follow([gain_by_hand(lead, manager_id)], at=at, by=by)
+        follow([gain_by_hand(lead, manager_id, trigger=trigger)], at=at, by=by)
     elif trigger is not None:
         _fire(trigger, lead, roster, at=at)
     return Lead.objects.get(pk=lead.pk)

@@ -105,6 +105,7 @@ def check(installation: Installation, journal: Journal) -> Verdict:
     verdict.find("leads held by two, or changed behind somebody's back", unchained(events))
     verdict.find("leads assigned twice", assigned_twice(installation))
     verdict.find("limits overrun", overruns(installation, events))
+    verdict.find("contacts that moved with a mere offer, or had two first managers", moved_too_soon(installation))
     verdict.find("offers without exactly one outcome, or ended at the wrong time", bad_offers(installation))
     verdict.find("leads that waited over 60 s while somebody was eligible", waits(installation, events))
     verdict.find("ticks of a schedule sent more than once", ticks(installation))
@@ -247,6 +248,22 @@ def overruns(installation: Installation, events: list[Event]) -> Iterator[str]:
 def unseen_gains(manager: int, event: Event, recent: Iterable[list[Event]]) -> int:
     others = [e for together in recent for e in together if not event.sees(e.transaction)]
     return sum((e.manager == manager) - (e.old_manager == manager) for e in others if e.manager != e.old_manager)
+
+
+def moved_too_soon(installation: Installation) -> Iterator[str]:
+    """Yield what followed a lead that was only on offer, and contacts for which two managers became the first."""
+    offered = installation.execute("""
+        SELECT e.lead_id, e.data FROM routing_leadevent e JOIN routing_offer made
+        ON made.lead_id = e.lead_id AND made.offered_at = e.at AND made.manager_id = (e.data ->> 'to')::bigint
+        WHERE e.kind = 'handed_along' AND NOT EXISTS (
+            SELECT FROM routing_offer taken WHERE taken.lead_id = e.lead_id AND taken.outcome = 'accepted'
+            AND taken.closed_at = e.at AND taken.manager_id = made.manager_id)""")
+    yield from (f"lead {lead} was on offer: {data}" for lead, data in offered)
+    firsts = installation.execute("""
+        SELECT data ->> 'id', array_agg(data ->> 'to') AS firsts FROM routing_leadevent
+        WHERE kind = 'handed_along' AND data ->> 'object' = 'contact' AND data ->> 'from' IS NULL
+        GROUP BY 1 HAVING count(*) > 1""")
+    yield from (f"contact {contact}: first were {managers}" for contact, managers in firsts)
 
 
 def bad_offers(installation: Installation) -> Iterator[str]:

@@ -75,6 +75,12 @@ def test_one_key_with_two_leads_or_two_answers_is_found(journal):
     assert len(list(checker.twice(journal, {"chaos-1": 1}))) == 1
 
 
+def test_what_moved_with_a_mere_offer_and_two_first_managers_are_found():
+    assert list(checker.moved_too_soon(Rows())) == []
+    found = Rows(taken=[("id-1", {"object": "contact", "to": ANN})], firsts=[("ana", [str(ANN), str(BOB)])])
+    assert len(list(checker.moved_too_soon(found))) == 2
+
+
 def test_what_was_sent_and_never_answered_is_unresolved(journal):
     journal.invoke(2, "key-2", ["chaos-2"], [None])
     journal.lost(2, "NoAnswer()")

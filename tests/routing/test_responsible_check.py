@@ -7,6 +7,7 @@ from routing.models import Company, Contact, Decision, LeadEvent
 from routing.services.assignment import reassign
 from routing.services.intake import take_lead, take_leads
 from routing.services.offers import accept_offer, decline_offer
+from routing.services.stages import qualify_lead
 from routing.services.sweep import sweep
 from tests.factories import (
     MONDAY,
@@ -25,6 +26,7 @@ from tests.factories import (
     reason,
     received,
     refusals,
+    stage,
     take,
 )
 
@@ -263,6 +265,14 @@ def test_assigned_by_hand_they_become_responsible_where_its_trigger_looks(team):
     make_trigger(members=team[:2], responsible_check=["contact"], **asking_acceptance())
     reassign(take_ana().pk, team[2].pk, at=MONDAY)
     assert responsibles() == {"contact": "Max", "company": None}
+
+
+def test_qualified_by_hand_they_become_responsible_where_the_triggers_stage_looks(team):
+    make_trigger(members=team[:2], responsible_check=["company"])
+    lead = take_ana(unqualified=True)
+    assert lead.stage == stage("sales/inbox")
+    qualify_lead(lead.pk, stage("sales/new").pk, manager_id=team[2].pk, at=MONDAY)
+    assert responsibles() == {"contact": None, "company": "Max"}
 
 
 def test_a_lead_that_waited_makes_who_gets_it_responsible(team):
