@@ -205,7 +205,7 @@ def run(cases: Iterable[Case], teams: Mapping[int, Team], *, at: datetime) -> li
             for team in counted:
                 team.hold(case.responsible, -1)
         verdict = _decide(case, teams[case.terms.id], at=at)
-        _enter(verdict, teams[case.terms.id].ledger)
+        _enter_in_ledger(verdict, teams[case.terms.id].ledger)
         verdicts.append(verdict)
         if verdict.manager is None:
             continue
@@ -228,7 +228,7 @@ def _party(case: Case, kind: str) -> UUID | None:
     return case.contact if kind == "contact" else case.company
 
 
-def _enter(verdict: Verdict, ledger: Ledger) -> None:
+def _enter_in_ledger(verdict: Verdict, ledger: Ledger) -> None:
     if verdict.counted:
         managers = [c.manager for c in verdict.candidates]
         chosen = managers[verdict.decision.chosen or 0]

@@ -33,7 +33,7 @@ from .distribution import distribute
 logger = logging.getLogger(__name__)
 
 Form = Mapping[str, Any]  # what read_lead returns; `as_sent`: contact and company as they came
-Row = dict[str, Any]  # columns of a lead, and beside them its facts, its trigger, its contact and company
+Row = dict[str, Any]  # a new lead on its way: the columns it will have, and beside them what BESIDES names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +138,8 @@ def _take(
         valid = [row for row in prepared if not isinstance(row, InvalidLead)]
         if valid and once:
             _claim(once, at=at)
-        before, verdicts = _enter(valid, roster, at=at, distributed=distributed) if valid else ({}, {})
-        results = _results(prepared, before, verdicts, roster, at=at)
+        known_leads, verdicts = _write_leads(valid, roster, at=at, distributed=distributed) if valid else ({}, {})
+        results = _results(prepared, known_leads, verdicts, roster, at=at)
         status, answer = render(results)
         if valid and once:
             _once(once).update(status=status, answer=answer)
@@ -350,7 +350,7 @@ def _invalid(pointer: str, detail: str) -> InvalidLead:
     return InvalidLead(detail, errors=[FieldError(pointer=pointer, code="invalid", detail=detail)])
 
 
-# --- Entering the stage --------------------------------------------------------------------------------------------------
+# --- Whose leads they are; writing them ------------------------------------------------------------------------------------
 
 # Known leads of the same source and number; the person and the company, found or made, in the order sent (migrations 0002,
 # 0026, 0036). What is found is left in a setting of the transaction as well, for the statement that gathers the candidates.
@@ -402,14 +402,14 @@ class Found(NamedTuple):
     company_owner: int | None
 
 
-def _enter(
+def _write_leads(
     rows: list[Row], roster: Roster, *, at: datetime, distributed: bool
 ) -> tuple[dict[UUID, UUID], dict[UUID, Verdict]]:
-    """Write the leads, each with its decision; return which rows are known leads, and the verdicts on the others.
+    """Write the new leads, each with its decision. Return the known leads (id of the row → id of the lead), and verdicts.
 
     However many triggers the leads come by: what they need is read once, under the locks of all their registries.
     """
-    asked = list(map(_parameters, count(), rows))
+    asked = list(map(_parameters, count(), rows))  # of IDENTIFY
     sent = {"sent": rows_as_json(asked), "at": at}
     triggers = (
         list({row["trigger"].id: row["trigger"] for row in rows if row["trigger"]}.values()) if distributed else []
@@ -421,8 +421,8 @@ def _enter(
         found = gathered.identified
     else:
         [[found]] = run(IDENTIFY, **sent)
-    before, new = _sort_known(rows, _introduced(asked, found, at=at), roster, at=at)
-    events = list(_fields_set(new.values(), at=at))
+    known_leads, new = _sort_known(rows, _identify(asked, found, at=at), roster, at=at)
+    events = list(_set_fields(new.values(), at=at))
     by_trigger = [row for row in new.values() if row["trigger"]]
     kept = [{**_columns(row), **IDLE} for row in new.values() if not row["trigger"]]
     verdicts: dict[UUID, Verdict] = {}
@@ -435,10 +435,10 @@ def _enter(
         insert_leads(kept)
     if events:
         insert_events(events)
-    return before, verdicts
+    return known_leads, verdicts
 
 
-def _fields_set(rows: Iterable[Row], *, at: datetime) -> Iterator[Row]:
+def _set_fields(rows: Iterable[Row], *, at: datetime) -> Iterator[Row]:
     """Set the fields that triggers set on entering, and return what is told of it in the story of each lead."""
     for row in rows:
         trigger = row["trigger"]
@@ -453,20 +453,20 @@ def _fields_set(rows: Iterable[Row], *, at: datetime) -> Iterator[Row]:
 
 def _results(
     prepared: Sequence[Row | InvalidLead],
-    before: Mapping[UUID, UUID],
+    known_leads: Mapping[UUID, UUID],
     verdicts: Mapping[UUID, Verdict],
     roster: Roster,
     *,
     at: datetime,
 ) -> Results:
     """Return the result of each form; leads that were already known are returned as they are now."""
-    known = lead_documents(Lead.objects.filter(pk__in=before.values())) if before else []
+    known = lead_documents(Lead.objects.filter(pk__in=known_leads.values())) if known_leads else []
     documents = {document["id"]: document for document in known}
 
     def result(row: Row | InvalidLead) -> IntakeResult | InvalidLead:
         if isinstance(row, InvalidLead):
             return row
-        lead = before.get(row["id"])
+        lead = known_leads.get(row["id"])
         if lead is not None:
             return IntakeResult(lead_id=lead, created=False, document=documents[str(lead)])
         document = _document(row, verdicts.get(row["id"]), roster, at=at)
@@ -496,7 +496,7 @@ def _parameters(position: int, row: Row) -> Row:
     }
 
 
-def _introduced(sent: list[Row], found: str | None, *, at: datetime) -> list[Found]:
+def _identify(sent: list[Row], found: str | None, *, at: datetime) -> list[Found]:
     """Return what was found of each lead, in the order sent; where a number is known, after the names were compared.
 
     Names on one number differ seldom: only then there is another round trip.
@@ -516,7 +516,7 @@ def _sort_known(
     rows: list[Row], found: Sequence[Found], roster: Roster, *, at: datetime
 ) -> tuple[dict[UUID, UUID], dict[UUID, Row]]:
     """Return which rows are leads that exist (row id -> lead id), and those that are new, with their person and company."""
-    before: dict[UUID, UUID] = {}
+    known_leads: dict[UUID, UUID] = {}
     new: dict[UUID, Row] = {}
     first: dict[tuple[int, str], UUID] = {}  # a number that comes twice in one request is one lead
     for each in found:
@@ -525,7 +525,7 @@ def _sort_known(
         if row["external_id"]:
             known = known or first.setdefault((row["source_id"], row["external_id"]), row["id"])
         if known and known != row["id"]:
-            before[row["id"]] = known
+            known_leads[row["id"]] = known
             continue
         sent, firm = row["contact"], {"name": each.company_name or "", "domain": each.domain or ""}
         is_new = each.matched_by == Lead.MatchedBy.NEW
@@ -548,7 +548,7 @@ def _sort_known(
             "owners": {"contact": each.owner, "company": each.company_owner},
         }
         new[row["id"]] = row
-    return before, new
+    return known_leads, new
 
 
 def _points(found: Found, roster: Roster) -> list[Point]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from django.utils import translation
 
+from accounts.time.date_words import date_words
 from accounts.time.instants import SHARED_NAMES, zone_name
 from accounts.time.schedules import zone_names
 from tests.admin_pages import errors, save
@@ -20,6 +22,21 @@ from tests.factories import make_account, make_user
 
 def name(zone: str, at: str) -> str:
     return zone_name(datetime.fromisoformat(at).replace(tzinfo=UTC).astimezone(ZoneInfo(zone)))
+
+
+@pytest.mark.parametrize(
+    ("language", "form", "words"),
+    [
+        ("en", "D j M", "Mon 30 Nov"),
+        ("ru", "D j M", "пн 30 ноя"),
+        ("ru", "j E", "30 ноября"),
+        ("pt-br", "D j M", "seg 30 nov"),
+        ("es", "D j M", "lun 30 nov"),
+    ],
+)
+def test_days_and_months_have_capitals_in_english_alone(language, form, words):
+    with translation.override(language):
+        assert date_words(date(2026, 11, 30), form) == words
 
 
 def test_abbreviations_are_not_offered():

@@ -113,3 +113,11 @@ def test_decisions_of_a_manager_who_is_gone_from_the_trigger_are_told_still(clie
     lead = take(at=clock.now())
     trigger.members.filter(manager=bob).delete()
     assert "paused until resumed" in text(client, f"/admin/routing/lead/{lead.pk}/change/")
+
+
+def test_the_page_of_a_decision_says_what_came_of_it_as_people_read_it(client, sue):
+    make_trigger(members=[make_manager("ann")])
+    take()
+    page = text(client, f"/admin/routing/decision/{Decision.objects.get().pk}/change/")
+    assert "assigned" in page
+    assert "assigned&#x27;" not in page
