@@ -222,7 +222,7 @@ def test_no_limit_is_overrun_across_registries_while_leads_come_move_and_close(t
         if n % 10 == 0:
             seen.extend(overruns())
 
-    at_once(work, times=by_night(1_500, by_day=300), clients=32)
+    at_once(work, times=by_night(1_500, by_day=200), clients=32)
     seen.extend(overruns())
     assert seen == []
     assert list(audit.violations()) == []

@@ -123,7 +123,8 @@ def test_no_secret_is_in_the_log_or_the_metrics_whatever_is_done_with_it(kind, s
     settings.ADMINS = [("Root", "root@example.com")]
     settings.SIGN_INS_PER_MINUTE = 0
     secret = secrets[kind]
-    seen = {answer.status_code for who in clients() for answer in asks(who, secret)}
+    both = by_night(KINDS, by_day=KINDS[::3])
+    seen = {answer.status_code for who in clients()[: 1 + (kind in both)] for answer in asks(who, secret)}
     assert {302, 400, 403, 404, 405} <= seen
     assert_silent(secret, written)
 
