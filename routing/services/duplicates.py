@@ -16,9 +16,12 @@ import orjson
 from django.db import connection
 from django.db.models import Q
 
+from routing.intake.identity import normalise_name
 from routing.intake.likeness import ENOUGH, NAME_REASONS, VERSION, Traits, keys_of, likeness, traits_of
+from routing.intake.placeholders import Placeholders
 from routing.locks import in_transaction
 from routing.models import DuplicateSearch, PossibleDuplicate
+from routing.roster import current
 
 CONTACTS = 500  # of a look: less than half a second
 CROWD = 50  # a key that more contacts have tells nobody apart
@@ -104,14 +107,15 @@ class Read(NamedTuple):
     told: list[dict[str, Any]] | None  # by its leads
     companies: list[str]
 
-    @property
-    def traits(self) -> Traits:
+    def traits(self, nobody: Placeholders) -> Traits:
+        is_nobody = {"email": nobody.of_email, "phone": nobody.of_phone, "chat": nobody.of_chat}
+        points = [(kind, text, key) for kind, text, key in self.points or () if not (key and is_nobody[kind](key))]
         return traits_of(
             self.name,
             leads=self.told or (),
-            companies=self.companies,
-            emails=[text for kind, text, _ in self.points or () if kind == "email"],
-            points=[f"{kind} {key}" for kind, _, key in self.points or () if key],
+            companies=[name for name in self.companies if not nobody.of_company(normalise_name(name))],
+            emails=[text for kind, text, _ in points if kind == "email"],
+            points=[f"{kind} {key}" for kind, _, key in points if key],
         )
 
 
@@ -135,7 +139,8 @@ def look_for_duplicates(*, at: datetime, most: int = CONTACTS) -> Look | None:
     search.looked_at = at
     search.save()
     contacts = [Read(*row) for row in _rows(READ, contacts=[contact for [contact] in due])]
-    traits = {contact.id: contact.traits for contact in contacts}
+    nobody = current().placeholders
+    traits = {contact.id: contact.traits(nobody) for contact in contacts}
     kept = [
         {
             "id": contact.id,

@@ -11,10 +11,16 @@ from django.urls import reverse
 from accounts.history.changes import describe_changes
 from accounts.models import ConfigurationChange
 from routing.configuration import BadConfiguration, configuration_document, import_configuration
-from routing.models import Company, Contact, ContactPoint, Placeholder, PossibleDuplicate
+from routing.models import Company, Contact, ContactPoint, Lead, Placeholder, PossibleDuplicate
+from routing.representations import lead_documents
 from routing.roster import current, rosters_of
+from routing.screens import dry_run
+from routing.screens.who import matched_words
 from routing.services.contact_points import add_point, remove_point
+from routing.services.duplicates import look_for_duplicates
+from routing.services.imports import keep_table, same_people
 from routing.services.intake import take_lead
+from routing.spreadsheets.reading import read_table
 from tests.admin_pages import filled
 from tests.factories import (
     MONDAY,
@@ -68,9 +74,6 @@ def test_strangers_with_one_placeholder_are_contacts_of_their_own(field, text, k
 @pytest.mark.parametrize(("field", "text", "kind"), SHARED)
 def test_the_answer_says_what_is_stored(field, text, kind):
     lead = sent(contact={"name": "Eva", field: text, "email" if field != "email" else "phone": "+34 600 010 101"})
-    from routing.models import Lead
-    from routing.representations import lead_documents
-
     assert lead_documents(Lead.objects.all()) == [lead]
 
 
@@ -162,21 +165,65 @@ def test_a_mailbox_tells_the_company_that_is_known_by_its_domain():
 
 
 def test_what_identifies_nobody_is_found_by_a_search_for_its_words():
-    from routing.models import Lead
-
     take(company={"name": "Sin empresa", "domain": "gmail.com"})
     assert Lead.objects.get().also_sent == "Sin empresa gmail.com"
 
 
 def test_the_lead_says_why_nobody_was_found():
-    from routing.screens.who import matched_words
-
     lead = take(contact={"name": "Eva", "email": "info@ruiz.example"}, company={"name": "-----", "domain": "gmail.com"})
     assert matched_words(lead) == (
         "New contact. “info@ruiz.example” is the mailbox of a company and identifies no person. “-----” is no name of a "
         "company. “gmail.com” belongs to a mail provider and identifies no company"
     )
     assert matched_words(take(contact={"email": "tom@client.example"})) == "New contact"
+
+
+def test_people_alike_in_placeholders_alone_are_no_possible_duplicates():
+    """Names that may be one person's, and nothing else that says something."""
+    for number, name in enumerate(("Rosa Gómez", "Rosa Gomes")):
+        contact = {"name": name, "email": "atencion@ruiz.example", "phone": "+34 600 000 000", "chat": "@username"}
+        sent(contact=contact, company={"name": "Sin empresa", "domain": f"c{number}.example"})
+    while look_for_duplicates(at=MONDAY):
+        pass
+    assert not PossibleDuplicate.objects.exists()
+    for name in ("Eva Ros Pla", "Eva Ros Plá"):  # a company is enough
+        sent(contact={"name": name}, company={"name": "Ruiz SL"})
+    while look_for_duplicates(at=MONDAY):
+        pass
+    assert PossibleDuplicate.objects.get().reasons == ["same_name", "same_company"]
+
+
+def test_rows_of_a_file_with_one_placeholder_are_not_of_one_person():
+    text = (
+        b"name,email,phone\nEva,info@ruiz.example,+34 600 000 000\nTom,info@ruiz.example,+34600000000\n"
+        b"Ana,ana@client.example,\n,Ana@client.example,\n"
+    )
+    batch = keep_table(read_table(text), text, file_name="leads.csv", at=MONDAY, by=None, language="en")
+    assert [(person.known_by, len(person.rows)) for person in same_people(batch, None)] == [("ana@client.example", 2)]
+
+
+def test_a_trial_takes_a_placeholder_for_nobody():
+    ann, bob = make_manager("ann"), make_manager("bob")
+    make_contact("info@ruiz.example", phone="+34600000000", responsible=bob)
+    make_company(domain="gmail.com", domain_key="gmail.com", responsible=bob)
+    trigger = make_trigger(members=[ann], responsible_check=["contact", "company"])
+    sample = {"email": "info@ruiz.example", "phone": "+34 600 000 000", "domain": "gmail.com"}
+    roster = current()
+    assert dry_run.try_on(roster.triggers[trigger.pk], roster, sample, at=MONDAY).chosen == "Ann"
+    true = {"email": "bea@client.example"}
+    make_contact("bea@client.example", responsible=bob)
+    assert dry_run.try_on(roster.triggers[trigger.pk], roster, true, at=MONDAY).chosen == "Bob"
+
+
+def test_processes_from_before_find_contacts_as_they_did():
+    known = make_contact("info@ruiz.example")
+    ask = (
+        "SELECT met FROM leadrouter_meet(gen_random_uuid(), 'Eva', 'info@ruiz.example', 'info@ruiz.example', '', NULL, '', NULL,"
+        " '', NULL, NULL, NULL, NULL, NULL, %s)"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(ask, [MONDAY])
+        assert cursor.fetchone() == (known.pk,)
 
 
 def test_two_contacts_may_be_given_one_mailbox_by_hand():
