@@ -123,7 +123,9 @@ class PersonOut(Out):
 
 class PointOut(Out):
     main = serializers.BooleanField(required=False, help_text="Chosen to be shown first. Only when true")
-    shared = serializers.BooleanField(required=False, help_text="Also belongs to another contact, or identifies nobody. Only when true")
+    shared = serializers.BooleanField(
+        required=False, help_text="Also belongs to another contact, or identifies nobody. Only when true"
+    )
     first_seen_at = serializers.DateTimeField()
 
     def get_fields(self) -> dict[str, Any]:

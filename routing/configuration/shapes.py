@@ -464,7 +464,7 @@ def read_placeholders(node: Node) -> dict[str, NamedObject]:
                 item.at(key).note("missing")
         if len(item.errors) > before:
             raise NotTaken
-        value = placeholders.read_value(placeholders.Kind(fields["kind"]), fields["value"])
+        value = placeholders.read_value(placeholders.PlaceholderKind(fields["kind"]), fields["value"])
         if value is None:
             item.at("value").refuse(str(UNREADABLE[fields["kind"]]))
         fields["value"] = value

@@ -25,7 +25,7 @@ _KIND = re.compile(r"\[(\w+)\]")
 _SIGNS_OF_MAILBOX = re.compile(r"[._-]|\+.*")
 
 
-class Kind(StrEnum):
+class PlaceholderKind(StrEnum):
     """What a placeholder is."""
 
     MAIL_PROVIDER = "mail_provider"  # a domain
@@ -37,7 +37,7 @@ class Kind(StrEnum):
     CHAT = "chat"
 
 
-Values = Mapping[Kind, frozenset[str]]
+Values = Mapping[PlaceholderKind, frozenset[str]]
 
 
 class Placeholders:
@@ -46,66 +46,69 @@ class Placeholders:
     def __init__(self, values: Values, identifying: Values | None = None) -> None:
         self._values, self._identifying = values, identifying or {}
 
-    def of_domain(self, domain: str) -> Kind | None:
+    def of_domain(self, domain: str) -> PlaceholderKind | None:
         """domain: as `normalise_domain` returns it."""
-        if domain in self._values[Kind.MAIL_PROVIDER]:
-            return Kind.MAIL_PROVIDER
-        networks, ends = self._values[Kind.SOCIAL_NETWORK], domain
+        if domain in self._values[PlaceholderKind.MAIL_PROVIDER]:
+            return PlaceholderKind.MAIL_PROVIDER
+        networks, ends = self._values[PlaceholderKind.SOCIAL_NETWORK], domain
         while "." in ends:
             if ends in networks:
-                return None if self._identifies(Kind.SOCIAL_NETWORK, domain) else Kind.SOCIAL_NETWORK
+                return (
+                    None if self._identifies(PlaceholderKind.SOCIAL_NETWORK, domain) else PlaceholderKind.SOCIAL_NETWORK
+                )
             ends = ends.partition(".")[2]
         return None
 
-    def of_company(self, name: str) -> Kind | None:
+    def of_company(self, name: str) -> PlaceholderKind | None:
         """name: as `normalise_name` returns it."""
         signs = _signs(name)
         if len(signs) > LONGEST_COMPANY:
             return None
-        if signs not in self._values[Kind.COMPANY] and len(set(signs)) > 1 and any(map(str.isalpha, signs)):
+        repeated = len(signs) > 1 and len(set(signs)) == 1
+        if signs not in self._values[PlaceholderKind.COMPANY] and not repeated and any(map(str.isalpha, signs)):
             return None
-        return None if self._identifies(Kind.COMPANY, signs) else Kind.COMPANY
+        return None if self._identifies(PlaceholderKind.COMPANY, signs) else PlaceholderKind.COMPANY
 
-    def of_email(self, address: str) -> Kind | None:
+    def of_email(self, address: str) -> PlaceholderKind | None:
         """address: as `normalise_email` returns it."""
         local, _, domain = address.rpartition("@")
         plain = _mailbox(local)
-        if plain in self._values[Kind.MAILBOX]:
-            kind = Kind.MAILBOX
-        elif address in self._values[Kind.EMAIL] or self._is_tried_out(plain, domain):
-            kind = Kind.EMAIL
+        if plain in self._values[PlaceholderKind.MAILBOX]:
+            kind = PlaceholderKind.MAILBOX
+        elif address in self._values[PlaceholderKind.EMAIL] or self._is_tried_out(plain, domain):
+            kind = PlaceholderKind.EMAIL
         else:
             return None
-        return None if self._identifies(Kind.EMAIL, address) else kind
+        return None if self._identifies(PlaceholderKind.EMAIL, address) else kind
 
     def _is_tried_out(self, mailbox: str, domain: str) -> bool:
         label = domain.partition(".")[0]
         if len({*mailbox, *label}) == 1:  # aaa@a.com
             return True
         words = _words_of_tests()
-        return mailbox in words and (label in words or domain in self._values[Kind.MAIL_PROVIDER])
+        return mailbox in words and (label in words or domain in self._values[PlaceholderKind.MAIL_PROVIDER])
 
-    def of_phone(self, number: str) -> Kind | None:
+    def of_phone(self, number: str) -> PlaceholderKind | None:
         """number: a key of `Phone`; the extension does not count."""
         number = number.partition(";")[0]
-        if number not in self._values[Kind.PHONE] and not _is_made_up(number):
+        if number not in self._values[PlaceholderKind.PHONE] and not _is_made_up(number):
             return None
-        return None if self._identifies(Kind.PHONE, number) else Kind.PHONE
+        return None if self._identifies(PlaceholderKind.PHONE, number) else PlaceholderKind.PHONE
 
-    def of_chat(self, handle: str) -> Kind | None:
+    def of_chat(self, handle: str) -> PlaceholderKind | None:
         """handle: as `normalise_chat` returns it; a telephone number is judged as one."""
         if handle.startswith("+"):
             return self.of_phone(handle)
-        return Kind.CHAT if handle in self._values[Kind.CHAT] else None
+        return PlaceholderKind.CHAT if handle in self._values[PlaceholderKind.CHAT] else None
 
-    def _identifies(self, kind: Kind, value: str) -> bool:
+    def _identifies(self, kind: PlaceholderKind, value: str) -> bool:
         return value in self._identifying.get(kind, ())
 
 
-def build(changes: Iterable[tuple[Kind, str, bool]]) -> Placeholders:
+def build(changes: Iterable[tuple[PlaceholderKind, str, bool]]) -> Placeholders:
     """Return the list with what supervisors changed of it: kind, value as `read_value` returns it, whether it identifies."""
-    added: dict[Kind, set[str]] = defaultdict(set)
-    identifying: dict[Kind, set[str]] = defaultdict(set)
+    added: dict[PlaceholderKind, set[str]] = defaultdict(set)
+    identifying: dict[PlaceholderKind, set[str]] = defaultdict(set)
     for kind, value, identifies in changes:
         (identifying if identifies else added)[kind].add(_to_compare(kind, value))
     if not added and not identifying:
@@ -119,35 +122,35 @@ def built_in() -> Placeholders:
     return Placeholders(_listed())
 
 
-def read_value(kind: Kind, text: str) -> str | None:
+def read_value(kind: PlaceholderKind, text: str) -> str | None:
     """Return a value of the list in the form that it is compared by; None: it is no value of this kind."""
-    if kind in (Kind.MAIL_PROVIDER, Kind.SOCIAL_NETWORK):
+    if kind in (PlaceholderKind.MAIL_PROVIDER, PlaceholderKind.SOCIAL_NETWORK):
         return identity.normalise_domain(text)
-    if kind is Kind.COMPANY:
+    if kind is PlaceholderKind.COMPANY:
         return identity.normalise_name(text) or None
-    if kind is Kind.MAILBOX:
+    if kind is PlaceholderKind.MAILBOX:
         return _mailbox(identity.normalise_name(text.partition("@")[0]).replace(" ", "")) or None
-    if kind is Kind.EMAIL:
+    if kind is PlaceholderKind.EMAIL:
         return identity.normalise_email(text)
-    if kind is Kind.PHONE:
+    if kind is PlaceholderKind.PHONE:
         phone = identity.read_phone(text, None)
         return phone.key.partition(";")[0] if phone else None
     return identity.normalise_chat(text)
 
 
 @cache
-def _listed() -> dict[Kind, frozenset[str]]:
+def _listed() -> dict[PlaceholderKind, frozenset[str]]:
     """Return what the files list, by kind."""
-    values: dict[Kind, set[str]] = {kind: set() for kind in Kind}
-    values[Kind.MAIL_PROVIDER].update(_lines("mail_domains.txt"))
-    kind = Kind.MAIL_PROVIDER
+    values: dict[PlaceholderKind, set[str]] = {kind: set() for kind in PlaceholderKind}
+    values[PlaceholderKind.MAIL_PROVIDER].update(_lines("mail_domains.txt"))
+    kind = PlaceholderKind.MAIL_PROVIDER
     for line in _lines("placeholders.txt"):
         section = _KIND.fullmatch(line)
         if section:
-            kind = Kind(section[1])
+            kind = PlaceholderKind(section[1])
         else:
             values[kind].add(_to_compare(kind, read_value(kind, line) or line))
-    values[Kind.MAIL_PROVIDER] -= values[Kind.SOCIAL_NETWORK]
+    values[PlaceholderKind.MAIL_PROVIDER] -= values[PlaceholderKind.SOCIAL_NETWORK]
     return {kind: frozenset(listed) for kind, listed in values.items()}
 
 
@@ -159,12 +162,12 @@ def _lines(name: str) -> list[str]:
 @cache
 def _words_of_tests() -> frozenset[str]:
     """Return the words of addresses of the list that stand on both sides of the @: "test" of test@test.com."""
-    parts = (address.partition("@") for address in _listed()[Kind.EMAIL])
+    parts = (address.partition("@") for address in _listed()[PlaceholderKind.EMAIL])
     return frozenset(local for local, _, domain in parts if local == domain.partition(".")[0])
 
 
-def _to_compare(kind: Kind, value: str) -> str:
-    return _signs(value) if kind is Kind.COMPANY else value
+def _to_compare(kind: PlaceholderKind, value: str) -> str:
+    return _signs(value) if kind is PlaceholderKind.COMPANY else value
 
 
 def _signs(name: str) -> str:

@@ -53,7 +53,7 @@ class Placeholder(models.Model):
         """Bring the value into the form that it is compared by."""
         if self.kind not in self.Kind.values or not self.value:
             return  # each field has said so
-        value = placeholders.read_value(placeholders.Kind(self.kind), self.value)
+        value = placeholders.read_value(placeholders.PlaceholderKind(self.kind), self.value)
         if value is None:
             raise ValidationError({"value": UNREADABLE[self.Kind(self.kind)]})
         self.value = value

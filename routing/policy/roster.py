@@ -163,7 +163,7 @@ def build(configuration: Configuration, *, version: int) -> Roster:
         sources=sources,
         source_by_code={source.code: source for source in sources.values()},
         placeholders=placeholders.build(
-            (placeholders.Kind(p.kind), p.value, p.identifies) for p in configuration.placeholders
+            (placeholders.PlaceholderKind(p.kind), p.value, p.identifies) for p in configuration.placeholders
         ),
         stages=stages,
         stage_by_path={stage.path: stage for stage in stages.values()},

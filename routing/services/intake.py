@@ -251,7 +251,7 @@ def _take_off_placeholders(row: Row, nobody: placeholders.Placeholders) -> dict[
         name = company["name_key"] = ""
     if kinds["company.domain"]:
         domain = company["domain_key"] = None
-    if kinds["contact.email"] is placeholders.Kind.MAILBOX and not name and not domain:
+    if kinds["contact.email"] is placeholders.PlaceholderKind.MAILBOX and not name and not domain:
         at_domain = email.rpartition("@")[2]
         company["mailbox_domain"] = None if nobody.of_domain(at_domain) else at_domain
     return {field: kind.value for field, kind in kinds.items() if kind}

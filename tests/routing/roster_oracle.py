@@ -114,7 +114,9 @@ def expected_values(version: int) -> dict[str, Any]:
 
 def _expected_placeholders() -> tuple[Any, Any]:
     rows = Placeholder.objects.values_list("kind", "value", "identifies")
-    nobody = placeholders.build((placeholders.Kind(kind), value, identifies) for kind, value, identifies in rows)
+    nobody = placeholders.build(
+        (placeholders.PlaceholderKind(kind), value, identifies) for kind, value, identifies in rows
+    )
     return nobody._values, nobody._identifying
 
 

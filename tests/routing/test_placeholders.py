@@ -180,7 +180,7 @@ def test_the_lead_says_why_nobody_was_found():
 
 def test_people_alike_in_placeholders_alone_are_no_possible_duplicates():
     """Names that may be one person's, and nothing else that says something."""
-    for number, name in enumerate(("Rosa Gómez", "Rosa Gomes")):
+    for number, name in enumerate(("Rosa Gómez", "Rosa Gamez")):
         contact = {"name": name, "email": "atencion@ruiz.example", "phone": "+34 600 000 000", "chat": "@username"}
         sent(contact=contact, company={"name": "Sin empresa", "domain": f"c{number}.example"})
     while look_for_duplicates(at=MONDAY):
