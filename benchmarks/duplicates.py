@@ -12,7 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
@@ -44,12 +44,14 @@ def look_at_all(*, at: datetime) -> tuple[int, int]:
 
 
 def strangers(records: Sequence[Record], number: int) -> list[Record]:
-    """Make records of as many people, each value as frequent as in the data."""
+    """Make records of as many people, each value as frequent as in the data; dates of birth of a whole century."""
     chance = random.Random(1)
     columns = {name: [record[name] for record in records] for name in records[0]}
     people = [{name: chance.choice(values) for name, values in columns.items()} for _ in range(number)]
     for person, place in zip(people, chance.choices(records, k=number), strict=True):
         person |= {name: place[name] for name in ("postcode", "state", "suburb")}
+        born = date(1900, 1, 1) + timedelta(days=chance.randrange(36_500))
+        person |= {"date_of_birth": f"{born:%Y%m%d}" if person["date_of_birth"] else ""}
     return people
 
 

@@ -45,8 +45,9 @@ def store(records: Sequence[Record], *, at: datetime, fields: Sequence[str] = FI
         )
         for contact, record in zip(contacts, records, strict=True)
     ]  # fmt: skip
-    Contact.objects.bulk_create(contacts, batch_size=5_000)
-    Lead.objects.bulk_create(leads, batch_size=5_000)
+    for first in range(0, len(records), 1_000):
+        Contact.objects.bulk_create(contacts[first : first + 1_000])
+        Lead.objects.bulk_create(leads[first : first + 1_000])
     return [contact.pk for contact in contacts]
 
 

@@ -48,6 +48,7 @@ MOST_ERRORS = 100  # in one answer
 STATUSES: dict[type[Exception], int] = {  # the first that fits decides
     domain.InvalidLead: 400,
     domain.NotFound: 404,
+    domain.Gone: 410,
     domain.IdempotencyKeyReused: 422,
     domain.OfferClosed: 409,
     domain.Conflict: 409,

@@ -41,6 +41,13 @@ class NotFound(Refused):
     title = "Not found"
 
 
+class Gone(Refused):
+    """What was asked for is no longer there; the message says what took its place."""
+
+    code = "gone"
+    title = "No longer there"
+
+
 class IdempotencyKeyReused(Refused):
     """The Idempotency-Key was already used with another body. Nothing was written."""
 

@@ -20,7 +20,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import Manager, User
 from accounts.time import clock
 from routing.models import HandOver
+from routing.services.merging import merge_contacts
 
+from .factories import make_contact
 from .routing.api.world import LEAD, World, make_world
 
 TABLE = Path(__file__).resolve().parent.parent / "docs" / "permissions.md"
@@ -135,6 +137,7 @@ class Cast:
     world: World
     lead_id: str
     hand_over_id: str
+    merging: dict[str, str]  # contacts to merge, and a merge
     clients: dict[str, Client]
 
     def ask(self, actor: str, row: Row) -> str:
@@ -160,7 +163,7 @@ class Cast:
     def _filled(self, text: str, route: str) -> str:
         """Put what the world has in place of the parameters of a route: `<lead_id>`, `<str:lead_id>`."""
         known = {"lead_id": self.lead_id, "manager_id": str(self.world.managers["ann"].pk), "email": "ann@example.com"}
-        known |= {"hand_over_id": self.hand_over_id, "batch_id": self.hand_over_id, **PARAMETERS}
+        known |= {**self.merging, "hand_over_id": self.hand_over_id, "batch_id": self.hand_over_id, **PARAMETERS}
         if "<" in text and (match := re.match(r"admin/(\w+)/(\w+)/", route)):
             known["object_id"] = known["id"] = str(_first_of(*match.groups()))
 
@@ -221,8 +224,11 @@ def make_cast() -> Cast:
     assert world.api("key_a").post("leads", {"name": "Cannot be reached"}).status_code == 400
     world.keys = {**keys, "key of ann": world.keys["ann"]}
     batch = HandOver.objects.create(manager=world.managers["ann"], at=clock.now())
+    ana, eva, tom, uma = (make_contact(f"{name}@merged.example") for name in ("ana", "eva", "tom", "uma"))
+    merge = merge_contacts.__wrapped__(tom.pk, uma.pk, at=clock.now())  # type: ignore[attr-defined]
+    merging = {"contact_id": str(ana.pk), "other_id": str(eva.pk), "merge_id": str(merge.pk)}
     clients = {actor: _client(world, actor) for actor in ACTORS.values()}
-    return Cast(world=world, lead_id=answer["id"], hand_over_id=str(batch.pk), clients=clients)
+    return Cast(world=world, lead_id=answer["id"], hand_over_id=str(batch.pk), merging=merging, clients=clients)
 
 
 def _client(world: World, actor: str) -> Client:

@@ -39,6 +39,7 @@ SERVICES = [
     "offers",
     "assignment",
     "distribution",
+    "merging",
     "contact_points",
     "duplicates",
 ]

@@ -117,6 +117,13 @@ class OldestFirst(KeysetPagination):
     key = {"id": _number}
 
 
+class NewestById(KeysetPagination):
+    """Possible duplicates, those found last first."""
+
+    key = {"id": _number}
+    descending = True
+
+
 class ByEmail(KeysetPagination):
     """Managers."""
 

@@ -23,6 +23,7 @@ REFUSALS = {
     "403": "The key lacks the scope, or its owner is not allowed to do this.",
     "404": "It does not exist, or the caller has no access to it.",
     "409": "The current state does not allow this; nothing was changed.",
+    "410": "The contact was merged into another, which `detail` names.",
     "411": "The body was sent without Content-Length.",
     "413": "The body is too large.",
     "415": "The body is not plain JSON.",
@@ -32,6 +33,8 @@ REFUSALS = {
 IDS = {
     "lead_id": ("Id of the lead", "0195a1b2-0000-7000-8000-000000000001"),
     "hand_over_id": ("Id of the hand-over", "0195a1b2-0000-7000-8000-000000000004"),
+    "contact_id": ("Id of the contact that stays", "0195a1b2-0000-7000-8000-000000000002"),
+    "merge_id": ("Id of the merge", "0195a1b2-0000-7000-8000-000000000006"),
     "email": ("E-mail of the manager", "ann@example.com"),
 }
 
@@ -61,6 +64,8 @@ class Described(AutoSchema):
         statuses = ["400", "401", "403", "503"]
         if any(parameter["in"] == "path" for parameter in parameters):
             statuses.append("404")
+        if any(parameter["name"] == "contact" for parameter in parameters):
+            statuses.append("410")
         if self.method == "POST":
             statuses += ["409", "411", "413", "415"]
         if any(parameter["name"] == "Idempotency-Key" for parameter in parameters):
@@ -465,4 +470,55 @@ UNDO_HAND_OVER = extend_schema(
     request=None,
     responses={200: shapes.HandOverOut, 202: shapes.HandOverOut},
     examples=[response_example(HANDED_OVER, "200", "202")],
+)
+
+ONE, OTHER = "0195a1b2-0000-7000-8000-000000000002", "0195a1b2-0000-7000-8000-000000000005"
+MERGED = {
+    "id": "0195a1b2-0000-7000-8000-000000000006",
+    "contact": ONE,
+    "merged": OTHER,
+    "at": "2026-03-02T10:00:00Z",
+    "by": "sue@example.com",
+    "undo_until": "2026-04-01T10:00:00Z",
+    "undone_at": None,
+}
+LIST_DUPLICATES = extend_schema(
+    operation_id="list_duplicates",
+    summary="List pairs of contacts who may be one person, newest first",
+    description="Found by the worker within seconds of a lead. Pairs that somebody has dismissed are left out. "
+    "For supervisors and keys of the account.",
+    parameters=[
+        OpenApiParameter("contact", {"type": "string", "format": "uuid"}, description="Only pairs with this contact"),
+        LIMIT,
+        CURSOR,
+    ],
+    responses=page_of("DuplicatePage", shapes.PairOut),
+    examples=[
+        page_example(
+            {
+                "id": 7,
+                "contacts": [{"id": ONE, "name": "Rosa Gómez"}, {"id": OTHER, "name": "GOMEZ ROSA"}],
+                "reasons": ["same_name", "same_postal_code"],
+                "found_at": "2026-03-02T10:00:00Z",
+            }
+        )
+    ],
+)
+MERGE_CONTACT = extend_schema(
+    operation_id="merge_contact",
+    summary="Merge another contact into this one",
+    description="Leads with their tasks and stories, phones, e-mails and chats go to the contact in the address; its name, "
+    "company and responsible stay, and are taken from the other where it has none. The other contact is no longer there. "
+    "Can be undone within 30 days. For supervisors and keys of the account.",
+    request=shapes.MergeIn,
+    responses=shapes.MergeOut,
+    examples=[request_example({"contact": OTHER}), response_example(MERGED)],
+)
+UNDO_MERGE = extend_schema(
+    operation_id="undo_merge",
+    summary="Undo a merge",
+    description="Possible once, within 30 days. What moved goes back; what came after the merge stays where it is.",
+    request=None,
+    responses=shapes.MergeOut,
+    examples=[response_example({**MERGED, "undo_until": None, "undone_at": "2026-03-03T10:00:00Z"})],
 )

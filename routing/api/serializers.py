@@ -82,6 +82,10 @@ class HandOverIn(In):
     )
 
 
+class MergeIn(In):
+    form = Form({"contact": Identifier(36, required=True, help="Id of the contact that is merged into this one")})
+
+
 class DeclineIn(In):
     form = Form({"reason": Text(500)})
 
@@ -291,6 +295,26 @@ class HandOverOut(Out):
     received = serializers.DictField(child=serializers.IntegerField(), help_text="E-mail → leads")
     stayed = serializers.IntegerField(help_text="Leads that nobody could take")
     results = HandedLeadOut(many=True)
+
+
+class PairOut(Out):
+    id = serializers.IntegerField()
+    contacts = ContactNameOut(many=True)
+    reasons = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="same_… or similar_… name, postal_code, birth_date, address, company, mailbox; shared_phone, _email, _chat",
+    )
+    found_at = serializers.DateTimeField()
+
+
+class MergeOut(Out):
+    id = serializers.UUIDField()
+    contact = serializers.UUIDField(help_text="The contact that stayed")
+    merged = serializers.UUIDField(help_text="The contact that is no longer there")
+    at = serializers.DateTimeField()
+    by = serializers.CharField(allow_null=True, help_text="E-mail")
+    undo_until = serializers.DateTimeField(allow_null=True, help_text="null: it can no longer be undone")
+    undone_at = serializers.DateTimeField(allow_null=True)
 
 
 class FieldErrorOut(Out):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.urls import URLPattern, path, register_converter
 
-from . import views
+from . import duplicates, views
 
 
 class EmailConverter:
@@ -36,6 +36,9 @@ PLACES: dict[str, type[views.ApiView]] = {
     "managers/<email:email>/resume": views.ResumeView,
     "managers/<email:email>/hand-over": views.HandOverView,
     "managers/<email:email>": views.ManagerView,
+    "duplicates": duplicates.DuplicatesView,
+    "contacts/<str:contact_id>/merge": duplicates.MergeView,
+    "merges/<str:merge_id>/undo": duplicates.UndoMergeView,
     "hand-overs/<str:hand_over_id>": views.HandOverBatchView,
     "hand-overs/<str:hand_over_id>/undo": views.UndoView,
 }

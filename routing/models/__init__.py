@@ -3,7 +3,7 @@
 from .contact_points import ContactPoint, PossibleDuplicate
 from .crm import Company, Contact, Lead, LeadEdit, LeadEvent, Load, Task, UnqualifiedLead
 from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, SweepBatch, waiting_since
-from .duplicates import ContactTraits, DuplicateSearch
+from .duplicates import ContactTraits, DuplicateSearch, Merge
 from .handovers import HandedLead, HandOver
 from .identifiers import new_id
 from .imports import ImportRow, LeadExport, LeadImport
@@ -36,6 +36,7 @@ __all__ = [
     "Lineup",
     "Load",
     "Member",
+    "Merge",
     "Offer",
     "Pipeline",
     "Placeholder",

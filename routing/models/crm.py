@@ -102,7 +102,10 @@ class Contact(models.Model):
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = pgettext_lazy("plural", "contacts")
-        permissions = [("erase_person", _("Can export and erase a person's data"))]
+        permissions = [
+            ("erase_person", _("Can export and erase a person's data")),
+            ("merge_contact", _("Can merge contacts who are one person, and undo it")),
+        ]
         indexes = [
             # Search: people are found by any part of their name.
             GinIndex(CONTACT_WORDS, name="contact_by_all_words"),
@@ -378,6 +381,8 @@ class LeadEvent(models.Model):
         HANDED_BACK = "handed_back", _("hand-over undone")
         FIELDS_SET = "fields_set", _("fields set by the trigger")
         DEADLINE_MOVED = "deadline_moved", _("time to accept it changed")
+        MERGED = "merged", _("its contact merged with another")
+        SEPARATED = "separated", _("merge of its contact undone")
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from accounts.models import Account
 from routing.intake import identity
-from routing.models import Contact, ContactPoint, Lead
+from routing.models import Contact, ContactPoint, Lead, Merge
 
 SHORTEST_NUMBER = 7  # digits; what is shorter is found in too many texts that mean something else
 
@@ -60,7 +60,8 @@ def find(*, email: str | None = None, phone: str | None = None, contact: uuid.UU
     address = identity.normalise_email(email) if email else None
     number = identity.read_phone(phone, Account.get().country or None) if phone else None
     known = ContactPoint.objects.filter(shared=False)  # who shares a number is somebody else
-    asked = Q(pk=contact) if contact else Q(pk__in=[])
+    merged = Merge.objects.standing().filter(merged=contact).values("holder")
+    asked = Q(pk=contact) | Q(pk__in=merged) if contact else Q(pk__in=[])
     if address:
         asked |= Q(pk__in=known.filter(kind=ContactPoint.Kind.EMAIL, key=address).values("contact"))
     if number:

@@ -50,6 +50,7 @@ from routing.models import (
     LeadExport,
     LeadImport,
     Lineup,
+    Merge,
     Offer,
     Pipeline,
     Placeholder,
@@ -175,6 +176,12 @@ PLACES = (
         rows=lambda person: ContactTraits.objects.filter(contact__in=person.contacts),
         emptied={"traits": []},
         deleted=True,
+    ),
+    PersonalTable(
+        model=Merge,
+        rows=lambda person: Merge.objects.filter(holder__in=person.contacts),
+        emptied={"moved": {}},
+        kept="which contact was merged into which, and when; it can no longer be undone",
     ),
     PersonalTable(
         model=PossibleDuplicate,

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.history import audit_trail
 from accounts.models import AuditEntry, OnlineTime
-from routing.models import Contact, ContactPoint, ImportRow, IntakeRequest, Lead, RefusedIntake
+from routing.models import Contact, ContactPoint, ImportRow, IntakeRequest, Lead, Merge, RefusedIntake
 
 from .people import person_of
 from .rights import erase_person
@@ -54,6 +54,8 @@ def prune(*, at: datetime, seconds: float = 30) -> dict[str, int]:
     """Remove what was kept long enough, for so many seconds; return the rows by what they were. Safe to run twice."""
     until = monotonic() + seconds
     removed = {each.name: _remove(each, at=at, until=until) for each in RETENTIONS}
+    old = Merge.objects.filter(at__lt=at - Merge.UNDONE_WITHIN).exclude(moved={})
+    removed["merges that can no longer be undone"] = old.update(moved={})
     removed["people"] = _forget_people(at=at, until=until)
     removed = {name: rows for name, rows in removed.items() if rows}
     if removed:

@@ -107,9 +107,14 @@ def write_point(point: ContactPoint, read: Read) -> None:
 
 
 def show_points(contact_id: Any) -> None:
-    """Bring what lists, searches and files show of the contact in step with its points."""
+    """Bring what lists, searches and files show of the contact in step with its points, and have it compared anew."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT leadrouter_show_points(%s)", [contact_id])
+        cursor.execute(
+            "INSERT INTO routing_contacttraits (contact_id, traits, keys, leads, version, stale)"
+            " VALUES (%s, '[]', '{}', 0, 0, true) ON CONFLICT (contact_id) DO UPDATE SET stale = true",
+            [contact_id],
+        )
 
 
 def _locked(contact_id: Any) -> Contact:

@@ -23,7 +23,7 @@ from routing.locks import in_transaction
 from routing.models import DuplicateSearch, PossibleDuplicate
 from routing.roster import current
 
-CONTACTS = 500  # of a look: less than half a second
+CONTACTS = 200  # of a look: a fifth of a second
 CROWD = 50  # a key that more contacts have tells nobody apart
 FEW = 5  # contacts with a key that is rare
 LATEST = timedelta(minutes=2)  # after which a request that began has committed

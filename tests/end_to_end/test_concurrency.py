@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
@@ -19,8 +20,9 @@ from accounts.models import Manager, User
 from accounts.time import clock
 from routing import audit, candidates, locks
 from routing.engine import LEAD, Reason
-from routing.exceptions import Refused
+from routing.exceptions import Conflict, Refused
 from routing.models import (
+    Contact,
     ContactPoint,
     Decision,
     Lead,
@@ -36,6 +38,7 @@ from routing.models import (
 )
 from routing.prepared_statements import Statement, run
 from routing.services.intake import IdempotencyKey, Replayed, answer_leads, take_lead
+from routing.services.merging import merge_contacts, undo_merge
 from routing.services.stages import move_lead
 from routing.services.sweep import sweep
 from tests.effort import by_night
@@ -358,6 +361,61 @@ def test_two_known_people_who_give_the_same_new_number_at_once_are_proposed_as_o
         assert {pair.one_id, pair.other_id} == {ana, bea}
         assert owner in {ana, bea}
     assert PossibleDuplicate.objects.count() == turns
+
+
+def test_a_lead_that_comes_while_its_contact_is_merged_is_the_one_that_stays(team):
+    """By e-mail, phone and chat of the one that is merged away; each lead is taken, and none is nobody's."""
+    join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
+    for turn in range(by_night(20, by_day=5)):
+        keys = {"email": f"b{turn}@example.com", "phone": f"+3460001{turn:04}", "chat": f"@b{turn}"}
+        kept = come(team, name="Ana", email=f"a{turn}@example.com").contact_id
+        merged = come(team, name="Ana", **keys).contact_id
+
+        def work(
+            n: int, turn: int = turn, kept: UUID = kept, merged: UUID = merged, keys: dict[str, str] = keys
+        ) -> object:
+            if n == 3:
+                return merge_contacts(kept, merged, at=clock.now())
+            kind = list(keys)[n % 3]
+            return come(team, **{kind: keys[kind], **({"phone": f"+3460002{turn:02}{n:02}"} if n == 6 else {})})
+
+        leads = [lead for lead in at_once(work, times=8, clients=8) if isinstance(lead, Lead)]
+        assert len(leads) == 7
+        assert set(Lead.objects.filter(pk__in=[lead.pk for lead in leads]).values_list("contact", flat=True)) == {kept}
+        assert not ContactPoint.objects.filter(contact=merged).exists()
+        assert not Contact.objects.filter(pk=merged).exists()
+
+
+def test_of_two_who_merge_the_same_contacts_at_once_one_does(team):
+    for turn in range(by_night(10, by_day=3)):
+        ana, bea, cid = (come(team, email=f"{name}{turn}@example.com").contact_id for name in ("ana", "bea", "cid"))
+        ways = [(ana, bea), (bea, ana), (ana, bea), (cid, ana)]
+
+        def work(n: int, ways: list[tuple[UUID, UUID]] = ways) -> bool:
+            with suppress(Conflict):
+                merge_contacts(*ways[n], at=clock.now())
+                return True
+            return False
+
+        done = sum(at_once(work, times=4, clients=4))
+        left = Contact.objects.filter(pk__in=[ana, bea, cid])
+        assert left.count() == 3 - done
+        assert Lead.objects.filter(contact__in=left).count() == 3
+
+
+def test_of_two_who_undo_a_merge_at_once_one_does(team):
+    for turn in range(by_night(10, by_day=3)):
+        ana, bea = (come(team, email=f"{name}{turn}@example.com").contact_id for name in ("ana", "bea"))
+        merge = merge_contacts(ana, bea, at=clock.now())
+
+        def work(n: int, merge_id: UUID = merge.pk) -> bool:
+            with suppress(Conflict):
+                undo_merge(merge_id, at=clock.now())
+                return True
+            return False
+
+        assert sum(at_once(work, times=4, clients=4)) == 1
+        assert come(team, email=f"bea{turn}@example.com").contact_id == bea
 
 
 @pytest.mark.slow

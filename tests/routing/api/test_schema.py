@@ -94,6 +94,7 @@ def test_no_door_sets_what_is_not_the_senders() -> None:
         "ReassignIn": "manager count also reason",
         "CreditBackIn": "reason",
         "HandOverIn": "to stages also reason preview",
+        "MergeIn": "contact",
         "DeclineIn": "reason",
         "PauseIn": "minutes reason",
     }
@@ -117,5 +118,6 @@ def test_the_documentation_names_every_address() -> None:
     for place, view in PLACES.items():
         for method in view.scopes:
             address = "/api/v1/" + place.replace("<str:lead_id>", "{id}").replace("<email:email>", "{email}")
-            address = address.replace("<str:hand_over_id>", "{id}")
+            for name in ("hand_over_id", "contact_id", "merge_id"):
+                address = address.replace(f"<str:{name}>", "{id}")
             assert f"`{method} {address}`" in page
