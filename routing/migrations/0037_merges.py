@@ -26,7 +26,7 @@ def make_groups(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("routing", "0035_possible_duplicates"),
+        ("routing", "0036_placeholders"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
