@@ -96,7 +96,7 @@ class Look(NamedTuple):
     alike: int  # pairs
 
 
-class Read(NamedTuple):
+class Compared(NamedTuple):
     """A contact as READ answers."""
 
     id: str
@@ -138,7 +138,7 @@ def look_for_duplicates(*, at: datetime, most: int = CONTACTS) -> Look | None:
         return None
     search.looked_at = at
     search.save()
-    contacts = [Read(*row) for row in _rows(READ, contacts=[contact for [contact] in due])]
+    contacts = [Compared(*row) for row in _rows(READ, contacts=[contact for [contact] in due])]
     nobody = current().placeholders
     traits = {contact.id: contact.traits(nobody) for contact in contacts}
     kept = [
