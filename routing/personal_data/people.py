@@ -60,8 +60,9 @@ def find(*, email: str | None = None, phone: str | None = None, contact: uuid.UU
     address = identity.normalise_email(email) if email else None
     number = identity.read_phone(phone, Account.get().country or None) if phone else None
     known = ContactPoint.objects.filter(shared=False)  # who shares a number is somebody else
-    merged = Merge.objects.standing().filter(merged=contact).values("holder")
-    asked = Q(pk=contact) | Q(pk__in=merged) if contact else Q(pk__in=[])
+    asked = Q(pk__in=[])
+    if contact:
+        asked = Q(pk=contact) | Q(pk__in=Merge.objects.standing().filter(merged=contact).values("holder"))
     if address:
         asked |= Q(pk__in=known.filter(kind=ContactPoint.Kind.EMAIL, key=address).values("contact"))
     if number:

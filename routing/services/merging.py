@@ -269,7 +269,7 @@ def _restore(model: type[Model], rows: Iterable[Row]) -> None:
         lost = [
             field
             for field in model._meta.concrete_fields
-            if field.is_relation
+            if field.related_model
             and values.get(field.attname) is not None
             and not field.related_model._default_manager.filter(pk=values[field.attname]).exists()
         ]
