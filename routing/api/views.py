@@ -36,6 +36,7 @@ from routing.tasks import give_back_soon, hurry, hurry_hand_over
 
 from . import schema as described
 from .authentication import ApiKeyAuthentication, Caller, SessionAuthentication, caller_of
+from .collector import collector_paused
 from .duty import manager_documents
 from .filters import PAGE, filter_leads, instant_parameter, refuse_unknown
 from .hand_overs import hand_over_document, parse_hand_over, preview_document, read_also
@@ -162,6 +163,7 @@ class BulkView(IntakeView):
     parser_classes = (BulkParser,)
 
     @described.TAKE_LEADS
+    @collector_paused()
     def post(self, request: Request) -> HttpResponseBase:
         caller, roster, items = caller_of(request), self.roster(request), request.data
         if not isinstance(items, list):  # there is no body
