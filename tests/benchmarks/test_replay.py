@@ -72,6 +72,7 @@ def judged(replay: Replay) -> Judgement:
     return judge(replay, expected={arrival.number for arrival in replay.arrivals})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DATASETS)
 def test_every_row_of_the_data_becomes_a_lead_in_the_order_of_its_instant(name):
     folder = data_path("README.md").parent
@@ -143,6 +144,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_broken_promise_is_found():
     replay = small_replay(20)
@@ -178,7 +180,7 @@ def test_stages_begin_with_the_inbox():
 @pytest.mark.thorough
 @pytest.mark.timeout(300)
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", by_night([*DATASETS], by_day=["olist", "x_education"]))
 def test_the_command_replays_real_leads_also_over_http(name):
     data_path("README.md")
     command = [sys.executable, "-m", "benchmarks.replay", name, "--leads", by_night("150", by_day="50"), "--http", "20"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.effort import by_night
 from tests.factories import make_contact, make_manager, make_supervisor, make_trigger, take
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -24,7 +25,10 @@ def lead():
     return lead
 
 
-@pytest.mark.parametrize(("phone", "dark"), [(True, False), (False, True), (True, True), (False, False)])
+@pytest.mark.parametrize(
+    ("phone", "dark"),
+    by_night([(True, False), (False, True), (True, True), (False, False)], by_day=[(True, False), (False, True)]),
+)
 def test_a_manager_sees_all_numbers_and_corrects_them(visit, lead, phone, dark):
     visitor = visit(user=lead.ann.user, phone=phone, dark=dark)
     page = visitor.open("/me/")

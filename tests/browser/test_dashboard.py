@@ -6,6 +6,7 @@ import pytest
 
 from accounts.time import clock
 from routing.services.offers import accept_offer
+from tests.effort import by_night
 from tests.factories import (
     HOUR,
     MINUTE,
@@ -42,8 +43,10 @@ def a_working_day() -> None:
     take(at=now - 2 * HOUR, pipeline="partners")
 
 
-@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-@pytest.mark.parametrize("phone", [True, False], ids=["phone", "desktop"])
+@pytest.mark.parametrize(
+    ("phone", "dark"),
+    by_night([(True, True), (False, False), (True, False), (False, True)], by_day=[(True, True), (False, False)]),
+)
 def test_the_first_page_of_the_admin_is_well_made(visit, phone, dark):
     a_working_day()
     visitor = visit(user=make_supervisor(), phone=phone, dark=dark)

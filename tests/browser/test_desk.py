@@ -10,6 +10,7 @@ from accounts.models import Pause
 from accounts.time import clock
 from routing.models import Offer
 from routing.services.sweep import sweep
+from tests.effort import by_night
 from tests.factories import (
     asking_acceptance,
     form,
@@ -28,7 +29,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 OFFLINE = ("ERR_INTERNET_DISCONNECTED", "htmx:sendError", "htmx:afterRequest")  # what the console says then
 LOOKS = pytest.mark.parametrize(("phone", "dark"), [(True, False), (False, True)], ids=["phone-light", "desktop-dark"])
-BOTH = pytest.mark.parametrize("phone", [True, False], ids=["phone", "desktop"])
+BOTH = pytest.mark.parametrize(
+    "phone", by_night([True, False], by_day=[True]), ids=lambda phone: "phone" if phone else "desktop"
+)
 NADIA = {
     "name": "CRM for twelve people",
     "contact": {"name": "Nadia Kowalska", "email": "nadia@client.example", "phone": "+34600123456", "chat": "@nadia_k"},

@@ -8,6 +8,7 @@ from accounts.time import clock
 from routing.models import HandOver
 from routing.services import hand_over
 from routing.services.sweep import sweep
+from tests.effort import by_night
 from tests.factories import hold, make_account, make_manager, make_supervisor, make_trigger
 
 from .test_desk import HIDDEN
@@ -28,8 +29,10 @@ def ann(monkeypatch):
 
 @pytest.mark.parametrize(
     ("phone", "dark", "language"),
-    [(True, False, "en"), (False, True, "en"), (True, True, "ru"), (False, False, "pt-br")],
-    ids=["phone-light", "desktop-dark", "phone-dark-ru", "desktop-light-pt"],
+    by_night(
+        [(False, True, "en"), (True, False, "ru"), (True, True, "en"), (False, False, "pt-br")],
+        by_day=[(False, True, "en"), (True, False, "ru")],
+    ),
 )
 def test_a_long_hand_over_shows_how_far_it_is(visit, ann, phone, dark, language):
     sue = make_supervisor()

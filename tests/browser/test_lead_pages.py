@@ -11,6 +11,7 @@ from routing.services.offers import accept_offer, decline_offer
 from routing.services.sweep import sweep
 from routing.spreadsheets.reading import read_table
 from routing.spreadsheets.writing import xlsx_file
+from tests.effort import by_night
 from tests.factories import (
     DAY,
     MINUTE,
@@ -144,8 +145,8 @@ def test_the_story_of_a_lead_is_one_list(visit, dark):
 
 
 @pytest.mark.parametrize(
-    ("phone", "dark"), [(False, False), (True, True), (False, True), (True, False)],
-    ids=["desktop-light", "phone-dark", "desktop-dark", "phone-light"],
+    ("phone", "dark"),
+    by_night([(False, False), (True, True), (False, True), (True, False)], by_day=[(False, False), (True, True)]),
 )  # fmt: skip
 def test_a_lead_given_by_hand_takes_the_contact_along_and_its_page_tells_it(visit, phone, dark):
     ann, bob = make_manager("ann", schedule=make_schedule()), make_manager("bob")

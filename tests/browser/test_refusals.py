@@ -12,6 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import User
 from leadrouter import doors, problems
+from tests.effort import by_night
 from tests.factories import make_manager, make_source, make_supervisor, make_trigger, take
 
 from .visitor import Visitor
@@ -20,8 +21,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LOOKS = pytest.mark.parametrize(
     ("phone", "dark", "language"),
-    [(True, True, "en"), (False, False, "ru"), (True, False, "ru"), (False, True, "en")],
-    ids=["phone-dark-en", "desktop-light-ru", "phone-light-ru", "desktop-dark-en"],
+    by_night(
+        [(True, True, "en"), (False, False, "ru"), (True, False, "ru"), (False, True, "en")],
+        by_day=[(True, True, "en"), (False, False, "ru")],
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.security import second_factor
+from tests.effort import by_night
 from tests.factories import make_account, make_supervisor
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -76,8 +77,10 @@ def sue():
     return sue
 
 
-@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-@pytest.mark.parametrize("phone", [True, False], ids=["phone", "desktop"])
+@pytest.mark.parametrize(
+    ("phone", "dark"),
+    by_night([(True, False), (False, True), (True, True), (False, False)], by_day=[(True, False), (False, True)]),
+)
 def test_a_passkey_is_added_signs_in_and_is_removed(visit, sue, phone, dark):
     visitor = visit(user=sue, phone=phone, dark=dark)
     give_device(visitor)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.effort import by_night
 from tests.platform.processes import until
 
 from .clients import Api, NoAnswer, NotSent, body_of
@@ -336,7 +337,8 @@ def wrong_clock(installation: Installation, library: Path, offset: int, *kinds: 
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="a wrong clock is made with a C compiler")
-@pytest.mark.parametrize("offset", [-3_600, 86_400])
+@pytest.mark.thorough
+@pytest.mark.parametrize("offset", by_night([-3_600, 86_400], by_day=[-3_600]))
 def test_wrong_clocks_of_hosts_change_nothing(installation, offset, tmp_path):
     library = installation.home.var / "wrong_clock.so"
     source = Path(__file__).with_name("wrong_clock.c")

@@ -200,6 +200,7 @@ def test_without_the_lock_the_same_test_is_red(team, monkeypatch):
         assert worst_distance(team["triggers"][0].own_registry.pk) >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_no_limit_is_overrun_across_registries_while_leads_come_move_and_close(team):
     for trigger in team["triggers"]:
@@ -256,6 +257,7 @@ def test_without_the_last_check_two_registries_overrun_a_limit(team, monkeypatch
     pytest.fail("nobody held more than the limit")
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_the_same_request_from_32_clients_is_one_lead(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
@@ -281,6 +283,7 @@ def test_the_same_number_from_one_source_is_one_lead(team):
     assert len(set(leads)) == Lead.objects.count() == 20
 
 
+@pytest.mark.slow
 def test_one_person_who_comes_many_times_at_once_is_one_contact(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
 
@@ -316,12 +319,13 @@ def test_a_new_person_who_comes_from_everywhere_at_once_is_one_contact_with_all_
     assert {come(team, **way).contact_id for way in ways} == {leads[0].contact_id}
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_people_who_share_a_number_and_come_at_once_are_a_contact_each_and_the_number_is_of_one(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
     names = ["Rosa", "Tom", "Uma", "Zoe"]
     for turn in range(by_night(10, by_day=3)):
-        number = f"+3460000{turn:04}"
+        number = f"+3460123{turn:04}"
 
         def work(n: int, number: str = number, turn: int = turn) -> Lead:
             name = names[n % 4]
@@ -346,7 +350,7 @@ def test_two_known_people_who_give_the_same_new_number_at_once_are_proposed_as_o
     turns = by_night(20, by_day=5)
     for turn in range(turns):
         ana, bea = (come(team, email=f"{name}{turn}@example.com").contact_id for name in ("ana", "bea"))
-        number = f"+3460000{turn:04}"
+        number = f"+3460123{turn:04}"
         leads = at_once(
             lambda n, turn=turn, number=number: come(
                 team, email=f"{('ana', 'bea')[n]}{turn}@example.com", phone=number
@@ -424,7 +428,7 @@ def test_without_the_index_a_number_is_of_two(team):
     with without_index("contact_point_of_one_contact"):
         for turn in range(20):
             with suppress(DatabaseError):  # a number of two people is more than the function expects
-                at_once(lambda n, turn=turn: come(team, phone=f"+3460000{turn:04}"), times=8, clients=8)
+                at_once(lambda n, turn=turn: come(team, phone=f"+3460123{turn:04}"), times=8, clients=8)
         assert max(Counter(ContactPoint.objects.values_list("key", flat=True)).values()) > 1
 
 

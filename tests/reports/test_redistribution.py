@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 INCIDENTS = 1_500
 
 
+@pytest.mark.slow
 def test_incidents_go_on_as_often_and_from_whom_their_log_says():
     """Each one to whom an incident was given is an offer: who had it last accepted, the others let it go."""
     history, people = History(trigger=make_trigger(), stage=stage()), {}

@@ -111,6 +111,7 @@ RINGS = [  # as data/README.md has them: channel, leads, degrees, from the outer
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_rings_of_olist_are_those_that_were_published_and_its_days_add_up_to_its_months(olist):
     for period, on, rings in RINGS:
         report = sources(Account.get(), period=period, on=on)

@@ -619,7 +619,7 @@ def test_an_action_that_does_not_exist_does_nothing(client, sue, offered, name):
         "ana@cl",
         "Ana@Client.example",
         "+34600",
-        "34 600 000",
+        "34 600 010",
         "ruiz",
         "form-18-7741",
         "id",

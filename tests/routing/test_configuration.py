@@ -834,6 +834,7 @@ def test_the_first_hundred_faults_are_told_and_how_many_follow(shape: str) -> No
     assert str(caught.value).endswith("\nand 19,900 more")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", WRONG)
 def test_ten_times_as_many_faults_cost_ten_times_as_much(shape: str) -> None:
     def seconds(number: int) -> float:

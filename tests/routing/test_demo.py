@@ -19,6 +19,7 @@ from routing.demo import CONFIGURATION, story, tell
 from routing.demo.story import rows
 from routing.management.commands.demo import make_ways_in
 from routing.models import ApiKey, Lead, LeadEvent, Offer, Pipeline
+from tests.effort import by_night
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,7 +68,8 @@ def test_the_demo_shows_leads_in_every_state_and_breaks_no_promise(note):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("hour", [0, 23])
+@pytest.mark.thorough
+@pytest.mark.parametrize("hour", by_night([0, 23], by_day=[23]))
 def test_the_story_ends_alike_at_any_hour_and_on_any_day(hour):
     import_configuration(CONFIGURATION.read_text())
     sue = User.objects.create_user("sue@example.com")
