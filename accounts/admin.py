@@ -230,7 +230,20 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 class AccountAdmin(ConflictAwareAdmin):
     form = AccountForm
     fieldsets = (
-        (None, {"fields": ("name", "time_zone", "country", "unqualified", "online_minutes", "pause_reasons")}),
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "time_zone",
+                    "country",
+                    "unqualified",
+                    "online_minutes",
+                    "repeat_hours",
+                    "pause_reasons",
+                )
+            },
+        ),
         (_("Security"), {"fields": ("second_factor",)}),
         (
             _("Active channels"),

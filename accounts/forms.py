@@ -172,6 +172,7 @@ class AccountForm(forms.ModelForm):
             "country",
             "unqualified",
             "online_minutes",
+            "repeat_hours",
             "pause_reasons",
             "second_factor",
             "channel_site",

@@ -12,7 +12,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -70,6 +70,14 @@ class Account(models.Model):
     unqualified = models.BooleanField(_("Unqualified section"), default=True)
     online_minutes = models.PositiveSmallIntegerField(
         default=5, validators=[MinValueValidator(1)], help_text=_("A manager seen within this many minutes is online.")
+    )
+    repeat_hours = models.PositiveSmallIntegerField(
+        default=24,
+        db_default=24,
+        validators=[MaxValueValidator(8_760)],
+        help_text=_(
+            "Sources that take what known persons send as activities do so this many hours after the last. 0: never."
+        ),
     )
     pause_reasons = ArrayField(
         NameField(max_length=200),

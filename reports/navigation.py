@@ -110,6 +110,7 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
             of_model(_("Loads"), "stacks", "routing", "load", technical=True),
             of_model(_("Import rows"), "table_rows", "routing", "importrow", technical=True),
             of_model(_("Lead events"), "event_note", "routing", "leadevent", technical=True),
+            of_model(_("Activities"), "forum", "routing", "activity", technical=True),
             of_model(_("Answered requests"), "receipt_long", "routing", "intakerequest", technical=True),
             of_model(_("Configuration version"), "tag", "accounts", "configurationversion", technical=True),
         ],

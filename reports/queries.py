@@ -15,7 +15,19 @@ from django.db.models import Count, Min, QuerySet
 from accounts.models import Account
 from accounts.time import periods, schedules
 from routing import policy
-from routing.models import Adjustment, Decision, Lead, Ledger, Lineup, Load, Offer, Source, Stage, waiting_since
+from routing.models import (
+    Activity,
+    Adjustment,
+    Decision,
+    Lead,
+    Ledger,
+    Lineup,
+    Load,
+    Offer,
+    Source,
+    Stage,
+    waiting_since,
+)
 
 from .fairness import Addition, Balance, Place, Received
 from .rings import Arc, arcs
@@ -229,6 +241,14 @@ def outcomes(*, start: datetime, end: datetime, **narrowed: int | None) -> list[
     leads = Lead.objects.filter(arrived_at__gte=start, arrived_at__lt=end, **wanted).order_by()
     found = leads.values_list("source", "responsible", "stage").annotate(count=Count("*"))
     return [Outcome(source, manager, kinds[stage], count) for source, manager, stage, count in found]
+
+
+def activities(*, start: datetime, end: datetime, source: int | None, responsible: int | None) -> Counter[int]:
+    """Return what came in [start, end) after leads and is an activity of them, by source."""
+    wanted = {"source": source, "lead__responsible": responsible}
+    narrowed = {name: value for name, value in wanted.items() if value is not None}
+    found = Activity.objects.filter(at__gte=start, at__lt=end, source__isnull=False, **narrowed).order_by()
+    return Counter(dict(found.values_list("source").annotate(count=Count("*"))))
 
 
 # Workload

@@ -232,7 +232,7 @@ class TrialForm(forms.Form):
 class SourceForm(forms.ModelForm):
     class Meta:
         model = Source
-        fields = ["code", "title", "channel", "active", "country"]
+        fields = ["code", "title", "channel", "active", "country", "double_click", "known"]
 
     def clean_country(self) -> str:
         return clean_country(self.cleaned_data["country"])

@@ -15,7 +15,7 @@ from . import engine
 from .engine import Candidate, Reason
 from .intake.fields import COMPANY, LEAD
 from .intake.kinds import instant
-from .models import Contact, ContactPoint, Decision, Lead, Offer
+from .models import Activity, Contact, ContactPoint, Decision, Lead, Offer
 
 Document = dict[str, Any]
 
@@ -159,6 +159,22 @@ def lead_documents(leads: QuerySet[Lead]) -> list[Document]:
             decision=decisions.get(row["id"]),
         )
         for row in rows
+    ]
+
+
+def activity_documents(activities: Iterable[Activity]) -> list[Document]:
+    """Return activities as the API answers them; each joined with its source."""
+    return [
+        {
+            "id": str(row.pk),
+            "kind": row.kind,
+            "at": instant(row.at),
+            "created_at": instant(row.created_at),
+            "source": row.source and row.source.code,
+            "external_id": row.external_id,
+            "data": {**row.data, **(as_sent_document(row.as_sent) or {})},
+        }
+        for row in activities
     ]
 
 

@@ -21,10 +21,12 @@ from accounts.people.preferences import zone_beside
 
 from . import engine, representations
 from .engine import LEAD, Candidate, LeadFacts, Reason
-from .models import Adjustment, Decision, Lead, LeadEdit, LeadEvent, Offer
+from .models import Activity, Adjustment, Decision, Lead, LeadEdit, LeadEvent, Offer
+from .representations import LEAD_ANSWERS
 from .roster import Roster, rosters_of
 from .wording import explanations
 from .wording.explanations import CandidateFacts
+from .wording.said import differences
 
 EXPLAINED = (
     "lead__contact",
@@ -278,6 +280,7 @@ class Moment:
     words: str
     by: str = ""
     decision: DecisionInWords | None = None
+    said: tuple[tuple[str, str], ...] = ()  # what somebody sent, by title
 
 
 def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> list[Moment]:
@@ -292,6 +295,7 @@ def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> 
     adjusted = (
         Adjustment.objects.filter(lead=lead).exclude(kind=Adjustment.Kind.CREDIT_BACK).select_related("by")[:most]
     )
+    activities = Activity.objects.filter(lead=lead).select_related("source").order_by("-at", "-pk")[:most]
     came = gettext("Arrived from %(source)s.") % {"source": lead.source.title or lead.source.code}
     moments = [Moment(at=lead.created_at, kind="arrived", words=came)]
     moments += [
@@ -300,11 +304,40 @@ def timeline(lead: Lead, roster: Roster, *, zone: ZoneInfo, most: int = 100) -> 
     moments += [_answer(offer, roster) for offer in closed]
     moments += [_event(event, roster, zone) for event in events]
     moments += [_adjustment(adjustment, roster) for adjustment in adjusted]
+    moments += [_activity(activity, lead) for activity in activities]
     return sorted(moments, key=lambda moment: (moment.at, KINDS.index(moment.kind)))
 
 
 # Of one instant: what led to a decision comes before it, and what went along with the lead after it.
-KINDS = ("arrived", "event", "offer", "decision", "along")
+KINDS = ("arrived", "event", "offer", "decision", "along", "activity")
+
+
+def _activity(activity: Activity, lead: Lead) -> Moment:
+    beside: dict[str, Any] = {name: answer(getattr(lead, name)) for name, _path, answer in LEAD_ANSWERS}
+    said = differences(
+        activity.data,
+        activity.as_sent,
+        lead=beside if activity.kind == Activity.Kind.REPEAT else {},
+        lead_as_sent=lead.as_sent,
+    )
+    return Moment(at=activity.at, kind="activity", words=activity_words(activity, differs=bool(said)), said=said)
+
+
+def activity_words(activity: Activity, *, differs: bool = True) -> str:
+    """Say what came after the lead, and why it is no lead. activity: joined with its source."""
+    if activity.kind == Activity.Kind.REPEAT:
+        words = (
+            gettext("Sent twice within 10 minutes from %(source)s: one lead. This was different:")
+            if differs
+            else gettext("Sent twice within 10 minutes from %(source)s: one lead.")
+        )
+    else:
+        words = gettext("Heard from again, from %(source)s (%(kind)s): an activity of this open lead, and no new lead.")
+    source = activity.source
+    return words % {
+        "source": (source.title or source.code) if source else "–",
+        "kind": activity.get_kind_display(),
+    }
 
 
 def _answer(offer: Offer, roster: Roster) -> Moment:

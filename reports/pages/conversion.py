@@ -25,6 +25,7 @@ def content(asked: Question) -> ReportContent:
     sources, managers = names.sources(), names.managers()
     by_source = _count_leads(found, lambda row: sources[row.source])
     by_manager = _count_leads(found, lambda row: managers[row.manager] if row.manager else _("nobody"))
+    after = queries.activities(start=asked.start, end=asked.end, source=asked.source, responsible=asked.manager)
     whole = _count_leads(found, lambda row: "")[""]
     won = share(whole["won"], whole["won"] + whole["lost"])
     return ReportContent(
@@ -32,6 +33,7 @@ def content(asked: Question) -> ReportContent:
             (_("Leads that arrived"), number(whole.total())),
             (_("Won"), number(whole["won"])),
             (_("Won, of closed leads"), percent(won.value) if won else pgettext("report", "no data")),
+            (_("Activities"), number(after.total())),
         ],
         charts=[
             _chart(_("Won, of closed leads, by source"), by_source),
@@ -42,6 +44,11 @@ def content(asked: Question) -> ReportContent:
         tables=[
             _table("sources", _("By source"), pgettext("column", "Source"), by_source),
             _table("managers", _("By manager"), pgettext("column", "Manager"), by_manager),
+            *(
+                [_table_of_activities({sources[source]: count for source, count in after.most_common()})]
+                if after
+                else []
+            ),
         ],
     )
 
@@ -66,6 +73,15 @@ def _table(code: str, caption: str, first: str, counts: Mapping[str, Counter[str
             *(Column(heading=heading, kind="percent") for heading in shares),
         ],
         rows=[_row(name, kinds) for name, kinds in counts.items()],
+    )
+
+
+def _table_of_activities(counts: Mapping[str, int]) -> Table:
+    return Table(
+        code="activities",
+        caption=_("Sent after a lead, and no lead of its own"),
+        columns=[Column(heading=pgettext("column", "Source")), Column(heading=_("Activities"), kind="count")],
+        rows=list(counts.items()),
     )
 
 

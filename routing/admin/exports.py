@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+import orjson
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
+from django.db.models.functions import JSONObject
 from django.http import FileResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,10 +24,11 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Account, User
 
 from ..intake.fields import CELLS, COMPANY, FIELDS, Field
-from ..models import Lead, LeadExport, Pipeline
+from ..models import Activity, Lead, LeadExport, Pipeline
 from ..roster import Roster
 from ..screens.who import SENT, sent_text
 from ..spreadsheets.writing import csv_lines, xlsx_file
+from ..wording.said import differences
 
 MOST_EXPORTED = 100_000
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -63,7 +67,7 @@ def export_leads(
     number = leads.order_by()[:MOST_EXPORTED].count()
     export = LeadExport.objects.create(at=at, by=by, kind=kind, filters=filters, leads=number)
     logger.info("user %s exports %s leads", by.pk, number, extra={"action": "leads_exported", "export": export.pk})
-    header, rows = list(map(str, [*COLUMNS.values(), *SENT.values()])), _rows(leads)
+    header, rows = list(map(str, [*COLUMNS.values(), *SENT.values(), _("Activities")])), _rows(leads)
     name = f"leads-{at:%Y-%m-%d}.{kind}"
     if kind == "xlsx":
         return FileResponse(
@@ -105,9 +109,22 @@ def _names(column: str, roster: Roster) -> dict[str, str]:
 
 def _rows(leads: QuerySet[Lead]) -> Iterator[list[object]]:
     zone = ZoneInfo(Account.get().time_zone)
-    rows = leads.order_by("-created_at", "-pk").values_list(*COLUMNS, "as_sent")[:MOST_EXPORTED]
-    for *row, as_sent in rows.iterator(chunk_size=1000):
-        yield [*(_cell(value, zone) for value in row), *(sent_text(as_sent, *which) for which in SENT)]
+    after = Activity.objects.filter(lead=OuterRef("pk")).order_by("at", "pk")
+    activities = ArraySubquery(after.values(row=JSONObject(at="at", kind="kind", data="data", as_sent="as_sent")))
+    rows = leads.order_by("-created_at", "-pk").annotate(after=activities)
+    for *row, as_sent, after_it in rows.values_list(*COLUMNS, "as_sent", "after")[:MOST_EXPORTED].iterator(
+        chunk_size=1000
+    ):
+        sent = (sent_text(as_sent, *which) for which in SENT)
+        yield [*(_cell(value, zone) for value in row), *sent, "\n".join(_activity(each, zone) for each in after_it)]
+
+
+def _activity(row: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Return in a line what was sent after the lead."""
+    as_sent = orjson.loads(row["as_sent"]) if row["as_sent"] else None
+    said = differences(row["data"], as_sent, lead={}, lead_as_sent=None)
+    at = datetime.fromisoformat(row["at"])
+    return " · ".join([str(_cell(at, zone)), row["kind"], *(f"{title}: {text}" for title, text in said)])
 
 
 def _cell(value: object, zone: ZoneInfo) -> object:

@@ -37,7 +37,7 @@ class SourceAdmin(ConflictAwareAdmin):
     list_display = ("title", "code", "channel", "active", "country")
     list_filter = ("channel", "active")
     search_fields = ("code__startswith", "title__istartswith")
-    fields = ("title", "code", "channel", "active", "country")
+    fields = ("title", "code", "channel", "active", "country", "double_click", "known")
     way_out = pgettext_lazy("verb", "Deactivate")
     way_out_words = _("Untick “active” instead: its leads are refused from then on, and those that came are kept.")
 
@@ -206,9 +206,7 @@ class RefusedIntakeAdmin(ModelAdmin):
                 form.add_error("body", [f"{e['pointer']}: {e['detail']}" for e in error.errors] or error.detail)
             else:
                 RefusedIntake.objects.filter(pk=refused.pk, settled_at=None).update(settled_at=at)
-                messages.success(
-                    request, _now("The lead was created.") if taken.created else _now("The lead was already known.")
-                )
+                messages.success(request, _now("The lead was created.") if taken.created else taken.words)
                 return redirect(reverse("admin:routing_lead_change", args=[taken.lead_id]))
         context = self.admin_site.each_context(request) | {
             "title": _("Take in again"),

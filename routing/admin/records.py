@@ -19,6 +19,7 @@ from accounts.time import clock
 
 from ..engine.values import LEAD, Reason
 from ..models import (
+    Activity,
     Adjustment,
     ContactPoint,
     Decision,
@@ -122,6 +123,14 @@ class LeadEventAdmin(BigReadOnlyAdmin):
     list_display = ("at", "lead", "kind", "by")
     list_filter = ("kind",)
     list_select_related = ("lead__contact", "lead__company", "by")
+
+
+@admin.register(Activity)
+class ActivityAdmin(BigReadOnlyAdmin):
+    list_display = ("at", "lead", "kind", "source", "created_at")
+    list_filter = ("kind", "source")
+    list_select_related = ("lead__contact", "lead__company", "source")
+    fields = ("lead", "kind", "at", "created_at", "source", "external_id", "data", "as_sent")
 
 
 @admin.register(Ledger)

@@ -124,6 +124,12 @@ class NewestById(KeysetPagination):
     descending = True
 
 
+class OldestActivityFirst(NewestFirst):
+    """Activities, in the order in which they came."""
+
+    descending = False
+
+
 class ByEmail(KeysetPagination):
     """Managers."""
 

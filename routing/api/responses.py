@@ -151,6 +151,8 @@ def _document_for(
         return told(result, form, caller, roster)
     if result.lead_id in visible:
         return result.document
+    if "activity" in result.document:  # what was sent is kept, though nothing more can be told of the lead
+        return {key: result.document[key] for key in ("duplicate_of", "activity") if key in result.document}
     return NotAllowed("A lead with this external_id exists already, and this key cannot see it.")
 
 

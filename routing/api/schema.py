@@ -8,7 +8,14 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import append_meta
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+    inline_serializer,
+)
 from rest_framework import serializers
 
 from routing.intake.fields import LEAD
@@ -190,6 +197,20 @@ LEAD_ANSWERED = {
     "placeholders": [],
     "decision": {"trigger": "new-leads", "reason": "fair_share", "registry": "sales", "at": "2026-03-02T10:00:00Z"},
 }
+ACTIVITY = {
+    "id": "0195555f-3a1e-7000-8000-000000000001",
+    "kind": "mail",
+    "at": "2026-03-02T11:20:00Z",
+    "created_at": "2026-03-02T11:20:04Z",
+    "source": "mailbox",
+    "external_id": "<9f2@example.com>",
+    "data": {
+        "name": "Re: Demo",
+        "comment": "When do you call?",
+        "contact": {"email": "ana@example.com"},
+        "company": None,
+    },
+}
 DECISION = {
     "at": "2026-03-02T10:00:00Z",
     "trigger": "new-leads",
@@ -315,14 +336,24 @@ LEAD_FILTERS = [
 
 # Operations
 
+KNOWN = PolymorphicProxySerializer(
+    component_name="LeadSentBefore",
+    serializers=[shapes.KnownLeadOut, shapes.RepetitionOut],
+    resource_type_field_name=None,
+)
 TAKE_LEAD = extend_schema(
     operation_id="take_lead",
     summary="Take one lead and distribute it",
     description="201 with the lead and its decision. 200 with the existing lead if the source already sent this "
-    "external_id. Unknown fields are ignored.",
+    "external_id; if it is a double click (`duplicate_of`); or if it is an activity of the open lead of a known person "
+    "(`activity`), where the source says so. A key that may not read that lead gets `duplicate_of` and `activity` alone. "
+    "Unknown fields are ignored.",
     request=shapes.LeadIn,
     parameters=[IDEMPOTENCY_KEY, REPLAYED],
-    responses={201: shapes.LeadOut, 200: OpenApiResponse(shapes.LeadOut, description="Already known, unchanged")},
+    responses={
+        201: shapes.LeadOut,
+        200: OpenApiResponse(KNOWN, description="Already known, unchanged; or its activity"),
+    },
     examples=[request_example(LEAD_SENT), response_example(LEAD_ANSWERED, "200", "201")],
 )
 TAKE_LEADS = extend_schema(
@@ -368,6 +399,14 @@ LIST_DECISIONS = extend_schema(
     parameters=[LIMIT, CURSOR],
     responses=page_of("DecisionPage", shapes.DecisionOut),
     examples=[page_example(DECISION)],
+)
+LIST_ACTIVITIES = extend_schema(
+    operation_id="list_activities",
+    summary="List what came after a lead and made no lead: its activities, oldest first",
+    description="The key of a source gets those of that source.",
+    parameters=[LIMIT, CURSOR],
+    responses=page_of("ActivityPage", shapes.ActivityOut),
+    examples=[page_example(ACTIVITY)],
 )
 ACCEPT_LEAD = extend_schema(
     operation_id="accept_lead",

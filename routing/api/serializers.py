@@ -10,7 +10,7 @@ from routing.intake import kinds
 from routing.intake.fields import COMPANY, CONTACT, LEAD, Field
 from routing.intake.kinds import Flag, Form, Identifier, Kind, Minutes, Tags, Text
 from routing.intake.reading import COMPANY_FORM, CONTACT_FORM, LEAD_FORM
-from routing.models import HandedLead, Lead, Placeholder
+from routing.models import Activity, HandedLead, Lead, Placeholder
 
 
 class Value(serializers.Field[Any, Any, Any, Any]):
@@ -194,6 +194,24 @@ class LeadDecisionOut(Out):
     at = serializers.DateTimeField()
 
 
+class TakenActivityOut(Out):
+    id = serializers.UUIDField()
+    kind = serializers.CharField(help_text=", ".join(Activity.Kind.values))
+    at = serializers.DateTimeField(help_text="When it reached the source")
+
+
+class ActivityOut(TakenActivityOut):
+    created_at = serializers.DateTimeField(help_text="When it reached Leadrouter")
+    external_id = serializers.CharField(allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        source = serializers.CharField(allow_null=True, help_text="Code")
+        data = serializers.DictField(
+            help_text="The fields of a lead that came; contact and company exactly as they came"
+        )
+        return {**super().get_fields(), "source": source, "data": data}
+
+
 class LeadOut(Out):
     table = LEAD
     id = serializers.UUIDField()
@@ -227,6 +245,21 @@ class LeadOut(Out):
         help_text="A page that accepts the offer with one click, without signing in. Only when an offered lead is read with "
         "its manager's key, or with the account's key with the scope manage",
     )
+
+
+class RepetitionOut(Out):
+    """What is told of a lead that the key may not read."""
+
+    duplicate_of = serializers.UUIDField(
+        required=False, help_text="Only for a double click: the lead that stands for it, which is this one"
+    )
+    activity = TakenActivityOut(
+        required=False, help_text="Only when what was sent made no lead and is an activity of this one"
+    )
+
+
+class KnownLeadOut(RepetitionOut, LeadOut):
+    """A lead that was there before."""
 
 
 class CandidateOut(Out):
@@ -338,7 +371,7 @@ class ProblemOut(Out):
 class BulkItemOut(Out):
     index = serializers.IntegerField()
     status = serializers.IntegerField(help_text="201 created, 200 already known, 400 refused")
-    lead = LeadOut(required=False)
+    lead = KnownLeadOut(required=False)
     error = ProblemOut(required=False)
 
 

@@ -26,6 +26,7 @@ PLACES: dict[str, type[views.ApiView]] = {
     "leads/bulk": views.BulkView,
     "leads/<str:lead_id>": views.LeadView,
     "leads/<str:lead_id>/decisions": views.DecisionsView,
+    "leads/<str:lead_id>/activities": views.ActivitiesView,
     "leads/<str:lead_id>/accept": views.AcceptView,
     "leads/<str:lead_id>/decline": views.DeclineView,
     "leads/<str:lead_id>/move": views.MoveView,

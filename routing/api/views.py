@@ -23,8 +23,8 @@ from routing.intake.kinds import BadValue
 from routing.intake.reading import read_lead
 from routing.json_text import answer_as_json
 from routing.locks import with_answer
-from routing.models import Decision, HandOver, Lead, Offer
-from routing.representations import Document, decision_documents
+from routing.models import Activity, Decision, HandOver, Lead, Offer
+from routing.representations import Document, activity_documents, decision_documents
 from routing.roster import Roster, current
 from routing.services import journal
 from routing.services.assignment import credit_back, reassign
@@ -40,7 +40,7 @@ from .collector import collector_paused
 from .duty import manager_documents
 from .filters import PAGE, filter_leads, instant_parameter, refuse_unknown
 from .hand_overs import hand_over_document, parse_hand_over, preview_document, read_also
-from .pagination import ByEmail, NewestFirst, OldestFirst, refusal
+from .pagination import ByEmail, NewestFirst, OldestActivityFirst, OldestFirst, refusal
 from .parsers import BulkParser, LeadJSONParser, readable_body
 from .permissions import HasScope, refuse_managers, refuse_part_sight, visible_lead_id, visible_leads, visible_managers
 from .renderers import AlwaysJSON, JSONRenderer
@@ -226,6 +226,22 @@ class DecisionsView(ApiView):
             Decision.objects.select_related("trigger", "registry__trigger", "lineup").filter(pk__in=ids).order_by("pk")
         )
         return page.get_paginated_response(decision_documents(rows))
+
+
+class ActivitiesView(ApiView):
+    scopes = {"GET": "read"}
+
+    @described.LIST_ACTIVITIES
+    def get(self, request: Request, lead_id: str) -> Response:
+        refuse_unknown(request, PAGE)
+        caller = caller_of(request)
+        found = Activity.objects.filter(lead=read_id(caller, lead_id))
+        if caller.source_id:  # what other sources sent is not for this one
+            found = found.filter(source=caller.source_id)
+        page = OldestActivityFirst()
+        ids = page.paginate_queryset(found, request)
+        rows = Activity.objects.select_related("source").filter(pk__in=ids).order_by("created_at", "pk")
+        return page.get_paginated_response(activity_documents(rows))
 
 
 class AcceptView(ApiView):

@@ -156,13 +156,15 @@ def _add_triggers(stored: Stored, tables: Tables, schedules: dict[int | None, Wo
 # The account, people and their time
 
 
+ACCOUNT_COLUMNS = ("name", "time_zone", "country", "unqualified", "online_minutes", "repeat_hours", "pause_reasons")
+
+
 def account_item(row: Account) -> Item:
-    keys = ("name", "time_zone", "country", "unqualified", "online_minutes", "pause_reasons", "channels")
-    return {key: getattr(row, key) for key in keys}
+    return {key: getattr(row, key) for key in (*ACCOUNT_COLUMNS, "channels")}
 
 
 def fill_account(row: Account, item: Item) -> None:
-    for key in ("name", "time_zone", "country", "unqualified", "online_minutes", "pause_reasons"):
+    for key in ACCOUNT_COLUMNS:
         setattr(row, key, item[key])
     for channel, active in item["channels"].items():
         setattr(row, f"channel_{channel}", active)
@@ -239,7 +241,7 @@ def fill_columns(row: Model, item: Item) -> None:
 
 
 def source_item(row: Source) -> Item:
-    return columns(row, ("title", "channel", "active", "country"))
+    return columns(row, ("title", "channel", "active", "country", "double_click", "known"))
 
 
 def placeholder_item(row: Placeholder) -> Item:

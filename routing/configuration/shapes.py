@@ -341,6 +341,7 @@ ACCOUNT: dict[str, Reader] = {
     "country": country,
     "unqualified": flag,
     "online_minutes": whole,
+    "repeat_hours": whole,
     "pause_reasons": without_repetition(word),
     "channels": lambda node: node.fields(dict.fromkeys(Account.CHANNELS, flag)),
 }
@@ -361,7 +362,14 @@ OBJECTS: dict[str, dict[str, Reader]] = {
         "skills": skills,
         "exceptions": exceptions,
     },
-    "sources": {"title": line, "channel": one_of(Source.Channel.values), "active": flag, "country": country},
+    "sources": {
+        "title": line,
+        "channel": one_of(Source.Channel.values),
+        "active": flag,
+        "country": country,
+        "double_click": flag,
+        "known": lambda node: "" if node.value is None else one_of(Source.Known.values)(node),
+    },
     "placeholders": {"kind": one_of(Placeholder.Kind.values), "value": word, "identifies": flag},
     "pipelines": {"title": line, "stages": lambda node: by_key(node, "code", word, STAGE, "a stage of this pipeline")},
     "registries": {"title": line, **REGISTRY_SETTINGS},

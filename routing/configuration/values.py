@@ -38,6 +38,7 @@ def _account(row: Account) -> shapes.Account:
         country=row.country,
         unqualified=row.unqualified,
         online_minutes=row.online_minutes,
+        repeat_hours=row.repeat_hours,
         pause_reasons=tuple(row.pause_reasons),
         channels=row.channels,
     )
@@ -88,6 +89,8 @@ def _source(row: Source) -> shapes.Source:
         channel=str(row.channel),
         active=row.active,
         country=row.country,
+        double_click=row.double_click,
+        takes_activities=row.takes_activities,
     )
 
 

@@ -1,7 +1,7 @@
 """Tables, in the order of a lead's way."""
 
 from .contact_points import ContactPoint, PossibleDuplicate
-from .crm import Company, Contact, Lead, LeadEdit, LeadEvent, Load, Task, UnqualifiedLead
+from .crm import Activity, Company, Contact, Lead, LeadEdit, LeadEvent, Load, Task, UnqualifiedLead
 from .decisions import Decision, Heartbeat, Lineup, Offer, Setback, SweepBatch, waiting_since
 from .duplicates import ContactTraits, DuplicateSearch, Merge
 from .handovers import HandedLead, HandOver
@@ -14,6 +14,7 @@ from .registries import Adjustment, Ledger, Registry
 from .triggers import Member, Trigger
 
 __all__ = [
+    "Activity",
     "Adjustment",
     "ApiKey",
     "Company",

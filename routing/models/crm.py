@@ -136,7 +136,7 @@ LEAD_EDITED = tuple(dict.fromkeys(("external_id", "name", "contact", "company", 
 LEAD_TOLD_ELSEWHERE = (
     *("id", "source", "stage", "state", "responsible", "trigger", "round", "attempt", "assigned_at", "accepted_at"),
     *("accepted_by", "arrived_unqualified", "arrived_at", "created_at"),
-    *("as_sent", "also_sent", "matched_by", "shares_with"),
+    *("as_sent", "also_sent", "matched_by", "shares_with", "click_key"),
 )
 
 
@@ -180,12 +180,16 @@ class Lead(models.Model):
         max_length=LONGEST["external_id"], null=True, blank=True, help_text=_("The lead's identifier at the source")
     )
     name = NameField(max_length=LONGEST["name"], blank=True)
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="leads", db_index=False
+    )  # lead_of_a_contact serves
     company = models.ForeignKey(
         Company, on_delete=models.PROTECT, null=True, blank=True, related_name="leads", db_index=False
     )
     # What came, and whose it was taken to be.
-    as_sent = AsSent(blank=True, editable=False, db_default="", help_text=_("Contact and company exactly as they came"))
+    as_sent: Any = AsSent(
+        blank=True, editable=False, db_default="", help_text=_("Contact and company exactly as they came")
+    )
     also_sent = models.TextField(
         blank=True,
         editable=False,
@@ -207,6 +211,9 @@ class Lead(models.Model):
         editable=False,
         db_default=Value("{}"),
         help_text=_("Other contacts who have a number, address or handle that came with it"),
+    )
+    click_key = models.UUIDField(
+        null=True, editable=False, help_text=_("Digest of product and text as they came, to know a double click")
     )
     stage = models.ForeignKey(Stage, on_delete=models.PROTECT, related_name="leads")
     state = models.CharField(max_length=8, choices=State.choices, default=State.IDLE, editable=False)
@@ -291,6 +298,8 @@ class Lead(models.Model):
                 fields=["responsible", "-created_at"], condition=Q(responsible__isnull=False), name="lead_of_a_manager"
             ),
             models.Index(fields=["company"], condition=Q(company__isnull=False), name="lead_of_a_company"),
+            # What a person sent about the same time.
+            models.Index(fields=["contact", "arrived_at"], name="lead_of_a_contact"),
             # The sweep takes the best waiting leads of each trigger first.
             models.Index(
                 F("trigger"),
@@ -397,6 +406,55 @@ class LeadEvent(models.Model):
         indexes = [
             # Who was responsible for a contact or company, told on its page.
             models.Index(KT("data__id"), F("at"), condition=Q(kind="handed_along"), name="event_by_what_went_along"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Activity(models.Model):
+    """Something that the person of a lead sent after it, and that became no lead. Rows are only added."""
+
+    class Kind(models.TextChoices):
+        FORM = "form", _("form")
+        CALL = "call", _("call")
+        MAIL = "mail", _("mail")
+        MESSAGE = "message", _("message")
+        CHAT = "chat", pgettext_lazy("activity", "chat")
+        REPEAT = "repeat", _("sent twice")
+
+    OF_CHANNEL: ClassVar[dict[str, Kind]] = {
+        Source.Channel.SITE: Kind.FORM,
+        Source.Channel.PHONE: Kind.CALL,
+        Source.Channel.MAIL: Kind.MAIL,
+        Source.Channel.API: Kind.MESSAGE,
+        Source.Channel.CHAT: Kind.CHAT,
+    }
+
+    id = PublicId()
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="activities", db_index=False)
+    kind = models.CharField(max_length=63, choices=Kind.choices)
+    at = models.DateTimeField(help_text=_("When it reached the source"))
+    created_at = models.DateTimeField(help_text=_("When it reached Leadrouter"))
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, null=True, related_name="activities", db_index=False
+    )  # the constraint's index serves
+    # NULL: the source sends no ids.
+    external_id = models.CharField(max_length=LONGEST["external_id"], null=True)  # noqa: DJ001
+    data = models.JSONField(default=dict, help_text=_("The fields of a lead that came"))
+    as_sent: Any = AsSent(blank=True, db_default="", help_text=_("Contact and company exactly as they came"))
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activities")
+        constraints = [
+            # The same sent twice is one activity, for ever.
+            models.UniqueConstraint(fields=["source", "external_id"], name="activity_external_id_once_per_source"),
+        ]
+        indexes = [
+            models.Index(fields=["lead", "at"], name="activity_of_a_lead"),
+            # Reports count those of a range.
+            models.Index(fields=["at"], include=["source", "lead"], name="activity_told_by_arrival"),
         ]
 
     def __str__(self) -> str:

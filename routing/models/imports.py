@@ -105,6 +105,7 @@ class ImportRow(models.Model):
     number = models.PositiveIntegerField(help_text=_("As the spreadsheet shows it"))
     block = models.PositiveIntegerField(help_text=_("All rows of a block are imported in one transaction"))
     cells = ArrayField(models.TextField())
+    same_as = models.PositiveIntegerField(null=True, help_text=_("The first row with the same cells, if there is one"))
     outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True, default=Outcome.PENDING)
     lead = models.ForeignKey(Lead, on_delete=models.SET_NULL, null=True, related_name="+")
     problem = models.TextField(blank=True)

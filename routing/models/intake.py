@@ -28,6 +28,10 @@ class Source(models.Model):
         API = "api", _("API")
         CHAT = "chat", _("chat")
 
+    class Known(models.TextChoices):
+        LEAD = "lead", _("a lead of its own")
+        EVENT = "event", _("an activity of the open lead")
+
     code = models.CharField(max_length=63, unique=True, validators=[code_validator])
     title = NameField(max_length=200)
     channel = models.CharField(max_length=8, choices=Channel.choices)
@@ -38,6 +42,20 @@ class Source(models.Model):
         blank=True,
         help_text=_("Used for phone numbers without a country code. Leave empty to use the account's."),
     )
+    double_click = models.BooleanField(
+        _("double clicks are one lead"),
+        default=True,
+        db_default=True,
+        help_text=_("The same person, product and text within 10 minutes is one lead."),
+    )
+    known = models.CharField(
+        _("what known persons send"),
+        max_length=5,
+        choices=[("", _("by the channel: mail an activity, others a lead")), *Known.choices],
+        blank=True,
+        db_default="",
+        help_text=_("What becomes of it while the person has an open lead, within the account's repeat hours."),
+    )
 
     class Meta:
         verbose_name = _("source")
@@ -47,6 +65,11 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def takes_activities(self) -> bool:
+        """Tell whether what a known person sends is an activity of their open lead."""
+        return self.known == self.Known.EVENT or (not self.known and self.channel == self.Channel.MAIL)
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

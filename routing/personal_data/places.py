@@ -32,6 +32,7 @@ from accounts.models import (
 )
 from routing.intake.fields import CONTACT, LEAD
 from routing.models import (
+    Activity,
     Adjustment,
     ApiKey,
     Company,
@@ -144,12 +145,20 @@ def admin_log_of(person: DataSubject) -> QuerySet[LogEntry]:
     )
 
 
-def leads_numbered_by(person: DataSubject) -> QuerySet[Lead]:
-    """Find leads whose number at the source is an e-mail or phone of the person, or has one in it."""
+def _number_of(person: DataSubject) -> Q:
+    """Find what has a number at the source that is an e-mail or phone of the person, or has one in it."""
     named = Q(pk__in=[])
     for text in sorted(person.spellings | person.numbers):
         named |= Q(external_id__icontains=text)
-    return Lead.objects.filter(named, pk__in=person.leads)
+    return named
+
+
+ERASED_NUMBER = Func(
+    Value("erased-"),
+    Func(F("external_id"), function="md5", output_field=TextField()),
+    function="concat",
+    output_field=TextField(),
+)
 
 
 ERASED_ANSWER = '{"erased": true}'  # what a repeated request is answered; its lead is still one lead
@@ -196,6 +205,7 @@ PLACES = (
             "as_sent": "",
             "also_sent": "",
             "shares_with": [],
+            "click_key": None,
         },
         kept="stage, state, responsible, score, budget, product, language, country: counts and limits are made of them",
     ),
@@ -207,15 +217,26 @@ PLACES = (
     ),
     PersonalTable(
         model=Lead,
-        rows=leads_numbered_by,
-        emptied={
-            "external_id": Func(
-                Value("erased-"),
-                Func(F("external_id"), function="md5", output_field=TextField()),
-                function="concat",
-                output_field=TextField(),
-            )
-        },
+        rows=lambda person: Lead.objects.filter(_number_of(person), pk__in=person.leads),
+        emptied={"external_id": ERASED_NUMBER},
+        kept="a digest of the number, so that nothing else takes its place",
+    ),
+    PersonalTable(
+        model=Activity,
+        rows=lambda person: Activity.objects.filter(lead__in=person.leads),
+        emptied={"data": {}, "as_sent": ""},
+        kept="that something came after the lead, when, and from which source",
+    ),
+    PersonalTable(
+        model=Activity,
+        rows=lambda person: Activity.objects.filter(lead__shares_with__overlap=list(person.contacts)),
+        emptied={"as_sent": ""},
+        kept="what somebody else sent, with whom a number or an address was shared",
+    ),
+    PersonalTable(
+        model=Activity,
+        rows=lambda person: Activity.objects.filter(_number_of(person), lead__in=person.leads),
+        emptied={"external_id": ERASED_NUMBER},
         kept="a digest of the number, so that nothing else takes its place",
     ),
     PersonalTable(

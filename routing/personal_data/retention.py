@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.history import audit_trail
 from accounts.models import AuditEntry, OnlineTime
-from routing.models import Contact, ContactPoint, ImportRow, IntakeRequest, Lead, Merge, RefusedIntake
+from routing.models import Activity, Contact, ContactPoint, ImportRow, IntakeRequest, Lead, Merge, RefusedIntake
 
 from .people import person_of
 from .rights import erase_person
@@ -86,7 +86,8 @@ def _forget_people(*, at: datetime, until: float) -> int:
         return 0
     before = at - timedelta(days=days)
     theirs = Lead.objects.filter(contact=OuterRef("pk"))
-    alive = theirs.filter(Q(created_at__gte=before) | Q(stage__kind__in=["unqualified", "open"]))
+    heard = Exists(Activity.objects.filter(lead=OuterRef("pk"), created_at__gte=before))
+    alive = theirs.filter(Q(created_at__gte=before) | Q(stage__kind__in=["unqualified", "open"]) | heard)
     known = Exists(ContactPoint.objects.filter(contact=OuterRef("pk"))) | ~Q(name="")
     forgotten = 0
     for contact in Contact.objects.filter(~Exists(alive), known, created_at__lt=before).order_by("pk")[:PEOPLE]:

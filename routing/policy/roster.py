@@ -27,6 +27,8 @@ class SourceFacts(NamedTuple):
     channel: str
     active: bool
     country: str  # default country of phone numbers; "" none
+    double_click: bool  # the same twice is one lead
+    takes_activities: bool  # of what known persons send
 
 
 class StageFacts(NamedTuple):
@@ -149,7 +151,10 @@ def build(configuration: Configuration, *, version: int) -> Roster:
         stage.id: StageFacts(stage.id, stage.code, path, pipeline.code, stage.kind)
         for path, pipeline, stage in configuration.stages()
     }
-    sources = {s.id: SourceFacts(s.id, s.code, s.channel, s.active, s.country) for s in configuration.sources}
+    sources = {
+        s.id: SourceFacts(s.id, s.code, s.channel, s.active, s.country, s.double_click, s.takes_activities)
+        for s in configuration.sources
+    }
     pipelines: dict[str, list[StageFacts]] = {pipeline.code: [] for pipeline in configuration.pipelines}
     for stage in stages.values():
         pipelines[stage.pipeline].append(stage)

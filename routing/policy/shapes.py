@@ -20,6 +20,7 @@ class Account:
     country: str  # default country of phone numbers; "" none
     unqualified: bool
     online_minutes: int
+    repeat_hours: int
     pause_reasons: tuple[str, ...]
     channels: Mapping[str, bool]
 
@@ -68,6 +69,8 @@ class Source:
     channel: str
     active: bool
     country: str
+    double_click: bool
+    takes_activities: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

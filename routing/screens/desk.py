@@ -24,14 +24,16 @@ from accounts.time.availability import ManagerFacts, Stretch
 from .. import engine
 from ..candidates import look
 from ..engine import Candidate, Reason
-from ..models import Decision, Lead, Load, Offer, Stage
+from ..models import Activity, Decision, Lead, Load, Offer, Stage
 from ..representations import Point, names_of, points_of
 from ..roster import Roster, TriggerTerms
 from ..timelines import EXPLAINED, DecisionInWords, explain, name_of, why_not
 from ..wording import explanations, sentences
 from ..wording.explanations import CandidateFacts
+from ..wording.said import differences
 from .who import Reach, Sent, matched_words, reaches, sent_beside
 
+HEARD_SINCE, MOST_HEARD = timedelta(days=7), 10  # of what people send after their leads
 LATEST_DECISIONS = 1_000  # among which those that concern a manager are looked for
 
 
@@ -65,6 +67,18 @@ class Card:
     seconds: int  # the whole time given to accept
     onward: Step | None  # the next stage of the pipeline
     others: tuple[Step, ...]  # its other stages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Something that the person of one of the manager's leads sent after it."""
+
+    lead: UUID
+    title: str
+    at: datetime
+    kind: str
+    source: str
+    said: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +130,7 @@ class Desk:
     status: Status
     held: int
     offers: tuple[Card, ...]
+    heard: tuple[Heard, ...]
     leads: tuple[Card, ...]
     more_leads: int
     places: tuple[TriggerStanding, ...]
@@ -140,6 +155,7 @@ def desk_of(manager: Manager, roster: Roster, *, at: datetime, leads: int, decis
         status=_status(manager, person, pause, at=at),
         held=held,
         offers=tuple(offers),
+        heard=tuple(_latest_activities(manager, at=at)),
         leads=tuple(kept),
         more_leads=max(0, held - len(offers) - len(kept)),
         places=tuple(_places(manager, triggers, roster, pause, stages, zone, at=at)),
@@ -214,6 +230,26 @@ def _card(
         seconds=int((accept_by - lead.offered_at).total_seconds()) if accept_by else 0,
         onward=onward,
         others=others,
+    )
+
+
+def _latest_activities(manager: Manager, *, at: datetime) -> list[Heard]:
+    """Return the last things that were sent after the manager's active leads, the newest first."""
+    rows = Activity.objects.filter(
+        lead__responsible=manager, lead__stage__kind__in=Stage.ACTIVE, created_at__gte=at - HEARD_SINCE
+    ).exclude(kind=Activity.Kind.REPEAT)
+    joined = rows.select_related("lead__contact", "lead__company", "source")
+    return [_activity(row) for row in joined.order_by("-created_at", "-pk")[:MOST_HEARD]]
+
+
+def _activity(row: Activity) -> Heard:
+    return Heard(
+        lead=row.lead_id,
+        title=str(row.lead),
+        at=row.at,
+        kind=row.get_kind_display(),
+        source=(row.source.title or row.source.code) if row.source else "–",
+        said=differences(row.data, row.as_sent, lead={}, lead_as_sent=row.lead.as_sent),
     )
 
 

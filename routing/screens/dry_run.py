@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -17,10 +18,20 @@ from ..candidates import gather_candidates
 from ..engine import LEAD, Candidate, Case, LeadFacts, Reason, Verdict, run
 from ..intake import identity
 from ..intake.placeholders import Placeholders
-from ..models import Company, Contact, ContactPoint, new_id
+from ..models import Company, Contact, ContactPoint, Lead, new_id
+from ..prepared_statements import Statement
+from ..prepared_statements import run as run_statements
 from ..roster import Roster, TriggerTerms
 from ..wording import explanations
 from .desk import candidate_facts
+
+OPEN_LEAD = Statement(
+    "open_lead",
+    "SELECT leadrouter_open_lead(%(person)s, %(at)s, %(hours)s)",
+    person="uuid",
+    at="timestamptz",
+    hours="integer",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +59,8 @@ class Outcome:
     accept_by: datetime | None
     rows: tuple[Row, ...]
     others_wait: bool  # older leads would come first
+    open_lead: str = ""  # of which a lead by some sources would be an activity
+    sources: str = ""  # these sources
 
 
 def try_on(trigger: TriggerTerms, roster: Roster, sample: Mapping[str, Any], *, at: datetime) -> Outcome:
@@ -65,7 +78,22 @@ def try_on(trigger: TriggerTerms, roster: Roster, sample: Mapping[str, Any], *, 
         others_wait = bool(gathered.others_wait)
         [verdict] = run([case], gathered.teams, at=at)
         pauses = pauses_at(at)
-    return _outcome(verdict, trigger, roster, pauses, others_wait=others_wait, at=at)
+        open_lead = _open_lead(case.contact, roster, at=at)
+    outcome = _outcome(verdict, trigger, roster, pauses, others_wait=others_wait, at=at)
+    return replace(outcome, open_lead=open_lead, sources=_activity_sources(roster)) if open_lead else outcome
+
+
+def _activity_sources(roster: Roster) -> str:
+    return ", ".join(source.code for source in roster.sources.values() if source.active and source.takes_activities)
+
+
+def _open_lead(contact: UUID | None, roster: Roster, *, at: datetime) -> str:
+    """Return the lead of which something from the contact would be an activity, where a source takes it so."""
+    hours = roster.account.repeat_hours
+    if contact is None or not hours or not _activity_sources(roster):
+        return ""
+    [[found]] = run_statements(OPEN_LEAD, person=contact, at=at, hours=hours)
+    return str(Lead.objects.select_related("contact", "company").get(pk=found)) if found else ""
 
 
 def _case(trigger: TriggerTerms, sample: Mapping[str, Any], roster: Roster, *, at: datetime) -> Case:

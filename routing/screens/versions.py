@@ -18,7 +18,7 @@ from accounts.time import periods
 
 from ..prepared_statements import Statement, array, run
 from ..roster import Roster, TriggerTerms
-from .desk import LATEST_DECISIONS, zone_of
+from .desk import HEARD_SINCE, LATEST_DECISIONS, zone_of
 
 PAUSES_DRAWN = timedelta(days=15)  # the desk draws this week and the next
 
@@ -60,6 +60,10 @@ DESK = _statement(
         FROM (SELECT lead.xmin, lead.ctid, lead.id, lead.contact_id, lead.company_id, lead.shares_with FROM routing_lead lead
               WHERE lead.responsible_id = %(manager)s AND lead.state = 'assigned' AND lead.stage_id = ANY (%(stages)s)
               ORDER BY lead.created_at DESC, lead.id DESC LIMIT %(leads)s) lead {PEOPLE}""",  # nosec B608  # of the names above
+        f"""SELECT string_agg(concat_ws(' ', activity.id, {LEAD}), ',' ORDER BY activity.id)
+        FROM routing_activity activity JOIN routing_lead lead ON lead.id = activity.lead_id {PEOPLE}
+        WHERE lead.responsible_id = %(manager)s AND lead.stage_id = ANY (%(stages)s) AND activity.created_at >= %(heard_since)s
+          AND activity.kind <> 'repeat'""",  # nosec B608  # of the names above
         f"""SELECT string_agg(concat_ws(' ', decision.id, {LEAD}), ',' ORDER BY decision.id)
         FROM (SELECT id, lead_id FROM (SELECT id, lead_id, trigger_id, chosen_id FROM routing_decision
                                        ORDER BY id DESC LIMIT {LATEST_DECISIONS}) latest
@@ -70,6 +74,7 @@ DESK = _statement(
     at="timestamptz",
     manager="bigint",
     drawn_since="timestamptz",
+    heard_since="timestamptz",
     registries="bigint[]",
     members="bigint[]",
     online="bigint[]",
@@ -119,6 +124,7 @@ def desk_version(manager: Manager, roster: Roster, *, at: datetime, leads: int, 
         at=at,
         manager=manager.pk,
         drawn_since=at - PAUSES_DRAWN,
+        heard_since=at - HEARD_SINCE,
         registries=array({trigger.registry for trigger in triggers}),
         members=array(members),
         online=array({member for trigger in triggers if trigger.online_only for member in trigger.managers}),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext, gettext_lazy, pgettext
 from routing.intake import identity
 from routing.models import Lead
 from routing.representations import Point
+from routing.wording.said import sent_text
 
 TELEGRAM = re.compile(r"@?([A-Za-z][A-Za-z0-9_]{4,31})")
 SENT = {  # what of a contact and a company is kept as it came, with its title
@@ -100,13 +101,6 @@ def sent_beside(lead: Lead, points: Sequence[Point]) -> tuple[Sent, ...]:
         for (whose, field), label in SENT.items()
         if (text := sent_text(as_sent, whose, field)) and not _is_shown(lead, whose, field, text, points)
     )
-
-
-def sent_text(as_sent: Mapping[str, Any] | None, whose: str, field: str) -> str:
-    """Return a text as it came, with control characters seen."""
-    values = (as_sent or {}).get(whose)
-    value = values.get(field) if isinstance(values, Mapping) else None
-    return re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", str(value)).strip() if value is not None else ""
 
 
 def _is_shown(lead: Lead, whose: str, field: str, text: str, points: Sequence[Point]) -> bool:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -34,7 +34,17 @@ from routing.spreadsheets.dates import DayOrder, day_order
 from routing.spreadsheets.leads import FIELDS, IGNORED, PARTS, Reading, guess_columns, read_row
 from routing.spreadsheets.reading import Table
 
-from .intake import Answer, IdempotencyKey, IntakeResult, Replayed, Results, answer_leads, check_leads
+from .intake import (
+    Answer,
+    IdempotencyKey,
+    IntakeResult,
+    Replayed,
+    Results,
+    answer_leads,
+    check_leads,
+    phone_country,
+    read_contact,
+)
 
 ROWS_OF_A_BLOCK = 200  # about a third of a second, and the registry is free again
 Outcome = tuple[str, str | None, str]  # of a row: ImportRow.Outcome, lead, problem
@@ -54,10 +64,11 @@ class Checked(NamedTuple):
     total: int
     refused: int
     known: int
+    repeated: int  # the same as a row before
 
     @property
     def taken(self) -> int:
-        return self.rows - self.refused - self.known
+        return self.rows - self.refused - self.known - self.repeated
 
     @property
     def is_whole(self) -> bool:
@@ -83,14 +94,22 @@ def keep_table(
         by=by,
         created_at=at,
     )
-    rows = (
-        ImportRow(
-            batch=batch, number=number, block=place // ROWS_OF_A_BLOCK, cells=[c.replace("\x00", "") for c in cells]
-        )
-        for place, (number, cells) in enumerate(table.rows)
-    )
-    ImportRow.objects.bulk_create(rows, batch_size=1000)
+    ImportRow.objects.bulk_create(_rows_of(batch, table), batch_size=1000)
     return batch
+
+
+def _rows_of(batch: LeadImport, table: Table) -> Iterator[ImportRow]:
+    first: dict[tuple[str, ...], int] = {}
+    for place, (number, text) in enumerate(table.rows):
+        cells = [cell.replace("\x00", "") for cell in text]
+        same_as = first.setdefault(tuple(cells), number)
+        yield ImportRow(
+            batch=batch,
+            number=number,
+            block=place // ROWS_OF_A_BLOCK,
+            cells=cells,
+            same_as=None if same_as == number else same_as,
+        )
 
 
 def start_import(batch: LeadImport, *, source: Source, stage: Stage, at: datetime) -> None:
@@ -239,7 +258,10 @@ def check_more_rows(
 
     Other choices begin anew. Two who look at once do the same work, and neither counts a row twice.
     """
-    choices = [source and source.pk, stage and stage.pk, batch.month_first, batch.columns]
+    choices = [
+        *(source and source.pk, source and source.double_click, stage and stage.pk),
+        *(batch.month_first, batch.columns),
+    ]
     stored, checked = batch.checked, batch.checked
     if checked.get("choices") != choices:
         order = order_of_dates(batch)
@@ -250,17 +272,24 @@ def check_more_rows(
             "rows": 0,
             "last": 0,
             "refused": [],
+            "repeated": 0,
         }
     batch.checked = checked
     more = list(batch.rows.filter(number__gt=checked["last"]).order_by("number")[:rows])
     if more:
         answers = preview(batch, more, source, stage, at=at)
         refused = [row.number for row, (_form, faults) in zip(more, answers, strict=True) if faults]
+        repeated = [
+            row.number
+            for row, (form, faults) in zip(more, answers, strict=True)
+            if source and not faults and not form.get("external_id") and _repeats_a_row(row, form, source)
+        ]
         batch.checked = checked = {
             **checked,
             "rows": checked["rows"] + len(more),
             "last": more[-1].number,
             "refused": checked["refused"] + refused,
+            "repeated": checked["repeated"] + len(repeated),
         }
         LeadImport.objects.filter(pk=batch.pk, checked=stored, started_at=None).update(checked=checked)
     return Checked(
@@ -268,6 +297,7 @@ def check_more_rows(
         total=batch.rows.count(),
         refused=len(checked["refused"]),
         known=_count_known(batch, source, last=checked["last"]) if source else 0,
+        repeated=checked["repeated"],
     )
 
 
@@ -285,9 +315,24 @@ def _reading(batch: LeadImport, month_first: bool | None) -> Reading:
 
 
 def _form(batch: LeadImport, row: ImportRow, form: dict[str, Any], source: Source, stage: Stage) -> dict[str, Any]:
-    """Return the form as `take_leads` takes it; a row without a number of its own is numbered by the import."""
-    numbered = {"external_id": f"import-{batch.pk}-{row.number}", **form}
+    """Return the form as `take_leads` takes it; a row without a number of its own is numbered by the import.
+
+    A row that is the same as one before has the number of that one, and so is one lead with it.
+    """
+    number = row.same_as if _repeats_a_row(row, form, source) else row.number
+    numbered = {"external_id": f"import-{batch.pk}-{number}", **form}
     return {**numbered, "source": source.code, "stage": f"{stage.pipeline.code}/{stage.code}"}
+
+
+def _repeats_a_row(row: ImportRow, form: Mapping[str, Any], source: Source) -> bool:
+    """Tell whether the row is that of a known person again, word by word; of strangers nobody knows whether they are one."""
+    if row.same_as is None or not source.double_click:
+        return False
+    roster = current()
+    person = read_contact(form.get("contact") or {}, phone_country(form, roster.sources[source.pk], roster))
+    nobody = roster.placeholders
+    reads = {"email": nobody.of_email, "phone": nobody.of_phone, "chat": nobody.of_chat}
+    return any(not is_nobodys(key) for kind, is_nobodys in reads.items() if (key := person[f"{kind}_key"]))
 
 
 def _take(batch: LeadImport, rows: Sequence[ImportRow], *, key: str, at: datetime) -> list[Outcome]:
@@ -326,7 +371,7 @@ def _answers(batch: LeadImport, forms: Sequence[Mapping[str, Any]], *, key: str,
         return 200, json.dumps(list(map(_outcome, results)))
 
     try:
-        results, _ = answer_leads(forms, source_id=batch.source_id, at=at, render=render, once=once)
+        results, _ = answer_leads(forms, source_id=batch.source_id, at=at, render=render, once=once, activities=False)
         return list(map(_outcome, results))
     except Replayed as first:
         return [(kind, lead, problem) for kind, lead, problem in json.loads(first.answer)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -14,17 +15,20 @@ from uuid import UUID
 
 import orjson
 from django.db import DatabaseError, InterfaceError, connection
+from django.utils.translation import gettext
 
 from routing.candidates import Gathered, gather_candidates
 from routing.engine import Case, LeadFacts, Verdict
 from routing.exceptions import Busy, FieldError, IdempotencyKeyReused, InvalidLead, Refused, Undecided
 from routing.intake import identity, names, placeholders
+from routing.intake.clicks import click_key
 from routing.intake.fields import COMPANY, LEAD, columns_of
+from routing.intake.kinds import instant
 from routing.json_text import rows_as_json
 from routing.locks import ConfigurationChanged, in_transaction
-from routing.models import IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
+from routing.models import Activity, IntakeRequest, Lead, LeadEvent, Source, Stage, new_id
 from routing.prepared_statements import Statement, run
-from routing.representations import Document, Point, lead_document, lead_documents
+from routing.representations import LEAD_ANSWERS, Document, Point, lead_document, lead_documents
 from routing.roster import Roster, SourceFacts, StageFacts, TriggerTerms, current
 
 from .assignment import change_of_fields, insert_events, insert_leads, record, state_of
@@ -33,6 +37,8 @@ from .distribution import distribute
 logger = logging.getLogger(__name__)
 
 Form = Mapping[str, Any]  # what read_lead returns; `as_sent`: contact and company as they came
+DOUBLE_CLICK = timedelta(minutes=10)  # as in leadrouter_sent_before
+SAID = [each for each in LEAD_ANSWERS if each[0] not in ("external_id", "arrived_at")]
 Row = dict[str, Any]  # a new lead on its way: the columns it will have, and beside them what BESIDES names
 
 
@@ -42,8 +48,17 @@ class IntakeResult:
 
     lead_id: UUID
     created: bool
-    document: Document  # the lead as the API answers it
+    document: Document  # the lead as the API answers it, and beside it what the sender is told of a repetition
     known_elsewhere: bool = False  # its contact, by leads of other sources
+
+    @property
+    def words(self) -> str:
+        """Say what became of a lead that was not created."""
+        if "duplicate_of" in self.document:
+            return gettext("The same was sent within the last 10 minutes: this is that lead.")
+        if "activity" in self.document:
+            return gettext("This person has an open lead. What was sent is now an activity of it.")
+        return gettext("The lead was already known.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +74,14 @@ class IdempotencyKey:
 Results = list[IntakeResult | InvalidLead]  # in the order of the forms
 Answer = tuple[int, str]  # status and body
 Render = Callable[[Results], Answer]
+
+
+class Existing(NamedTuple):
+    """The lead that something sent is, or of which it is an activity."""
+
+    lead: UUID
+    activity: UUID | None = None
+    kind: Activity.Kind | None = None  # of an activity that is to be written
 
 
 class Replayed(Exception):
@@ -94,19 +117,21 @@ def answer_leads(
     render: Render,
     once: IdempotencyKey | None = None,
     version: int | None = None,
+    activities: bool = True,
 ) -> tuple[Results, Answer]:
     """Take leads as `take_leads` does, and build the answer in the same transaction.
 
     render: writes the answer before the commit, so that no lead is kept of which nobody could be told.
     once: makes repetitions of a request one request. Without a valid lead nothing is stored for it.
     version: of the configuration that the request has read; a stale one is detected.
+    activities: whether what known persons send may be one of their open lead; otherwise each is a lead.
     Raises Replayed, IdempotencyKeyReused.
     """
     try:
-        return _take(forms, source_id, at, render, once, version, distributed=True)
+        return _take(forms, source_id, at, render, once, version, activities=activities, distributed=True)
     except (Busy, Undecided):
         # Somebody holds the registry for too long, or a decision fails: the leads are kept for the sweep.
-        return _take(forms, source_id, at, render, once, None, distributed=False)
+        return _take(forms, source_id, at, render, once, None, activities=activities, distributed=False)
 
 
 def check_leads(forms: Sequence[Form], *, source_id: int | None, at: datetime) -> list[InvalidLead | None]:
@@ -124,6 +149,7 @@ def _take(
     once: IdempotencyKey | None,
     version: int | None,
     *,
+    activities: bool,
     distributed: bool,
 ) -> tuple[Results, Answer]:
     versions = iter([version])  # a second try reads the version again
@@ -138,6 +164,11 @@ def _take(
         valid = [row for row in prepared if not isinstance(row, InvalidLead)]
         if valid and once:
             _claim(once, at=at)
+            for row in valid:  # the key says that this request is no other one
+                row["asks_click"] = False
+        if not activities:
+            for row in valid:
+                row["repeat_hours"] = 0
         known_leads, verdicts = _write_leads(valid, roster, at=at, distributed=distributed) if valid else ({}, {})
         results = _results(prepared, known_leads, verdicts, roster, at=at)
         status, answer = render(results)
@@ -204,6 +235,11 @@ def _prepare(form: Form, roster: Roster, source_id: int | None, *, at: datetime)
     if errors:
         return InvalidLead(errors[0]["detail"], errors=errors)
     row["sent"], row["as_sent"] = _as_sent(form, row)
+    row["click_key"] = click_key(row) if source.double_click and not row["external_id"] else None
+    row |= {
+        "asks_click": row["click_key"] is not None,
+        "repeat_hours": roster.account.repeat_hours if source.takes_activities else 0,
+    }
     facts = LeadFacts.of(row, contact=row["contact"], company=row["company"])
     row |= {"facts": facts, "trigger": roster.rule_for(stage.id, "created", facts)}
     return row
@@ -353,30 +389,47 @@ def _invalid(pointer: str, detail: str) -> InvalidLead:
 # --- Whose leads they are; writing them ------------------------------------------------------------------------------------
 
 # Known leads of the same source and number; the person and the company, found or made, in the order sent (migrations 0002,
-# 0026, 0036). What is found is left in a setting of the transaction as well, for the statement that gathers the candidates.
+# 0026, 0036); then, in the order of the persons, so that two requests do not wait for each other, what each sent before (0038).
+# What is found is left in a setting of the transaction as well, for the statement that gathers the candidates.
 IDENTIFY = Statement(
     "identify",
     """
 SELECT set_config('leadrouter.identified', json_agg(json_build_array(
-    sent.position, known.id, person.met, person.matched, person.shares, person.asked, person.known_name, person.responsible,
-    person.points, person.elsewhere, company.id, company.name, company.domain, company.responsible_id))::text, true)
-FROM json_to_recordset(%(sent)s) AS sent (
-    position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, email_key text, chat text,
-    chat_key text, phone text, phone_key text, phone_extension text, chat_phone text, same uuid[], others uuid[], nobody text[],
-    company_id uuid, company text, domain text, name_key text, domain_key text, mailbox_domain text)
+    met.position, coalesce(met.known, sent_before.known), coalesce(met.activity, sent_before.activity), met.met, met.matched,
+    met.shares, met.asked, met.known_name, met.responsible, met.points, met.elsewhere, sent_before.clicked,
+    sent_before.open_lead, met.company_id, met.company_name, met.company_domain, met.company_responsible))::text, true)
+FROM (
+    SELECT sent.position, sent.source_id, sent.external_id, sent.click_key, sent.repeat_hours, sent.arrived_at, known.lead AS known,
+        known.activity, person.*, company.id AS company_id, company.name AS company_name, company.domain AS company_domain,
+        company.responsible_id AS company_responsible
+    FROM json_to_recordset(%(sent)s) AS sent (
+        position integer, source_id bigint, external_id text, contact_id uuid, name text, email text, email_key text, chat text,
+        chat_key text, phone text, phone_key text, phone_extension text, chat_phone text, same uuid[], others uuid[], nobody text[],
+        company_id uuid, company text, domain text, name_key text, domain_key text, mailbox_domain text, click_key uuid,
+        repeat_hours integer, arrived_at timestamptz)
+    LEFT JOIN LATERAL (
+        SELECT id AS lead, NULL::uuid AS activity FROM routing_lead
+        WHERE source_id = sent.source_id AND external_id = sent.external_id
+        UNION ALL
+        SELECT lead_id, id FROM routing_activity WHERE source_id = sent.source_id AND external_id = sent.external_id
+        LIMIT 1) AS known ON true
+    LEFT JOIN LATERAL (
+        (SELECT * FROM leadrouter_company(sent.company_id, sent.company, sent.domain, sent.name_key, sent.domain_key, %(at)s)
+        WHERE known.lead IS NULL AND sent.mailbox_domain IS NULL OFFSET 0)  -- asked before the function runs: a known lead changes nobody
+        UNION ALL SELECT c.* FROM routing_company c WHERE known.lead IS NULL AND c.domain_key = sent.mailbox_domain
+    ) AS company ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM leadrouter_meet(sent.contact_id, sent.name, sent.email, sent.email_key, sent.chat, sent.chat_key,
+            sent.phone, sent.phone_key, sent.phone_extension, sent.chat_phone, company.id, sent.source_id, sent.same, sent.others,
+            sent.nobody, %(at)s)
+        WHERE known.lead IS NULL OFFSET 0
+    ) AS person ON true
+    ORDER BY person.met
+) AS met
 LEFT JOIN LATERAL (
-    SELECT id FROM routing_lead WHERE source_id = sent.source_id AND external_id = sent.external_id LIMIT 1) AS known ON true
-LEFT JOIN LATERAL (
-    (SELECT * FROM leadrouter_company(sent.company_id, sent.company, sent.domain, sent.name_key, sent.domain_key, %(at)s)
-    WHERE known.id IS NULL AND sent.mailbox_domain IS NULL OFFSET 0)  -- asked before the function runs: a known lead changes nobody
-    UNION ALL SELECT c.* FROM routing_company c WHERE known.id IS NULL AND c.domain_key = sent.mailbox_domain
-) AS company ON true
-LEFT JOIN LATERAL (
-    SELECT * FROM leadrouter_meet(sent.contact_id, sent.name, sent.email, sent.email_key, sent.chat, sent.chat_key, sent.phone,
-        sent.phone_key, sent.phone_extension, sent.chat_phone, company.id, sent.source_id, sent.same, sent.others, sent.nobody,
-        %(at)s)
-    WHERE known.id IS NULL OFFSET 0
-) AS person ON true
+    SELECT * FROM leadrouter_sent_before(met.met, met.source_id, met.external_id, met.click_key, met.arrived_at, met.repeat_hours)
+    WHERE met.matched <> 'new' AND (met.click_key IS NOT NULL OR met.repeat_hours > 0) OFFSET 0
+) AS sent_before ON true
 """,
     sent="json",
     at="timestamptz",
@@ -388,6 +441,7 @@ class Found(NamedTuple):
 
     position: int
     known: str | None  # id of the lead, if it exists
+    activity: str | None  # the activity of that lead which has the number
     contact: str | None
     matched_by: str | None
     shares_with: list[tuple[str, str]] | None  # ids and names of contacts
@@ -396,6 +450,8 @@ class Found(NamedTuple):
     owner: int | None
     points: list[list[Any]] | None  # of a contact that is not new
     elsewhere: bool | None
+    clicked: str | None  # the lead that this one is a double click of
+    open_lead: str | None  # the lead that it is an activity of
     company: str | None
     company_name: str | None
     domain: str | None
@@ -404,8 +460,8 @@ class Found(NamedTuple):
 
 def _write_leads(
     rows: list[Row], roster: Roster, *, at: datetime, distributed: bool
-) -> tuple[dict[UUID, UUID], dict[UUID, Verdict]]:
-    """Write the new leads, each with its decision. Return the known leads (id of the row → id of the lead), and verdicts.
+) -> tuple[dict[UUID, Existing], dict[UUID, Verdict]]:
+    """Write the new leads, each with its decision. Return what the other rows are (by id of the row), and verdicts.
 
     However many triggers the leads come by: what they need is read once, under the locks of all their registries.
     """
@@ -422,6 +478,8 @@ def _write_leads(
     else:
         [[found]] = run(IDENTIFY, **sent)
     known_leads, new = _sort_known(rows, _identify(asked, found, at=at), roster, at=at)
+    if known_leads:
+        _keep_activities(rows, known_leads, at=at)
     events = list(_set_fields(new.values(), at=at))
     by_trigger = [row for row in new.values() if row["trigger"]]
     kept = [{**_columns(row), **IDLE} for row in new.values() if not row["trigger"]]
@@ -453,26 +511,64 @@ def _set_fields(rows: Iterable[Row], *, at: datetime) -> Iterator[Row]:
 
 def _results(
     prepared: Sequence[Row | InvalidLead],
-    known_leads: Mapping[UUID, UUID],
+    known_leads: Mapping[UUID, Existing],
     verdicts: Mapping[UUID, Verdict],
     roster: Roster,
     *,
     at: datetime,
 ) -> Results:
     """Return the result of each form; leads that were already known are returned as they are now."""
-    known = lead_documents(Lead.objects.filter(pk__in=known_leads.values())) if known_leads else []
+    known = (
+        lead_documents(Lead.objects.filter(pk__in={found.lead for found in known_leads.values()}))
+        if known_leads
+        else []
+    )
     documents = {document["id"]: document for document in known}
+    activities = _answers_of_activities(known_leads)
 
     def result(row: Row | InvalidLead) -> IntakeResult | InvalidLead:
         if isinstance(row, InvalidLead):
             return row
-        lead = known_leads.get(row["id"])
-        if lead is not None:
-            return IntakeResult(lead_id=lead, created=False, document=documents[str(lead)])
+        found = known_leads.get(row["id"])
+        if found is not None:
+            document = {**documents[str(found.lead)], **activities.get(found.activity, {})}
+            return IntakeResult(lead_id=found.lead, created=False, document=document)
         document = _document(row, verdicts.get(row["id"]), roster, at=at)
         return IntakeResult(lead_id=row["id"], created=True, document=document, known_elsewhere=row["known_elsewhere"])
 
     return list(map(result, prepared))
+
+
+def _keep_activities(rows: Sequence[Row], known_leads: Mapping[UUID, Existing], *, at: datetime) -> None:
+    """Write what was sent and became an activity of a lead."""
+    Activity.objects.bulk_create(
+        Activity(
+            id=found.activity,
+            lead_id=found.lead,
+            kind=found.kind,
+            at=row["arrived_at"],
+            created_at=at,
+            source_id=row["source_id"],
+            external_id=row["external_id"],
+            data={name: answer(row[name]) for name, _path, answer in SAID if row[name]},
+            as_sent=row["as_sent"],
+        )
+        for row in rows
+        if (found := known_leads.get(row["id"])) and found.kind and found.activity
+    )
+
+
+def _answers_of_activities(known_leads: Mapping[UUID, Existing]) -> dict[UUID | None, Document]:
+    """Return what the senders of activities are told, by id."""
+    wanted = {found.activity for found in known_leads.values() if found.activity}
+    rows = Activity.objects.filter(pk__in=wanted) if wanted else ()
+    return {
+        row.pk: {
+            **({"duplicate_of": str(row.lead_id)} if row.kind == Activity.Kind.REPEAT else {}),
+            "activity": {"id": str(row.pk), "kind": row.kind, "at": instant(row.at)},
+        }
+        for row in rows
+    }
 
 
 IDLE = {"state": Lead.State.IDLE.value, "responsible_id": None, "trigger_id": None, "round": 1, "attempt": 0}
@@ -493,6 +589,9 @@ def _parameters(position: int, row: Row) -> Row:
         "name_key": row["company"]["name_key"],
         "domain_key": row["company"]["domain_key"],
         "mailbox_domain": row["company"].get("mailbox_domain"),
+        "click_key": row["click_key"] if row["asks_click"] else None,
+        "repeat_hours": row["repeat_hours"],
+        "arrived_at": row["arrived_at"],
     }
 
 
@@ -512,29 +611,73 @@ def _identify(sent: list[Row], found: str | None, *, at: datetime) -> list[Found
     return sorted(answers, key=attrgetter("position"))
 
 
+class SentBefore:
+    """What persons sent earlier in the same request, and what the database found of them."""
+
+    def __init__(self, roster: Roster) -> None:
+        self.roster = roster
+        self.clicks: dict[tuple[str | None, int, UUID], list[Row]] = defaultdict(list)
+        self.heard: dict[str | None, list[tuple[UUID, datetime]]] = defaultdict(list)  # of open leads
+
+    def find(self, each: Found, row: Row) -> Existing | None:
+        """Return the lead of which the row is a double click or an activity."""
+        if each.matched_by in (None, Lead.MatchedBy.NEW):
+            return None  # nobody knows who it is
+        at = row["arrived_at"]
+        for lead in self.clicks.get((each.contact, row["source_id"], row["click_key"]), ()):
+            if abs(at - lead["arrived_at"]) <= DOUBLE_CLICK:
+                return Existing(lead["id"], new_id(), Activity.Kind.REPEAT)
+        if each.clicked:
+            return Existing(UUID(each.clicked), new_id(), Activity.Kind.REPEAT)
+        kind = Activity.OF_CHANNEL[self.roster.sources[row["source_id"]].channel]
+        hours = timedelta(hours=row["repeat_hours"])
+        if hours:
+            for lead_id, heard_at in reversed(self.heard[each.contact]):
+                if abs(at - heard_at) <= hours:
+                    return Existing(lead_id, new_id(), kind)
+        return Existing(UUID(each.open_lead), new_id(), kind) if each.open_lead else None
+
+    def add(self, each: Found, row: Row, existing: Existing | None) -> None:
+        if each.contact is None:
+            return
+        if existing is None and row["click_key"]:
+            self.clicks[each.contact, row["source_id"], row["click_key"]].append(row)
+        if existing is None and self.roster.stages[row["stage_id"]].active:
+            self.heard[each.contact].append((row["id"], row["arrived_at"]))
+        elif existing and existing.kind:
+            self.heard[each.contact].append((existing.lead, row["arrived_at"]))
+
+
 def _sort_known(
     rows: list[Row], found: Sequence[Found], roster: Roster, *, at: datetime
-) -> tuple[dict[UUID, UUID], dict[UUID, Row]]:
-    """Return which rows are leads that exist (row id -> lead id), and those that are new, with their person and company."""
-    known_leads: dict[UUID, UUID] = {}
+) -> tuple[dict[UUID, Existing], dict[UUID, Row]]:
+    """Return which rows are, or belong to, leads that exist, and those that are new, with their person and company."""
+    known_leads: dict[UUID, Existing] = {}
     new: dict[UUID, Row] = {}
-    first: dict[tuple[int, str], UUID] = {}  # a number that comes twice in one request is one lead
+    numbers: dict[tuple[int, str], Existing] = {}  # a number that comes twice in one request is one lead
+    sent = SentBefore(roster)
     for each in found:
         row = rows[each.position]
-        known = UUID(each.known) if each.known else None
+        number = (row["source_id"], row["external_id"])
+        existing = (
+            Existing(UUID(each.known), UUID(each.activity) if each.activity else None)
+            if each.known
+            else numbers.get(number) or sent.find(each, row)
+        )
         if row["external_id"]:
-            known = known or first.setdefault((row["source_id"], row["external_id"]), row["id"])
-        if known and known != row["id"]:
-            known_leads[row["id"]] = known
+            numbers[number] = existing._replace(kind=None) if existing else Existing(row["id"])
+        sent.add(each, row, existing)
+        if existing:
+            known_leads[row["id"]] = existing
             continue
-        sent, firm = row["contact"], {"name": each.company_name or "", "domain": each.domain or ""}
+        person, firm = row["contact"], {"name": each.company_name or "", "domain": each.domain or ""}
         is_new = each.matched_by == Lead.MatchedBy.NEW
         if is_new:
             source = _code(row["source_id"], roster)
-            points = points_sent(sent, source, at=at, shared=bool(each.shares_with), nobody=row["nobody"])
+            points = points_sent(person, source, at=at, shared=bool(each.shares_with), nobody=row["nobody"])
         else:
             points = _points(each, roster)
-        name = sent["name"] if is_new else each.name or ""
+        name = person["name"] if is_new else each.name or ""
         row |= {
             "contact_id": each.contact and UUID(each.contact),
             "contact": {"name": name, "points": points},
@@ -543,7 +686,7 @@ def _sort_known(
             "shares_with": [contact for contact, _name in each.shares_with or ()],
             "sharers": each.shares_with or [],
             "known_elsewhere": bool(each.elsewhere),
-            "also_sent": _also_sent(sent, row["company"], name, points, firm),
+            "also_sent": _also_sent(person, row["company"], name, points, firm),
             "company": firm,
             "owners": {"contact": each.owner, "company": each.company_owner},
         }

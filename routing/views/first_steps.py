@@ -140,7 +140,8 @@ def enter_lead(request: HttpRequest, *, context: dict[str, Any]) -> HttpResponse
         except Refused as error:
             form.add_error(None, [e["detail"] for e in error.errors] or error.detail)
         else:
-            messages.success(request, _("The lead was created. Its decision says who got it and why."))
+            created = _("The lead was created. Its decision says who got it and why.")
+            messages.success(request, created if taken.created else taken.words)
             return redirect("admin:routing_lead_change", taken.lead_id)
     context |= {
         "title": _("Enter a lead"),

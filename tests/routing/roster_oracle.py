@@ -50,7 +50,10 @@ def values_of(roster: Roster) -> dict[str, Any]:
     return {
         "version": roster.version,
         "account": {
-            **{n: getattr(account, n) for n in ("name", "time_zone", "country", "unqualified", "online_minutes")},
+            **{
+                n: getattr(account, n)
+                for n in ("name", "time_zone", "country", "unqualified", "online_minutes", "repeat_hours")
+            },
             "pause_reasons": list(account.pause_reasons),
             "channels": dict(account.channels),
         },
@@ -81,7 +84,10 @@ def expected_values(version: int) -> dict[str, Any]:
         )
     ]
     active = [s[0] for s in stages if s[4] in ("unqualified", "open")]
-    sources = {s.pk: (s.pk, s.code, s.channel, s.active, s.country) for s in Source.objects.all()}
+    sources = {
+        s.pk: (s.pk, s.code, s.channel, s.active, s.country, s.double_click, s.takes_activities)
+        for s in Source.objects.all()
+    }
     triggers = _expected_terms(version, people, active)
     triggers_on: dict[tuple[int, str], int] = {}
     for trigger in sorted(triggers.values(), key=lambda trigger: (trigger["priority"], trigger["id"]), reverse=True):
@@ -89,7 +95,10 @@ def expected_values(version: int) -> dict[str, Any]:
     return {
         "version": version,
         "account": {
-            **{n: getattr(account, n) for n in ("name", "time_zone", "country", "unqualified", "online_minutes")},
+            **{
+                n: getattr(account, n)
+                for n in ("name", "time_zone", "country", "unqualified", "online_minutes", "repeat_hours")
+            },
             "pause_reasons": account.pause_reasons,
             "channels": account.channels,
         },

@@ -10,7 +10,7 @@ from django.db.models import F
 from accounts.models import Account, Manager, ScheduleException
 from accounts.services import mark_online, pause_manager, resume_manager
 from accounts.time import clock
-from routing.models import Contact, ContactPoint, Lead, Offer, Registry
+from routing.models import Activity, Contact, ContactPoint, Lead, Offer, Registry
 from routing.roster import current
 from routing.screens.board import board_of
 from routing.screens.desk import desk_of
@@ -61,6 +61,11 @@ def counted_lead() -> Any:
     return counted.values_list("pk", flat=True)[0]
 
 
+def heard(at: Any, *, kind: str) -> None:
+    for lead in Lead.objects.filter(state="assigned"):
+        Activity.objects.create(lead=lead, kind=kind, at=at, created_at=at, data={"comment": "When?"})
+
+
 def steps(ann: Manager, bob: Manager, cid: Manager) -> Iterator[tuple[timedelta, Step]]:
     """Yield what happens, and how long after what happened before."""
     nothing: Step = lambda at: None  # noqa: E731
@@ -96,6 +101,8 @@ def steps(ann: Manager, bob: Manager, cid: Manager) -> Iterator[tuple[timedelta,
     yield SECOND, lambda at: hold(ann, 3)
     yield SECOND, lambda at: Lead.objects.filter(pk=last("assigned").pk).update(name="Renamed")
     yield SECOND, lambda at: reassign(last("assigned").pk, cid.pk, at=at)
+    yield SECOND, lambda at: heard(at, kind="repeat")  # the desk does not tell that
+    yield SECOND, lambda at: heard(at, kind="mail")
     yield SECOND, lambda at: Account.objects.update(online_minutes=10)
     yield (
         MINUTE,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.time import clock
-from routing.models import Lead, Offer, RefusedIntake
+from routing.models import Activity, Lead, Offer, RefusedIntake, Source
 
 from .world import LEAD, World
 
@@ -587,3 +587,82 @@ def test_a_control_character_never_makes_another_address_of_one(world: World, ad
     assert lead["as_sent"]["contact"] == {"email": address, "phone": "+34600000001", "email_valid": False}
     found = world.api().get(f"leads/{lead['id']}").json()
     assert {key: found[key] for key in lead} == lead
+
+
+# Sent again
+
+
+def click(world: World, actor: str, **facts: Any) -> Any:
+    return world.api(actor).post("leads", {**LEAD, **facts})
+
+
+@pytest.fixture
+def clicks(world: World) -> World:
+    Source.objects.update(double_click=True)
+    return world
+
+
+@pytest.mark.parametrize("actor", ["account", "key_a", "sue"])
+def test_a_double_click_is_answered_200_with_the_first_lead(clicks: World, actor: str) -> None:
+    source = {} if actor == "key_a" else {"source": "landing"}
+    first = click(clicks, actor, **source)
+    again = click(clicks, actor, utm={"source": "google"}, **source)
+    assert (first.status_code, again.status_code) == (201, 200)
+    body = again.json()
+    assert body["duplicate_of"] == body["id"] == first.json()["id"]
+    assert "duplicate_of" not in first.json()
+    [kept] = clicks.api("account").get(f"leads/{body['id']}/activities").json()["results"]
+    assert body["activity"] == {key: kept[key] for key in ("id", "kind", "at")}
+    assert (kept["kind"], kept["source"], kept["external_id"]) == ("repeat", "landing", None)
+    assert kept["data"] == {
+        "name": "Demo request",
+        "utm": {"source": "google"},
+        "contact": LEAD["contact"],
+        "company": None,
+    }
+
+
+def test_in_a_list_a_double_click_is_a_line_with_200(clicks: World) -> None:
+    lines = clicks.api().post("leads/bulk", [LEAD, LEAD, {**LEAD, "comment": "More"}]).json()["results"]
+    assert [line["status"] for line in lines] == [201, 200, 201]
+    assert lines[1]["lead"]["duplicate_of"] == lines[0]["lead"]["id"]
+    assert Lead.objects.count() == 2
+
+
+def test_who_may_not_read_the_lead_is_told_that_it_is_kept_and_no_more(clicks: World) -> None:
+    Source.objects.filter(code="hotline").update(known="event")
+    lead = click(clicks, "key_a").json()["id"]
+    answer = click(clicks, "key_b", comment="When do you call?")
+    assert (answer.status_code, set(answer.json())) == (200, {"activity"})
+    assert clicks.api("key_b").get(f"leads/{lead}/activities").status_code == 404
+    assert clicks.api("key_a").get(f"leads/{lead}/activities").json()["results"] == []  # another source sent it
+    [kept] = clicks.api("account").get(f"leads/{lead}/activities").json()["results"]
+    assert (kept["kind"], kept["data"]["comment"]) == ("call", "When do you call?")
+    again = {click(clicks, who, source="landing").status_code for who in ("ann", "bob")}
+    assert again == {200}
+    other = "bob" if Lead.objects.get().responsible.user.email.startswith("ann") else "ann"
+    assert set(click(clicks, other, source="landing").json()) == {"activity", "duplicate_of"}
+
+
+def test_the_answer_to_a_double_click_is_replayed(clicks: World) -> None:
+    click(clicks, "account")
+    body = [LEAD, LEAD]
+    first = clicks.api().post("leads/bulk", body, idempotency_key="k")
+    again = clicks.api().post("leads/bulk", body, idempotency_key="k")
+    assert again.content == first.content
+    assert Activity.objects.count() == 1
+
+
+def test_activities_are_listed_oldest_first_page_by_page(clicks: World) -> None:
+    Source.objects.filter(code="landing").update(known="event")
+    lead = click(clicks, "key_a").json()["id"]
+    for number in range(5):
+        click(clicks, "key_a", comment=f"{number}")
+    seen: list[str] = []
+    address = f"leads/{lead}/activities?limit=2"
+    while address:
+        page = clicks.api("key_a").get(address).json()
+        seen += [each["data"]["comment"] for each in page["results"]]
+        address = page["next"]
+    assert seen == ["0", "1", "2", "3", "4"]
+    assert clicks.api("key_a").get(f"leads/{lead}/activities?state=x").status_code == 400

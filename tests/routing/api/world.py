@@ -95,7 +95,9 @@ def make_world() -> World:
     world = World()
     Account.get()
     channels = {"landing": "site", "hotline": "phone", "api": "api"}
-    sources = [Source(code=code, title=code.title(), channel=channel) for code, channel in channels.items()]
+    sources = [  # the same lead is sent again and again here
+        Source(code=code, title=code.title(), channel=channel, double_click=False) for code, channel in channels.items()
+    ]
     world.sources = {source.code: source for source in Source.objects.bulk_create(sources)}
     sales = Pipeline.objects.create(code="sales", title="Sales")
     kinds = {"inbox": "unqualified", "new": "open", "accepted": "open", "won": "won", "lost": "lost"}
