@@ -17,7 +17,7 @@ from accounts.history.configuration_tables import models_with_history
 from accounts.models import ConfigurationChange, Manager, ScheduleException, User
 from accounts.time import clock
 from routing.configuration import export_configuration, import_configuration
-from routing.models import ApiKey, Member, Registry, Stage, Trigger
+from routing.models import ApiKey, Member, Placeholder, Registry, Stage, Trigger
 from tests.admin_pages import errors, filled, form_in, save
 from tests.factories import (
     MONDAY,
@@ -174,6 +174,7 @@ def test_the_history_takes_few_queries_for_changes_of_every_kind(
     make_manager("new", schedule=office)
     make_registry()
     make_source()
+    Placeholder.objects.create(kind="company", value="nobody")
     for number in range(5):
         make_trigger(f"own-{number}", on_stage="sales/accepted")
     Registry.objects.update(refund_missed=True)
@@ -198,6 +199,7 @@ def test_the_history_calls_rows_what_they_are_called_elsewhere(trigger, label):
     make_manager("nameless")
     User.objects.filter(email="nameless@example.com").update(name="")
     make_schedule()
+    Placeholder.objects.create(kind="company", value="nobody")
     model = apps.get_model(label)
     names = {row.pk: str(row) for row in model.objects.all()}
     assert names
