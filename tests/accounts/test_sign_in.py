@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.test import Client, RequestFactory
 from django.views.defaults import server_error
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import Manager, Pause, User
 from accounts.people.invitations import invitation_path
@@ -41,6 +44,18 @@ def test_a_manager_comes_to_their_page_and_a_supervisor_to_the_admin(client):
     assert sign_in(client, make_manager().user).url == "/me/"
     assert client.get("/").url == "/me/"
     assert sign_in(Client(), make_supervisor()).url == "/admin/"
+
+
+@pytest.mark.parametrize("second", [False, True], ids=["signed in", "before the code"])
+def test_no_session_holds_the_hash_of_the_password(client, second):
+    user = make_manager().user
+    if second:
+        TOTPDevice.objects.create(user=user, name="phone", confirmed=True)
+    assert sign_in(client, user).url.startswith("/sign-in/" if second else "/me/")
+    kept = json.dumps(dict(client.session.items()))
+    assert user.get_session_auth_hash() in kept
+    assert user.password not in kept
+    assert user.password.rsplit("$")[-1] not in kept
 
 
 def test_addresses_are_found_as_people_type_them(client):
