@@ -50,6 +50,7 @@ NAVIGATION: list[tuple[Any, list[Entry]]] = [
                 unqualified=True,
             ),
             of_model(_("Contacts"), "person", "routing", "contact"),
+            of_model(_("Possible duplicates"), "group", "routing", "possibleduplicate"),
             of_model(_("Companies"), "apartment", "routing", "company"),
             of_model(_("Tasks"), "task_alt", "routing", "task"),
             of_model(_("Imports"), "upload_file", "routing", "leadimport"),

@@ -1,5 +1,5 @@
 """The admin's pages of leads and their way, in the order of the models."""
 
-from . import configuration, hand_overs, imports, intake, leads, managers, people, records
+from . import configuration, duplicates, hand_overs, imports, intake, leads, managers, people, records
 
-__all__ = ["configuration", "hand_overs", "imports", "intake", "leads", "managers", "people", "records"]
+__all__ = ["configuration", "duplicates", "hand_overs", "imports", "intake", "leads", "managers", "people", "records"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _now
@@ -22,11 +25,12 @@ from accounts.time import clock
 from ..exceptions import Conflict
 from ..forms import CompanyForm, ContactForm, ErasureForm, PointForm, PointFormSet
 from ..intake import identity
-from ..models import Company, Contact, ContactPoint, Task
+from ..models import Company, Contact, ContactPoint, PossibleDuplicate, Task
 from ..personal_data.people import person_of
 from ..personal_data.rights import erase_person, export_person
 from ..roster import current
 from ..services.contact_points import Read, show_points, write_point
+from ..services.merging import successor
 from ..tasks import give_back_soon, hurry
 from ..timelines import successions
 from .search import MOST_FOUND, contacts_found
@@ -103,6 +107,25 @@ class ContactAdmin(PartyAdmin):
         "Leads refer to this person. Use the list's action “Erase all data about this person”: it empties everything that "
         "names them, and keeps the leads and their counts."
     )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        contact = self.get_object(request, object_id)
+        found = {
+            "merges": contact.merges.select_related("by") if contact else (),
+            "pairs": PossibleDuplicate.objects.open().of(contact).select_related("one", "other") if contact else (),
+        }
+        return super().change_view(request, object_id, form_url, found | (extra_context or {}))
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """Lead from a contact that was merged into another to that one."""
+        with suppress(ValueError):
+            other = successor(UUID(object_id))
+            if other:
+                messages.info(request, _("The contact was merged into this one."))
+                return redirect("admin:routing_contact_change", other)
+        return super()._get_obj_does_not_exist_redirect(request, opts, object_id)
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("routing.erase_person"))

@@ -31,7 +31,6 @@ from ..models import (
     Lineup,
     Load,
     Offer,
-    PossibleDuplicate,
     Setback,
     SweepBatch,
 )
@@ -201,12 +200,6 @@ class ContactPointAdmin(BigReadOnlyAdmin):
     list_display = ("contact", "kind", "text", "extension", "shared", "main", "source", "first_seen_at")
     list_filter = ("kind", "shared")
     list_select_related = ("contact", "source")
-
-
-@admin.register(PossibleDuplicate)
-class PossibleDuplicateAdmin(BigReadOnlyAdmin):
-    list_display = ("found_at", "one", "other", "reasons")
-    list_select_related = ("one", "other")
 
 
 @admin.register(SweepBatch)
