@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -66,7 +66,7 @@ class PossibleDuplicateAdmin(BigReadOnlyAdmin):
     change_form_template = "routing/duplicate_page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PossibleDuplicate]:
-        return cast("QuerySet[PossibleDuplicate]", super().get_queryset(request)).open()
+        return super().get_queryset(request).filter(dismissed_at=None)
 
     def get_urls(self) -> Any:
         inside = self.admin_site.admin_view
