@@ -43,7 +43,9 @@ _REGION_CODE = re.compile(r"([a-z]{2})-[a-z0-9]{1,3}")
 
 def says_nothing(value: str) -> bool:
     """value: as `comparable` returns it."""
-    return value in _NOTHING or all(unicodedata.category(sign)[0] in "PZ" or sign in "+=~|<>" for sign in value)
+    if value[:1].isalnum():  # as nearly all begin
+        return value in _NOTHING
+    return all(unicodedata.category(sign)[0] in "PZ" or sign in "+=~|<>" for sign in value)
 
 
 def tokens_asked(asked: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
@@ -64,11 +66,12 @@ def tokens_served(skills: Mapping[str, Iterable[str]]) -> dict[str, frozenset[st
 def _by_skill(
     texts: Mapping[str, Iterable[str]], tokens_of: Callable[[str, str], Iterable[str]]
 ) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, frozenset[str]] = {}
     for text, values in texts.items():
         skill = comparable(text)
-        found[skill].update(token for value in values for token in tokens_of(skill, comparable(value)))
-    return {skill: frozenset(tokens) for skill, tokens in found.items()}
+        tokens = [token for value in values for token in tokens_of(skill, comparable(value))]
+        found[skill] = found.get(skill, frozenset()).union(tokens)
+    return found
 
 
 # Languages
