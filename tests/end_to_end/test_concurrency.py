@@ -43,7 +43,7 @@ from routing.services.stages import move_lead
 from routing.services.sweep import sweep
 from tests.effort import by_night
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 def at_once(work: Callable[[int], object], *, times: int, clients: int) -> list[object]:
@@ -172,7 +172,6 @@ def without_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             )
 
 
-@pytest.mark.slow
 @pytest.mark.thorough
 def test_thousands_of_leads_from_64_clients_are_shared_exactly(team):
     leads = by_night(5_000, by_day=1_000)
@@ -191,7 +190,6 @@ def test_thousands_of_leads_from_64_clients_are_shared_exactly(team):
     assert ledger.turn == leads
 
 
-@pytest.mark.slow
 def test_without_the_lock_the_same_test_is_red(team, monkeypatch):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1, 2, 3])
     with without_lock(monkeypatch):
@@ -200,7 +198,6 @@ def test_without_the_lock_the_same_test_is_red(team, monkeypatch):
         assert worst_distance(team["triggers"][0].own_registry.pk) >= 2
 
 
-@pytest.mark.slow
 @pytest.mark.thorough
 def test_no_limit_is_overrun_across_registries_while_leads_come_move_and_close(team):
     for trigger in team["triggers"]:
@@ -242,7 +239,6 @@ def _held(member: Member) -> int:
     return Lead.objects.active().filter(responsible=member.manager_id).count()
 
 
-@pytest.mark.slow
 def test_without_the_last_check_two_registries_overrun_a_limit(team, monkeypatch):
     for trigger in team["triggers"]:
         join(trigger, team["managers"][:6], limits=[20], coefficients=[1])
@@ -257,7 +253,6 @@ def test_without_the_last_check_two_registries_overrun_a_limit(team, monkeypatch
     pytest.fail("nobody held more than the limit")
 
 
-@pytest.mark.slow
 @pytest.mark.thorough
 def test_the_same_request_from_32_clients_is_one_lead(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
@@ -269,7 +264,6 @@ def test_the_same_request_from_32_clients_is_one_lead(team):
     assert Decision.objects.count() == keys
 
 
-@pytest.mark.slow
 def test_without_the_index_the_same_request_is_many_leads(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
     with without_constraint("routing_intakerequest", "intakerequest_once", "UNIQUE (owner, route, key)"):
@@ -283,7 +277,6 @@ def test_the_same_number_from_one_source_is_one_lead(team):
     assert len(set(leads)) == Lead.objects.count() == 20
 
 
-@pytest.mark.slow
 def test_one_person_who_comes_many_times_at_once_is_one_contact(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
 
@@ -319,7 +312,6 @@ def test_a_new_person_who_comes_from_everywhere_at_once_is_one_contact_with_all_
     assert {come(team, **way).contact_id for way in ways} == {leads[0].contact_id}
 
 
-@pytest.mark.slow
 @pytest.mark.thorough
 def test_people_who_share_a_number_and_come_at_once_are_a_contact_each_and_the_number_is_of_one(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
@@ -422,7 +414,6 @@ def test_of_two_who_undo_a_merge_at_once_one_does(team):
         assert come(team, email=f"bea{turn}@example.com").contact_id == bea
 
 
-@pytest.mark.slow
 def test_without_the_index_a_number_is_of_two(team):
     join(team["triggers"][0], team["managers"], limits=[None], coefficients=[1])
     with without_index("contact_point_of_one_contact"):

@@ -35,7 +35,7 @@ from tests.factories import asking_acceptance, make_managers, make_trigger, stag
 
 from .interleaving import is_blocked
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 FEWEST_STATEMENTS, MOST_STATEMENTS = 3, 40  # of one deed that lock or write; more is a loop
 LOCKS_OR_WRITES = re.compile(r"\s*(UPDATE|INSERT|DELETE|EXECUTE)|.*FOR (NO KEY )?UPDATE", re.DOTALL)
@@ -212,7 +212,6 @@ def test_of_two_at_once_one_wins_and_the_other_is_told(team: list[Manager], firs
     assert list(audit.violations()) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("first", ["accept", "decline", "sweep", "reassign"])  # each with every other as the second
 def test_wherever_the_one_stops_the_other_wins_or_is_told(team: list[Manager], first: str) -> None:
     for pair in product([first], DEEDS):

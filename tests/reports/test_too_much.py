@@ -12,7 +12,7 @@ from reports import catalogue
 from tests.effort import by_night
 from tests.factories import make_manager, make_supervisor, make_trigger, take
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 ADVICE = "This took too long. Choose a shorter range, or a single source or manager."
 

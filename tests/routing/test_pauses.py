@@ -141,9 +141,10 @@ def by_key(ann: Manager) -> tuple[Client, str, dict[str, str]]:
     return client, "/api/v1/managers/ann@example.com/pause", {"content_type": "application/json"}
 
 
-DOORS = [pytest.param(by_page, marks=pytest.mark.slow), pytest.param(by_board, marks=pytest.mark.slow), by_key]
+DOORS = [by_page, by_board, by_key]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 def test_a_pause_answers_at_once_while_an_import_holds_the_configuration(ann, door):
     client, path, how = door(ann)
@@ -168,6 +169,7 @@ def test_a_pause_answers_at_once_while_an_import_holds_the_configuration(ann, do
     assert Lead.objects.get().responsible.user.email == "bob@example.com"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 def test_a_pause_answers_at_once_while_the_page_of_the_manager_is_being_saved(ann, door):
     client, path, how = door(ann)

@@ -253,7 +253,7 @@ def many_cells(rows: int = 45_000, columns: int = 50) -> bytes:
             "more than 1 MB of text",
         ),
         ({"memory": 40}, lambda: book("", texts="".join(f"<si><t>{n:0100}</t></si>" for n in range(200_000))), "40 MB of memory"),
-        ({"seconds": 1, "waiting": 90}, many_cells, "more than 1 seconds of computing time"),
+        pytest.param({"seconds": 1, "waiting": 90}, many_cells, "more than 1 seconds of computing time", marks=pytest.mark.slow),
         ({"waiting": 1, "seconds": 60}, many_cells, "not read within 1 seconds"),
     ],
     ids=lambda value: "".join(value) if isinstance(value, dict) else "",
@@ -273,6 +273,7 @@ def children() -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_whatever_comes_of_it_no_process_is_left(limits):
     before = children()
     read_table(many_cells(10, 3))
