@@ -102,7 +102,7 @@ class PossibleDuplicateAdmin(BigReadOnlyAdmin):
         except Refused as error:
             messages.error(request, error.detail)
             return redirect("admin:routing_possibleduplicate_change", object_id)
-        self.log_change(request, kept, [{"changed": {"name": str(_("merge")), "object": str(merged)}}])
+        self.log_change(request, kept, [{"added": {"name": str(_("merge")), "object": str(merged)}}])
         messages.success(request, _("The contacts are merged. You can undo this within 30 days."))
         return redirect("admin:routing_merge_change", done.pk)
 
@@ -148,9 +148,7 @@ class MergeAdmin(BigReadOnlyAdmin):
         except Refused as error:
             messages.error(request, error.detail)
         else:
-            self.log_change(
-                request, merge.holder, [{"changed": {"name": str(_("merge undone")), "object": str(merge)}}]
-            )
+            self.log_change(request, merge.holder, [{"added": {"name": str(_("merge undone")), "object": str(merge)}}])
             messages.success(request, _("The merge is undone: there are two contacts again."))
         return redirect("admin:routing_merge_change", merge_id)
 

@@ -84,7 +84,7 @@ class HandOverAdmin(BigReadOnlyAdmin):
 
     def _do(self, request: HttpRequest, manager: Manager, asked: dict[str, Any], by: User) -> HttpResponse:
         batch = hand_over(manager.pk, at=clock.now(), by=by, **asked)
-        self.log_change(request, manager, [{"changed": {"name": str(_("hand-over")), "object": str(batch)}}])
+        self.log_change(request, manager, [{"added": {"name": str(_("hand-over")), "object": str(batch)}}])
         hurry_hand_over(batch)
         if batch.is_running:
             messages.success(request, _("The hand-over has begun and goes on in the background."))
@@ -101,7 +101,7 @@ class HandOverAdmin(BigReadOnlyAdmin):
         except Refused as error:
             messages.error(request, error.detail)
             return redirect("admin:routing_handover_change", batch_id)
-        self.log_change(request, batch, [{"changed": {"name": str(_("undone")), "object": str(batch)}}])
+        self.log_change(request, batch, [{"added": {"name": str(_("undone")), "object": str(batch)}}])
         hurry_hand_over(batch)
         if batch.is_running:
             messages.success(request, _("Leads are being returned in the background."))

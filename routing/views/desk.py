@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,7 +26,7 @@ from accounts.time import clock
 from accounts.time.feeds import feed_path, renew_feed
 
 from ..exceptions import Busy, OfferClosed, Refused
-from ..models import ContactPoint, Decision, Lead, Stage
+from ..models import Contact, ContactPoint, Decision, Lead, Stage
 from ..roster import current
 from ..screens.desk import cards, desk_of, leads_of, title_of, zone_of
 from ..screens.versions import desk_version
@@ -132,6 +134,7 @@ def contact(request: HttpRequest, lead_id: UUID) -> HttpResponse:
         raise PermissionDenied
     text, number = request.POST.get("text", "").strip(), request.POST.get("point", "")
     point = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
+    was = ContactPoint.objects.filter(pk=point).values_list("text", flat=True).first() or ""
     try:
         match request.POST.get("do"):
             case "add":
@@ -146,6 +149,10 @@ def contact(request: HttpRequest, lead_id: UUID) -> HttpResponse:
                 raise Http404
     except Refused as refused:
         return _lead(request, manager, lead_id, point_problem=refused.detail)
+    done = {"add": "added", "remove": "deleted"}.get(request.POST["do"], "changed")
+    told: list[Any] = [{done: {"name": _("phone, e-mail or chat"), "object": text[:500] or was, "fields": [_("text")]}}]
+    edited = Contact.objects.filter(leads=found)
+    LogEntry.objects.log_actions(manager.user.pk, edited, CHANGE, told, single_object=True)
     return redirect("my-lead", lead_id)
 
 

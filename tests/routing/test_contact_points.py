@@ -1,6 +1,7 @@
 """Phones, e-mails and chats of a contact: seen, found, added, corrected, removed, and chosen to be shown first."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.urls import reverse
 
@@ -358,3 +359,23 @@ def test_processes_from_before_still_find_and_make_contacts(eva):
         )
     assert take(contact={"email": "uma@x.example"}).contact_id == uma
     assert take(contact={"email": "u@x.example"}).contact_id == uma
+
+
+def test_what_a_manager_edits_stands_in_the_history_of_the_contact(client, ann, eva):
+    lead = take(contact=EVA, at=MONDAY + DAY)
+    address = f"/me/leads/{lead.pk}/contact/"
+    assert client.post(address, {"do": "add", "kind": "chat", "text": "@eva_ros"}).status_code == 302
+    assert (
+        client.post(address, {"do": "add", "kind": "phone", "text": "12"}).status_code == 200
+    )  # refused: nothing changed
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id, entry.get_edited_object()) == (ann.user, str(eva.pk), eva)
+    assert entry.get_change_message() == "Added phone, e-mail or chat “@eva_ros”."
+    number = point(eva, "+34600010101")
+    client.post(address, {"do": "main", "point": number})
+    client.post(address, {"do": "remove", "point": number})
+    told = [each.get_change_message() for each in LogEntry.objects.order_by("pk")[1:]]
+    assert told == [
+        "Changed text for phone, e-mail or chat “+34600010101”.",
+        "Deleted phone, e-mail or chat “+34600010101”.",
+    ]

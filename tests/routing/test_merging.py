@@ -311,3 +311,18 @@ def test_rows_that_the_contact_referred_to_and_are_gone_do_not_stop_an_undoing()
     Company.objects.filter(name="Ruiz SL").delete()
     merging.undo_merge(done.pk, at=MONDAY)
     assert Contact.objects.get(pk=again.pk).company is None
+
+
+def test_the_page_tells_the_history_of_the_contact_that_it_was_merged(client: Any, sue: Any) -> None:
+    rosa, again = two_of_one()
+    one, other = sorted([rosa.pk, again.pk])
+    pair = PossibleDuplicate.objects.create(one_id=one, other_id=other, reasons=["same_name"], found_at=MONDAY)
+    client.force_login(sue)
+    answer = client.post(
+        f"/admin/routing/possibleduplicate/{pair.pk}/merge/", {"kept": "left" if one == rosa.pk else "right"}
+    )
+    assert answer.status_code == 302
+    assert client.post(f"{answer.headers['Location'].removesuffix('change/')}undo/").status_code == 302
+    page = client.get(f"/admin/routing/contact/{rosa.pk}/history/").content.decode()
+    assert "Added merge “GOMEZ R.”" in page
+    assert "Added merge undone" in page
