@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,9 @@ def click_key(lead: Mapping[str, Any]) -> UUID:
     """
     said = [_plain(lead.get(key) or "") for key in ("product", "name", "comment")]
     texts = sorted((place, _plain(text)) for place, text in _texts("", lead.get("fields")))
-    digest = hashlib.blake2b(json.dumps([*said, *texts]).encode(), digest_size=16)
+    digest = hashlib.blake2b(
+        "\x00".join([*said, *chain.from_iterable(texts)]).encode("utf-8", "surrogatepass"), digest_size=16
+    )
     return UUID(bytes=digest.digest())
 
 
@@ -37,4 +39,5 @@ def _texts(place: str, value: object) -> Iterator[tuple[str, str]]:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFC", " ".join(text.split())).casefold()
+    text = " ".join(text.split())
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
