@@ -75,7 +75,7 @@ def team() -> dict[str, object]:
     triggers = [
         Trigger.objects.create(code=code, stage=stages[f"{code}/new"], on=["created"]) for code in ("sales", "service")
     ]
-    source = Source.objects.create(code="form", title="Form", channel="site")
+    source = Source.objects.create(code="form", title="Form", channel="site", double_click=False)
     return {"managers": managers, "stages": stages, "triggers": triggers, "source": source}
 
 
