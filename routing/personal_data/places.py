@@ -15,6 +15,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, TextField, Value
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp_webauthn.models import WebAuthnAttestation, WebAuthnCredential, WebAuthnUserHandle
@@ -131,6 +132,20 @@ def rows_of_imports(person: DataSubject) -> QuerySet[ImportRow]:
     return ImportRow.objects.alias(text=text).alias(digits=digits).filter(named)
 
 
+def activities_with_keys_of(person: DataSubject) -> QuerySet[Activity]:
+    """Find what somebody else sent with an e-mail, chat or number of the person; the lead that it followed may not share them."""
+    text = Cast("as_sent", TextField())
+    digits = Func(
+        F("text"), Value("[^0-9]"), Value(""), Value("g"), function="regexp_replace", output_field=TextField()
+    )
+    named = Q(lead__shares_with__overlap=list(person.contacts))
+    for spelling in sorted(person.spellings):
+        named |= Q(text__icontains=spelling)
+    for number in sorted(person.numbers):
+        named |= Q(digits__contains=number)
+    return Activity.objects.alias(text=text).alias(digits=digits).filter(named)
+
+
 def answers_to(person: DataSubject) -> QuerySet[IntakeRequest]:
     """Find requests whose stored answer is about one of the person's leads."""
     about = RawSQL("answer LIKE ANY (%s)", [[f"%{lead}%" for lead in person.lead_texts]], BooleanField())  # nosec B611
@@ -229,7 +244,7 @@ PLACES = (
     ),
     PersonalTable(
         model=Activity,
-        rows=lambda person: Activity.objects.filter(lead__shares_with__overlap=list(person.contacts)),
+        rows=activities_with_keys_of,
         emptied={"as_sent": ""},
         kept="what somebody else sent, with whom a number or an address was shared",
     ),

@@ -26,9 +26,9 @@ NOBODY = built_in()
             "Self-Employed",
             "Private person",
         ),
-        *("ninguna", "Sin empresa", "autónomo", "AUTONOMO", "particular", "prueba", "Mi  empresa"),
-        *("nenhuma", "não tenho", "Nao tenho", "sem empresa", "Pessoa Física", "teste"),
-        *("нет", "Нет компании", "ЧАСТНОЕ ЛИЦО", "физ. лицо", "тест", "ООО", "ИП", "самозанятый"),
+        *("ninguna", "No sé", "Sin empresa", "autónomo", "AUTONOMO", "particular", "prueba", "Mi  empresa"),
+        *("Não sei", "nenhuma", "não tenho", "Nao tenho", "sem empresa", "Pessoa Física", "teste"),
+        *("нет", "нету", "Не знаю", "Нет компании", "ЧАСТНОЕ ЛИЦО", "физ. лицо", "тест", "ООО", "ИП", "самозанятый"),
         *("aaa", "xx", "xxxxx", "0", "12345", "00-00", "🙂", "GmbH"),
     ],
 )

@@ -13,6 +13,7 @@ from accounts.models import AuditEntry
 from accounts.time import clock
 from routing.audit import violations
 from routing.models import (
+    Activity,
     Contact,
     ImportRow,
     IntakeRequest,
@@ -123,6 +124,22 @@ def test_erasure_leaves_nothing_of_the_person_anywhere_and_every_count_as_it_was
     assert Contact.objects.get(email="otto@other.example").name == "Otto"
     assert world.api("key_a").get(f"leads/{other['id']}").json()["contact"]["name"] == "Otto"
     assert world.api("key_a").get(f"leads/{lead.pk}").json()["contact"]["email"] in (None, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_that_somebody_else_sent_after_their_lead_is_erased_with_its_owner(world):
+    world.api("key_a").post("leads", LEAD)
+    known = world.sources["landing"]
+    known.known = "event"
+    known.save()
+    otto = {"name": "Otto", "email": "otto@other.example"}
+    for number, contact in enumerate((otto, otto | {"phone": PHONE}, otto | {"chat": "@Canary_Rosa"}, otto)):
+        answer = world.api("key_a").post("leads", {"contact": contact, "comment": str(number)})
+        assert answer.status_code in (200, 201)
+    erase_person(find(email=EMAIL), at=clock.now())
+    assert rows_with_marks() == []
+    kept = Activity.objects.order_by("created_at").values_list("data__comment", "as_sent")
+    assert list(kept) == [("1", None), ("2", None), ("3", {"contact": otto, "company": None})]
 
 
 def counted(world: World) -> object:
