@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from uuid import UUID
 
 import pytest
@@ -44,6 +45,8 @@ from routing.services.sweep import sweep
 from tests.effort import by_night
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+MEET = import_module("routing.migrations.0040_one_index_tells")
 
 
 def at_once(work: Callable[[int], object], *, times: int, clients: int) -> list[object]:
@@ -430,11 +433,13 @@ def without_index(name: str) -> Iterator[None]:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [name])
         [definition] = cursor.fetchone()
         cursor.execute(f"DROP INDEX {name}")
+        cursor.execute(MEET.BEFORE)  # names no index
         try:
             yield
         finally:
             cursor.execute("DELETE FROM routing_contactpoint")
             cursor.execute(definition)
+            cursor.execute(MEET.BEFORE.replace(MEET.WRITTEN, MEET.BY_KEY))
 
 
 @pytest.mark.thorough
