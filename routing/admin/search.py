@@ -12,7 +12,7 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Case, F, QuerySet, Value, When
 
 from ..intake import identity
-from ..models import Company, Contact, ContactPoint, Lead
+from ..models import Activity, Company, Contact, ContactPoint, Lead
 from ..models.crm import CONTACT_WORDS, LEAD_WORDS, SENT_WORDS
 from ..roster import current
 
@@ -36,12 +36,16 @@ def contacts_found(term: str) -> list[UUID]:
 
 def people_found(term: str) -> dict[str, list[UUID]]:
     """Return, by column of a lead, the ids of such contacts, companies by their domain, and of leads whose name, or what was
-    sent with them, has the words."""
+    sent with them or after them, has the words."""
     term = term.strip()
     companies = Company.objects.filter(domain_key__startswith=term.lower())
     # Without those that have no such words, as the indexes have it.
     named = _with_words("pk", Lead.objects.exclude(name=""), LEAD_WORDS, term)
     sent = [_with_words("pk", Lead.objects.exclude(also_sent=""), SENT_WORDS, each) for each in _spellings(term)]
+    sent += [
+        _with_words("pk", Activity.objects.exclude(also_sent=""), SENT_WORDS, each, id_="lead")
+        for each in _spellings(term)
+    ]
     return _ids([Way("company", companies), named, *sent, *_ways_to_contacts(term)])
 
 
@@ -58,7 +62,7 @@ def _ids(ways: Sequence[Way]) -> dict[str, list[UUID]]:
     ]
     found = _ids_by_way(asked)
     common = [
-        (n, newest.values(of=F("pk")), MOST_FOUND)
+        (n, newest.values(of=F(ways[n].id)), MOST_FOUND)
         for n, _rows, most in asked
         if most == COMMON == len(found[n]) and (newest := ways[n].newest) is not None
     ]
@@ -118,11 +122,11 @@ def _calling_codes() -> list[int]:
     return sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
 
 
-def _with_words(of: str, rows: QuerySet[Any], words: SearchVector, term: str) -> Way:
+def _with_words(of: str, rows: QuerySet[Any], words: SearchVector, term: str, *, id_: str = "pk") -> Way:
     """Return the rows that have words which begin as those of the term, in any order."""
     # Quotes and backslashes are all that has a meaning inside quotes.
     begun = [f"'{word}':*" for word in term.replace("'", " ").replace("\\", " ").split()]
     query = SearchQuery(" & ".join(begun), config="simple", search_type="raw")
     rows = rows.order_by().alias(words=words)
     has = Case(When(words=query, then=True), default=False)  # a condition that the index of words cannot answer
-    return Way(of, rows.filter(words=query), rows.filter(has).order_by("-pk"))
+    return Way(of, rows.filter(words=query), rows.filter(has).order_by("-pk"), id_)

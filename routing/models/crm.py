@@ -443,6 +443,12 @@ class Activity(models.Model):
     external_id = models.CharField(max_length=LONGEST["external_id"], null=True)  # noqa: DJ001
     data = models.JSONField(default=dict, help_text=_("The fields of a lead that came"))
     as_sent: Any = AsSent(blank=True, db_default="", help_text=_("Contact and company exactly as they came"))
+    also_sent = models.TextField(
+        blank=True,
+        editable=False,
+        db_default="",
+        help_text=_("Words that came with it and that neither contact nor company shows; used by the search"),
+    )
 
     class Meta:
         verbose_name = _("activity")
@@ -455,6 +461,7 @@ class Activity(models.Model):
             models.Index(fields=["lead", "at"], name="activity_of_a_lead"),
             # Reports count those of a range.
             models.Index(fields=["at"], include=["source", "lead"], name="activity_told_by_arrival"),
+            GinIndex(SENT_WORDS, condition=~Q(also_sent=""), name="activity_by_words_sent"),
         ]
 
     def __str__(self) -> str:

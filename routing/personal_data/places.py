@@ -239,13 +239,13 @@ PLACES = (
     PersonalTable(
         model=Activity,
         rows=lambda person: Activity.objects.filter(lead__in=person.leads),
-        emptied={"data": {}, "as_sent": ""},
+        emptied={"data": {}, "as_sent": "", "also_sent": ""},
         kept="that something came after the lead, when, and from which source",
     ),
     PersonalTable(
         model=Activity,
         rows=activities_with_keys_of,
-        emptied={"as_sent": ""},
+        emptied={"as_sent": "", "also_sent": ""},
         kept="what somebody else sent, with whom a number or an address was shared",
     ),
     PersonalTable(

@@ -552,6 +552,7 @@ def _keep_activities(rows: Sequence[Row], known_leads: Mapping[UUID, Existing], 
             external_id=row["external_id"],
             data={name: answer(row[name]) for name, _path, answer in SAID if row[name]},
             as_sent=row["as_sent"],
+            also_sent=row["also_sent"],
         )
         for row in rows
         if (found := known_leads.get(row["id"])) and found.kind and found.activity
@@ -667,10 +668,13 @@ def _sort_known(
         if row["external_id"]:
             numbers[number] = existing._replace(kind=None) if existing else Existing(row["id"])
         sent.add(each, row, existing)
+        person = row["contact"]
         if existing:
             known_leads[row["id"]] = existing
+            nowhere = {"name": "", "domain": ""}  # the company may be another than the lead's
+            row["also_sent"] = _also_sent(person, row["company"], each.name or "", _points(each, roster), nowhere)
             continue
-        person, firm = row["contact"], {"name": each.company_name or "", "domain": each.domain or ""}
+        firm = {"name": each.company_name or "", "domain": each.domain or ""}
         is_new = each.matched_by == Lead.MatchedBy.NEW
         if is_new:
             source = _code(row["source_id"], roster)

@@ -18,6 +18,7 @@ from tests.factories import (
     make_manager,
     make_pipeline,
     make_source,
+    make_supervisor,
     make_trigger,
     stage,
 )
@@ -48,6 +49,19 @@ def landing():
 @pytest.fixture
 def mailbox():
     return make_source("mailbox", channel="mail")
+
+
+@pytest.mark.parametrize("term", ["Quux", "Plugh SL", "plugh.example", "600 020 202", "zelda at home"])
+@pytest.mark.parametrize("known", ["lead", "event"])
+def test_the_search_finds_what_was_sent_after_a_lead(client, landing, known, term):
+    Source.objects.update(known=known)
+    lead = send()
+    other = {"name": "Zelda Quux", "email": ANA["email"], "phone": "600 020 202", "chat": "zelda at home"}
+    assert not send(at=MONDAY + SECOND, contact=other, company={"name": "Plugh SL", "domain": "plugh.example"}).created
+    client.force_login(make_supervisor())
+    assert [row.pk for row in client.get("/admin/routing/lead/", {"q": term}).context["cl"].result_list] == [
+        lead.lead_id
+    ]
 
 
 # Double clicks
