@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import Account
 from routing.intake import identity
@@ -59,17 +59,29 @@ def find(*, email: str | None = None, phone: str | None = None, contact: uuid.UU
     """
     address = identity.normalise_email(email) if email else None
     number = identity.read_phone(phone, Account.get().country or None) if phone else None
-    known = ContactPoint.objects.filter(shared=False)  # who shares a number is somebody else
-    asked = Q(pk__in=[])
+    points = _points_of(address, number)
+    asked = Q(pk__in=points.filter(shared=False).values("contact"))  # who shares a number is somebody else
     if contact:
-        asked = Q(pk=contact) | Q(pk__in=Merge.objects.standing().filter(merged=contact).values("holder"))
-    if address:
-        asked |= Q(pk__in=known.filter(kind=ContactPoint.Kind.EMAIL, key=address).values("contact"))
-    if number:
-        own = Q(key=number.key) if number.extension else Q(key=number.key) | Q(key__startswith=f"{number.key};ext=")
-        asked |= Q(pk__in=known.filter(own, kind=ContactPoint.Kind.PHONE).values("contact"))
+        asked |= Q(pk=contact) | Q(pk__in=Merge.objects.standing().filter(merged=contact).values("holder"))
     written = filter(None, (email, address, phone, number and number.number))
     return person_of(Contact.objects.filter(asked).order_by("pk"), written=written)
+
+
+def contacts_sharing(*, email: str | None, phone: str | None) -> list[Contact]:
+    """Return who gave this e-mail or phone where it identifies nobody, as a mailbox of a company does."""
+    address = identity.normalise_email(email) if email else None
+    number = identity.read_phone(phone, Account.get().country or None) if phone else None
+    return list(Contact.objects.filter(pk__in=_points_of(address, number).values("contact")).order_by("pk"))
+
+
+def _points_of(address: str | None, number: identity.Phone | None) -> QuerySet[ContactPoint]:
+    asked = Q(pk__in=[])
+    if address:
+        asked |= Q(kind=ContactPoint.Kind.EMAIL, key=address)
+    if number:
+        own = Q(key=number.key) if number.extension else Q(key=number.key) | Q(key__startswith=f"{number.key};ext=")
+        asked |= own & Q(kind=ContactPoint.Kind.PHONE)
+    return ContactPoint.objects.filter(asked)
 
 
 def _national(number: str) -> str:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
 from accounts.time import clock
-from routing.personal_data.people import DataSubject, find
+from routing.personal_data.people import DataSubject, contacts_sharing, find
 from routing.personal_data.rights import erase_person, export_person
 
 
@@ -28,6 +28,11 @@ class Command(BaseCommand):
         person = find(email=options["email"], phone=options["phone"], contact=options["contact"])
         if person.is_unknown:
             raise CommandError("Name the person: --email, --phone or --contact.")
+        if not person.contacts and (sharing := contacts_sharing(email=options["email"], phone=options["phone"])):
+            raise CommandError(
+                "This identifies nobody: several people may have given it. Name one of them by --contact:\n"
+                + "\n".join(f"  {contact.pk} {contact}" for contact in sharing)
+            )
         at = clock.now()
         if options["what"] == "export":
             document = export_person(person, at=at)

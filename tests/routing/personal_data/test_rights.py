@@ -15,6 +15,7 @@ from routing.audit import violations
 from routing.models import (
     Activity,
     Contact,
+    ContactPoint,
     ImportRow,
     IntakeRequest,
     Lead,
@@ -36,6 +37,7 @@ from tests.factories import (
     balances,
     make_contact,
     make_manager,
+    make_pipeline,
     make_supervisor,
     make_task,
     make_trigger,
@@ -211,6 +213,19 @@ def test_the_command_exports_and_asks_before_it_erases(capsys, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_identifies_nobody_names_nobody_to_erase():
+    make_pipeline()
+    one, two = (take(contact={"name": name, "email": "info@client.example"}).contact for name in ("Rosa", "Tom"))
+    for what in ("export", "erase"):
+        with pytest.raises(CommandError, match="--contact") as refused:
+            call_command("person", what, "--email", "info@client.example", "--yes")
+        assert f"{one.pk} Rosa" in str(refused.value)
+        assert f"{two.pk} Tom" in str(refused.value)
+    call_command("person", "erase", "--contact", str(one.pk), "--yes")
+    assert not ContactPoint.objects.filter(contact=one).exists()
+    assert ContactPoint.objects.filter(contact=two, text="info@client.example").exists()
+
+
 def test_the_admin_erases_after_a_page_that_asks_for_a_word(client, world):
     leave_traces(world)
     contact = Contact.objects.get(email=EMAIL)
