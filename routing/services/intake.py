@@ -391,9 +391,7 @@ def _invalid(pointer: str, detail: str) -> InvalidLead:
 # Known leads of the same source and number; the person and the company, found or made, in the order sent (migrations 0002,
 # 0026, 0036); then, in the order of the persons, so that two requests do not wait for each other, what each sent before (0038).
 # What is found is left in a setting of the transaction as well, for the statement that gathers the candidates.
-IDENTIFY = Statement(
-    "identify",
-    """
+SELECT_IDENTIFIED = """
 SELECT set_config('leadrouter.identified', json_agg(json_build_array(
     met.position, coalesce(met.known, sent_before.known), coalesce(met.activity, sent_before.activity), met.met, met.matched,
     met.shares, met.asked, met.known_name, met.responsible, met.points, met.elsewhere, sent_before.clicked,
@@ -407,17 +405,27 @@ FROM (
         chat_key text, phone text, phone_key text, phone_extension text, chat_phone text, same uuid[], others uuid[], nobody text[],
         company_id uuid, company text, domain text, name_key text, domain_key text, mailbox_domain text, click_key uuid,
         repeat_hours integer, arrived_at timestamptz)
+"""
+LEADS_KNOWN = """
     LEFT JOIN LATERAL (
         SELECT id AS lead, NULL::uuid AS activity FROM routing_lead
         WHERE source_id = sent.source_id AND external_id = sent.external_id
         UNION ALL
         SELECT lead_id, id FROM routing_activity WHERE source_id = sent.source_id AND external_id = sent.external_id
         LIMIT 1) AS known ON true
+"""
+NO_LEADS_KNOWN = "CROSS JOIN (SELECT NULL::uuid AS lead, NULL::uuid AS activity) AS known"
+COMPANIES = """
     LEFT JOIN LATERAL (
         (SELECT * FROM leadrouter_company(sent.company_id, sent.company, sent.domain, sent.name_key, sent.domain_key, %(at)s)
         WHERE known.lead IS NULL AND sent.mailbox_domain IS NULL OFFSET 0)  -- asked before the function runs: a known lead changes nobody
         UNION ALL SELECT c.* FROM routing_company c WHERE known.lead IS NULL AND c.domain_key = sent.mailbox_domain
     ) AS company ON true
+"""
+NO_COMPANIES = """
+    CROSS JOIN (SELECT NULL::uuid AS id, NULL::text AS name, NULL::text AS domain, NULL::bigint AS responsible_id) AS company
+"""
+PEOPLE = """
     LEFT JOIN LATERAL (
         SELECT * FROM leadrouter_meet(sent.contact_id, sent.name, sent.email, sent.email_key, sent.chat, sent.chat_key,
             sent.phone, sent.phone_key, sent.phone_extension, sent.chat_phone, company.id, sent.source_id, sent.same, sent.others,
@@ -430,10 +438,28 @@ LEFT JOIN LATERAL (
     SELECT * FROM leadrouter_sent_before(met.met, met.source_id, met.external_id, met.click_key, met.arrived_at, met.repeat_hours)
     WHERE met.matched <> 'new' AND (met.click_key IS NOT NULL OR met.repeat_hours > 0) OFFSET 0
 ) AS sent_before ON true
-""",
-    sent="json",
-    at="timestamptz",
-)
+"""
+# By whether any lead has a number, and any a company: a part costs also where nothing asks for it.
+IDENTIFY = {
+    (numbered, firms): Statement(
+        f"identify_{numbered}_{firms}",
+        SELECT_IDENTIFIED
+        + (LEADS_KNOWN if numbered else NO_LEADS_KNOWN)
+        + (COMPANIES if firms else NO_COMPANIES)
+        + PEOPLE,
+        sent="json",
+        at="timestamptz",
+    )
+    for numbered in (False, True)
+    for firms in (False, True)
+}
+
+
+def _statement_to_identify(sent: Sequence[Row]) -> Statement:
+    return IDENTIFY[
+        any(row["external_id"] for row in sent),
+        any(row["name_key"] or row["domain_key"] or row["mailbox_domain"] for row in sent),
+    ]
 
 
 class Found(NamedTuple):
@@ -473,10 +499,10 @@ def _write_leads(
     gathered = None
     if triggers:  # then both take one round trip
         with _deciding(triggers):
-            gathered = gather_candidates(triggers, roster, at=at, ahead=IDENTIFY, parameters=sent)
+            gathered = gather_candidates(triggers, roster, at=at, ahead=_statement_to_identify(asked), parameters=sent)
         found = gathered.identified
     else:
-        [[found]] = run(IDENTIFY, **sent)
+        [[found]] = run(_statement_to_identify(asked), **sent)
     known_leads, new = _sort_known(rows, _identify(asked, found, at=at), roster, at=at)
     if known_leads:
         _keep_activities(rows, known_leads, at=at)
@@ -607,7 +633,8 @@ def _identify(sent: list[Row], found: str | None, *, at: datetime) -> list[Found
             row = sent[answer.position]
             for contact, name in answer.asked or ():
                 row.setdefault("same" if names.may_be_one(row["name"], name) else "others", []).append(contact)
-        [[found]] = run(IDENTIFY, sent=rows_as_json([sent[answer.position] for answer in asked]), at=at)
+        again = [sent[answer.position] for answer in asked]
+        [[found]] = run(_statement_to_identify(again), sent=rows_as_json(again), at=at)
         answers = [answer for answer in answers if not answer.asked] + [Found(*a) for a in orjson.loads(found)]
     return sorted(answers, key=attrgetter("position"))
 
