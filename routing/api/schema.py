@@ -8,6 +8,7 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import append_meta
+from drf_spectacular.serializers import PolymorphicProxySerializerExtension
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -336,7 +337,19 @@ LEAD_FILTERS = [
 
 # Operations
 
-KNOWN = PolymorphicProxySerializer(
+
+class AnyOf(PolymorphicProxySerializer):
+    """Shapes of which an answer may fit more than one: a known lead has all that a repetition has."""
+
+
+class AnyOfExtension(PolymorphicProxySerializerExtension):
+    target_class = "routing.api.schema.AnyOf"
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"anyOf": super().map_serializer(auto_schema, direction)["oneOf"]}
+
+
+KNOWN = AnyOf(
     component_name="LeadSentBefore",
     serializers=[shapes.KnownLeadOut, shapes.RepetitionOut],
     resource_type_field_name=None,
