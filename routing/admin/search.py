@@ -41,11 +41,10 @@ def people_found(term: str) -> dict[str, list[UUID]]:
     companies = Company.objects.filter(domain_key__startswith=term.lower())
     # Without those that have no such words, as the indexes have it.
     named = _with_words("pk", Lead.objects.exclude(name=""), LEAD_WORDS, term)
-    sent = [_with_words("pk", Lead.objects.exclude(also_sent=""), SENT_WORDS, each) for each in _spellings(term)]
-    sent += [
-        _with_words("pk", Activity.objects.exclude(also_sent=""), SENT_WORDS, each, id_="lead")
-        for each in _spellings(term)
-    ]
+    spellings = _spellings(term)
+    sent = [_with_words("pk", Lead.objects.exclude(also_sent=""), SENT_WORDS, each) for each in spellings]
+    activities = Activity.objects.exclude(also_sent="")
+    sent += [_with_words("pk", activities, SENT_WORDS, each, id_="lead") for each in spellings]
     return _ids([Way("company", companies), named, *sent, *_ways_to_contacts(term)])
 
 

@@ -303,7 +303,9 @@ def hears(client: Client) -> bool:
 
 @pytest.mark.slow
 def test_beyond_what_an_address_may_have_requests_under_way_are_finished_and_others_told_429(port):
-    busy = [Client(port).send(b"GET /sleep?2 HTTP/1.1\r\n" + HOST + b"\r\n") for _ in range(22)]
+    busy = [
+        Client(port).send(b"GET /sleep?2 HTTP/1.1\r\n" + HOST + b"\r\n") for _ in range(60)
+    ]  # enough for each process
     time.sleep(0.3)  # each is with a thread, or waits for one, or is refused
     more = [Client(port) for _ in range(8)]
     time.sleep(0.3)  # they have sent nothing yet
