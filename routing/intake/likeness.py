@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from . import names
 from .identity import normalise_name
 
-VERSION = 1  # of what is compared; contacts are looked at again when it rises
+VERSION = 2  # of what is compared; contacts are looked at again when it rises
 ENOUGH = 12.0  # bits, to propose a pair
 MOST_VALUES = 6  # of one kind
 MOST_WORDS = 4  # of a name: they are compared in every order
 MOST_KEYS = 40
+WEAK_KEYS = {"company", "year of birth", "place"}  # pairs who have one alone in common are not compared
 NAME_REASONS = ["same_name", "similar_name"]  # one of them is among the reasons of each pair that is found here
 
 _BIRTH = re.compile("birth|^dob|dob$|bday|nacim|nascim|рожд")
@@ -102,9 +103,20 @@ def traits_of(
 
 
 def keys_of(traits: Traits) -> list[int]:
-    """Return the keys of which two contacts need one in common to be compared, as numbers of 64 bits."""
+    """Return the keys by which contacts to compare are found, as numbers of 64 bits; those of weak keys are odd.
+
+    Two contacts need one key in common, or two weak ones.
+    """
     keys = list(dict.fromkeys(_keys(traits)))[:MOST_KEYS]
-    return [int.from_bytes(blake2b("\0".join(key).encode(), digest_size=8).digest(), signed=True) for key in keys]
+    return [_number(key) & ~1 | (key[0] in WEAK_KEYS) for key in keys]
+
+
+def is_weak(key: int) -> bool:
+    return bool(key & 1)
+
+
+def _number(key: Sequence[str]) -> int:
+    return int.from_bytes(blake2b("\0".join(key).encode(), digest_size=8).digest(), signed=True)
 
 
 def _keys(traits: Traits) -> Iterator[tuple[str, ...]]:

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Q
 
 from routing.intake.identity import normalise_name
-from routing.intake.likeness import ENOUGH, NAME_REASONS, VERSION, Traits, keys_of, likeness, traits_of
+from routing.intake.likeness import ENOUGH, NAME_REASONS, VERSION, Traits, is_weak, keys_of, likeness, traits_of
 from routing.intake.placeholders import Placeholders
 from routing.locks import in_transaction
 from routing.models import DuplicateSearch, PossibleDuplicate
@@ -67,7 +67,7 @@ ON CONFLICT (contact_id) DO UPDATE SET traits = excluded.traits, keys = excluded
 """
 # Contacts who have a key in common, one of them of these.
 MEET = """
-SELECT array_agg(block.contact_id::text) FROM (
+SELECT wanted.key, array_agg(block.contact_id::text) FROM (
     SELECT DISTINCT unnest(keys) AS key FROM routing_contacttraits WHERE contact_id = ANY (%(contacts)s::uuid[])
 ) wanted CROSS JOIN LATERAL (
     SELECT contact_id FROM routing_contacttraits WHERE keys @> ARRAY[wanted.key] LIMIT %(crowd)s + 1
@@ -169,10 +169,15 @@ Pair = tuple[str, str]  # ids of contacts, in their order
 def _pairs(traits: Mapping[str, Traits]) -> dict[Pair, int]:
     """Return the pairs to compare, one of each among these, and how many contacts have their rarest key in common."""
     pairs: dict[Pair, int] = {}
-    for [block] in _rows(MEET, contacts=list(traits), crowd=CROWD):
-        for one, other in combinations(sorted(block), 2):
-            if one in traits or other in traits:
-                pairs[one, other] = min(len(block), pairs.get((one, other), CROWD))
+    once: set[Pair] = set()  # who have one weak key in common
+    for key, block in _rows(MEET, contacts=list(traits), crowd=CROWD):
+        for pair in combinations(sorted(block), 2):
+            if pair[0] not in traits and pair[1] not in traits:
+                continue
+            if is_weak(key) and pair not in pairs and pair not in once:
+                once.add(pair)
+            else:
+                pairs[pair] = min(len(block), pairs.get(pair, CROWD))
     return pairs
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.intake.likeness import ENOUGH, Traits, keys_of, likeness, traits_of
+from routing.intake.likeness import ENOUGH, Traits, is_weak, keys_of, likeness, traits_of
 
 
 def person(
@@ -106,3 +106,10 @@ def test_nothing_that_was_sent_stops_the_comparison(name: str, fields: dict[str,
     )
     assert likeness(one, one).bits >= 0 or len(one.words) == 0
     assert keys_of(one) == keys_of(Traits(*map(list, one)))  # as they come back from where they are kept
+
+
+def test_two_weak_keys_are_needed_or_one_that_says_more():
+    weak = {is_weak(key) for key in keys_of(Traits(words=["ana"], births=[], places=["madrid"]))}
+    strong = {is_weak(key) for key in keys_of(Traits(points=["phone +34600010101"], mailboxes=["anaruiz"]))}
+    assert weak == {True}
+    assert strong == {False}
