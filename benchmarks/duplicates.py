@@ -2,7 +2,7 @@
 
 Precision and recall are of two published sets of records with known duplicates (Febrl), by what the product knows of
 people: name, postal code, region, and fields for address and date of birth. The weights were chosen on set 1; set 2 was held
-out. LEADROUTER_DATA names the folder of the data, else ../shared/data.
+out. LEADROUTER_DATA names the folder of the data.
 """
 
 from __future__ import annotations
