@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from accounts.models import Manager, User
 from routing import engine
-from routing.engine import LEAD, Candidate, Reason, Standing, Terms, Verdict
+from routing.engine import LEAD, Candidate, Case, Reason, Standing, Terms, Verdict
 from routing.exceptions import Conflict, NotFound
 from routing.json_text import rows_as_json
 from routing.locks import LOCK_MANAGERS, in_transaction, lock_leads
@@ -138,23 +138,7 @@ def record(
     }
     if told:
         run_later(*statements, **parameters)
-    follow(
-        (
-            Gain(
-                v.case.id,
-                v.manager,
-                v.case.contact,
-                v.case.company,
-                terms.also_assign,
-                engine.claims(v.case),
-                terms.minutes is None,
-            )
-            for v in told
-            if v.manager is not None and v.accept_by is None
-            for terms in [v.case.terms]
-        ),
-        at=at,
-    )
+    follow((_gain(v.case, v.manager) for v in told if v.manager is not None and v.accept_by is None), at=at)
 
 
 class Gain(NamedTuple):
@@ -167,6 +151,11 @@ class Gain(NamedTuple):
     takes: Collection[str]  # Trigger.Related: what follows the lead
     claims: Collection[str]  # Trigger.Owner: of what the manager becomes responsible if nobody is
     firm: bool = True  # takes leads along that somebody has for good
+
+
+def _gain(case: Case, manager: int) -> Gain:
+    takes, claims = case.terms.also_assign, engine.claims(case)
+    return Gain(case.id, manager, case.contact, case.company, takes, claims, firm=case.terms.minutes is None)
 
 
 FOLLOW = Statement(
