@@ -56,6 +56,16 @@ def test_two_who_may_be_one_are_proposed_with_the_reasons_and_not_merged() -> No
     assert look(at=MONDAY + MINUTE) == 0
 
 
+@pytest.mark.parametrize("place", ["Calle Mayor 17", ""])
+def test_two_keys_that_say_little_are_needed_where_nothing_else_is_in_common(place: str) -> None:
+    born = {"date_of_birth": "1980-02-03", "address": place}
+    come("Ana Gonzalez", "one@client.example", fields=born)
+    come("Ana Gomzalez", "other@work.example", fields={**born, "date_of_birth": "1980-02-08"})
+    look()
+    reasons = ["similar_name", "similar_birth_date", "similar_address"]
+    assert proposals() == ([(["Ana Gomzalez", "Ana Gonzalez"], reasons)] if place else [])
+
+
 def test_who_comes_later_is_compared_with_who_was_there() -> None:
     come("Rosa Gómez", "rosa@client.example", postal_code="28013")
     look()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Manager
+from accounts.models import Manager, User
 from accounts.time import clock
 from routing.models import ApiKey
 
@@ -132,3 +132,9 @@ def test_other_methods_are_405_for_callers_and_401_for_strangers(world: World, m
 def test_head_is_get_without_its_body(world: World) -> None:
     answer = Client().head("/api/v1/leads", headers={"authorization": f"Bearer {world.keys['account']}"})
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_the_key_of_a_deactivated_user_is_refused(world: World) -> None:
+    assert world.api("sue").get("leads").status_code == 200
+    User.objects.filter(email__startswith="sue").update(is_active=False)
+    assert world.api("sue").get("leads").status_code == 401

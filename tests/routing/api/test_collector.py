@@ -5,6 +5,7 @@ from threading import Barrier, Thread
 
 import pytest
 
+from routing.api import views
 from routing.api.collector import collector_paused
 
 
@@ -29,4 +30,18 @@ def test_it_runs_again_after_the_last_of_several_threads():
 def test_it_runs_again_after_an_error():
     with pytest.raises(ValueError, match="broken"), collector_paused():
         raise ValueError("broken")
+    assert gc.isenabled()
+
+
+def test_a_bulk_request_pauses_it_and_one_lead_does_not(world, monkeypatch):
+    ran, take = [], views.answer_leads
+
+    def answer_leads(*args, **options):
+        ran.append(gc.isenabled())
+        return take(*args, **options)
+
+    monkeypatch.setattr(views, "answer_leads", answer_leads)
+    assert world.api().post("leads/bulk", [{"contact": {"email": "ana@client.example"}}]).status_code == 200
+    assert world.api().post("leads", {"contact": {"email": "bea@client.example"}}).status_code == 201
+    assert ran == [False, True]
     assert gc.isenabled()
