@@ -90,7 +90,10 @@ class Migration(migrations.Migration):
                 (
                     "holder",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="merges", to="routing.contact"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="merges",
+                        to="routing.contact",
+                        verbose_name="contact",
                     ),
                 ),
                 (

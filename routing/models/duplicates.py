@@ -68,7 +68,7 @@ class Merge(models.Model):
     kept = models.UUIDField(help_text=_("The contact that stayed"))
     merged = models.UUIDField(help_text=_("The contact that is no longer there"))
     # Whoever has it all now: the one that stayed, or whom that was merged into since.
-    holder = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="merges")
+    holder = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="merges", verbose_name=_("contact"))
     at = models.DateTimeField()
     by = models.ForeignKey(
         "accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False

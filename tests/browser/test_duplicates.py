@@ -37,7 +37,7 @@ def test_a_supervisor_merges_two_and_undoes_it(visit, pair, phone, dark):
     page.get_by_role("link", name="Rosa Gómez").first.click()
     page.get_by_text("same name, same postal code, same company").first.wait_for()
     visitor.assert_well_made("duplicates-pair")
-    page.get_by_role("button", name="Merge, Rosa Gómez").click()
+    page.get_by_role("button", name="Merge and keep Rosa Gómez").click()
     page.get_by_text("The contacts are merged").wait_for()
     visitor.assert_well_made("duplicates-merged")
     assert Contact.objects.get().name == "Rosa Gómez"
@@ -61,7 +61,7 @@ def test_who_are_two_are_no_longer_proposed(visit, pair):
 def test_the_address_of_one_who_was_merged_leads_to_the_other(visit, pair):
     visitor = visit(user=make_supervisor())
     page = visitor.open(f"/admin/routing/possibleduplicate/{pair.pk}/change/")
-    page.get_by_role("button", name="on the right stays").click()
+    page.get_by_role("button", name="(right)").click()
     page.get_by_text("The contacts are merged").wait_for()
     page.goto(page.url.split("/admin/")[0] + f"/admin/routing/contact/{pair.one_id}/change/")
     page.get_by_text("The contact was merged into this one.").wait_for()
